@@ -1,0 +1,1 @@
+//! Transactional removal of libvirt domains and their storage.
