@@ -1,1 +1,3 @@
 //! Transactional removal of libvirt domains and their storage.
+pub mod model;
+pub mod ports;

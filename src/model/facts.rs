@@ -1,0 +1,109 @@
+//! What a survey of the host found out about one domain: the planner's whole input besides the
+//! operator's flags.
+
+use std::path::PathBuf;
+
+use super::{Access, Definition, Device, DomainRef, FileFacts, User};
+
+/// The pool and the volume that libvirt knows a file as.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pooled {
+    pub pool: String,
+    pub volume: String,
+}
+
+/// One file a domain uses, reached under its real path (no symlink in any component).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRef {
+    pub path: PathBuf,
+    pub facts: FileFacts,
+    pub pooled: Option<Pooled>,
+    /// Everyone but the domain itself, and but the domain's own use of it as this very disk.
+    pub users: Vec<User>,
+    /// Why it must not be touched whoever asks: a system folder, a mount's root.
+    pub protected: Option<String>,
+}
+
+/// `<disk type='…'>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A drive with no medium.
+    Empty,
+    File,
+    /// `type='volume'`; the pool answered with a local file.
+    Volume,
+    Block,
+    Dir,
+    /// A protocol's name: rbd, nbd, iscsi, https …
+    Network(String),
+    /// vhostuser, vhostvdpa, nvme, a volume that is no file …, by name.
+    Foreign(String),
+}
+
+/// Why a disk or its chain cannot be told to the end. `path` is the file the reading stopped at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub path: PathBuf,
+    pub cause: String,
+}
+
+/// One image below the top of a disk's chain, or a qcow2 image's external data file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainFacts {
+    pub file: FileRef,
+    /// Symlinks by which the image above names this one: things of their own.
+    pub links: Vec<FileRef>,
+    /// An external data file belongs to the image before it, and has nothing below it.
+    pub is_data_file: bool,
+}
+
+/// One `<disk>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskFacts {
+    pub target: String,
+    pub device: Device,
+    pub access: Access,
+    pub kind: SourceKind,
+    /// The source as the XML spells it: what `--storage` may name.
+    pub source: Option<String>,
+    /// The disk's own image; `None` where there is none or it cannot be reached.
+    pub file: Option<FileRef>,
+    /// Symlinks between the source as spelled and the image.
+    pub links: Vec<FileRef>,
+    /// From the image below the top downwards.
+    pub chain: Vec<ChainFacts>,
+    /// Set where the image or the chain could not be read to its end.
+    pub unreadable: Option<Unreadable>,
+    /// What the domain's own policy says of this target.
+    pub policy: Option<super::Verdict>,
+}
+
+/// A part of a domain that is neither its XML nor a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Artefact {
+    ManagedSave(FileRef),
+    Nvram(FileRef),
+    /// The folder of swtpm's state.
+    TpmState(FileRef),
+    /// The memory file of an external snapshot.
+    SnapshotMemory {
+        snapshot: String,
+        file: FileRef,
+    },
+}
+
+/// One domain, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainFacts {
+    pub domain: DomainRef,
+    pub title: Option<String>,
+    pub active: bool,
+    pub persistent: bool,
+    pub definition: Definition,
+    pub disks: Vec<DiskFacts>,
+    pub artefacts: Vec<Artefact>,
+    /// Parts of the domain that this version cannot bring back, each in words.
+    pub unsupported: Vec<String>,
+    /// What could not be looked at when users were counted.
+    pub unseen: Vec<String>,
+}

@@ -1,0 +1,102 @@
+//! What is known of one file, and what makes it that file and no other.
+
+use std::path::PathBuf;
+
+/// Nanoseconds are kept apart from seconds, as the kernel reports them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    pub seconds: i64,
+    pub nanoseconds: u32,
+}
+
+/// The inode behind a name.
+///
+/// `device` may change at a reboot (anonymous devices: btrfs, NFS, loop mounts), so a file that
+/// is looked for after a crash is recognised by inode number and birth time where the file system
+/// records one, and by device only where it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    pub device: u64,
+    pub inode: u64,
+    pub born: Option<Timestamp>,
+}
+
+impl Identity {
+    /// Whether both name one inode, across reboots.
+    pub fn is_same_file(&self, other: &Identity) -> bool {
+        self.inode == other.inode
+            && match (self.born, other.born) {
+                (Some(mine), Some(theirs)) => mine == theirs,
+                _ => self.device == other.device,
+            }
+    }
+
+    /// The key under which users of this inode are counted, within one boot.
+    pub fn key(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+}
+
+/// What kind of thing a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    Regular,
+    Directory,
+    Symlink,
+    BlockDevice,
+    /// A socket, a pipe, a character device: never ours to move.
+    Other,
+}
+
+/// One file as `statx` shows it, without following a symlink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFacts {
+    pub identity: Identity,
+    pub kind: FileKind,
+    /// Bytes, apparent. For a directory: of everything below it.
+    pub size: u64,
+    /// Bytes, allocated on the disk.
+    pub allocated: u64,
+    /// Permission bits, with set-id and sticky bits.
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub links: u64,
+    pub modified: Timestamp,
+    /// `FS_IOC_GETFLAGS` bits that forbid a rename (append-only, immutable).
+    pub locked_by_attribute: bool,
+    /// The target of a symlink, as it is spelled.
+    pub link_target: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(device: u64, inode: u64, born: Option<i64>) -> Identity {
+        Identity {
+            device,
+            inode,
+            born: born.map(|seconds| Timestamp {
+                seconds,
+                nanoseconds: 0,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_reused_inode_number_is_another_file() {
+        assert!(!identity(1, 7, Some(10)).is_same_file(&identity(1, 7, Some(11))));
+    }
+
+    #[test]
+    fn a_device_renumbered_by_a_reboot_is_the_same_file() {
+        assert!(identity(1, 7, Some(10)).is_same_file(&identity(2, 7, Some(10))));
+    }
+
+    #[test]
+    fn without_a_birth_time_the_device_decides() {
+        assert!(!identity(1, 7, None).is_same_file(&identity(2, 7, Some(10))));
+        assert!(identity(1, 7, None).is_same_file(&identity(1, 7, None)));
+    }
+}

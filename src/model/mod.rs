@@ -1,0 +1,34 @@
+//! The words of the project as values: no I/O, no foreign crate of weight, no serialisation.
+//!
+//! What lies on disk has structs of its own in [`crate::journal`]; what is printed has its own in
+//! `cli`. So a change here never changes a stored byte by accident.
+
+mod access;
+mod definition;
+mod evidence;
+mod facts;
+mod file;
+mod ids;
+mod plan;
+mod refusal;
+mod request;
+mod state;
+mod step;
+mod transaction;
+mod user;
+
+pub use access::{Access, Device};
+pub use definition::{Autostart, Checkpoint, Definition, SecretXml, Snapshot};
+pub use evidence::Evidence;
+pub use facts::{
+    Artefact, ChainFacts, DiskFacts, DomainFacts, FileRef, Pooled, SourceKind, Unreadable,
+};
+pub use file::{FileFacts, FileKind, Identity, Timestamp};
+pub use ids::{DomainRef, TransactionId};
+pub use plan::{ChainLink, DiskPlan, Fate, Plan, Reason};
+pub use refusal::{Refusal, RefusalCode};
+pub use request::{Removal, StorageFlags, Verdict};
+pub use state::{Claim, State};
+pub use step::{FileMove, FileRole, Step, UndefineCall, undo_order};
+pub use transaction::{Direction, Event, EventKind, Place, Progress, Summary, Transaction};
+pub use user::{User, UserKind};

@@ -1,0 +1,136 @@
+//! The plan: a value that is shown, saved, and executed unchanged.
+
+use std::path::PathBuf;
+
+use super::{Access, DomainRef, Pooled, Refusal, Step, User};
+
+/// What happens to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Quarantine,
+    Keep,
+    /// Would have to be one of both, and cannot: the plan is not executable.
+    Refuse,
+}
+
+impl Fate {
+    pub fn word(self) -> &'static str {
+        match self {
+            Fate::Quarantine => "quarantine",
+            Fate::Keep => "keep",
+            Fate::Refuse => "refuse",
+        }
+    }
+}
+
+/// Which rule of the contract ("What happens to a disk") decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    Named,
+    NotNamed,
+    PolicyRemove,
+    PolicyKeep,
+    EmptyDrive,
+    ReadOnly,
+    Shareable,
+    Cdrom,
+    Floppy,
+    RemoveAll,
+    RemoveManaged,
+    RemoveUnmanaged,
+    OnlyManaged,
+    OnlyUnmanaged,
+    KeepStorage,
+    Undecided,
+    InUse,
+    Unreadable,
+    Protected,
+    Unsupported,
+}
+
+impl Reason {
+    /// The rule in a person's words.
+    pub fn text(&self) -> &'static str {
+        match self {
+            Reason::Named => "named by --storage",
+            Reason::NotNamed => "not named by --storage",
+            Reason::PolicyRemove => "the domain's policy says remove",
+            Reason::PolicyKeep => "the domain's policy says keep",
+            Reason::EmptyDrive => "no medium in the drive",
+            Reason::ReadOnly => "read-only",
+            Reason::Shareable => "shareable",
+            Reason::Cdrom => "CD-ROM",
+            Reason::Floppy => "floppy",
+            Reason::RemoveAll => "--remove-all-storage",
+            Reason::RemoveManaged => "--remove-managed-storage, and it belongs to a pool",
+            Reason::RemoveUnmanaged => "--remove-unmanaged-storage, and it belongs to no pool",
+            Reason::OnlyManaged => {
+                "belongs to no pool, and --remove-managed-storage takes only pools' volumes"
+            }
+            Reason::OnlyUnmanaged => {
+                "belongs to a pool, and --remove-unmanaged-storage takes none of those"
+            }
+            Reason::KeepStorage => "--keep-storage",
+            Reason::Undecided => "read-write, and nothing says whether to remove it",
+            Reason::InUse => "someone else uses it",
+            Reason::Unreadable => "it or its chain cannot be read",
+            Reason::Protected => "a protected path",
+            Reason::Unsupported => "this kind of storage cannot be quarantined yet",
+        }
+    }
+}
+
+/// One image below a disk's own, and what happens to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainLink {
+    pub path: PathBuf,
+    pub fate: Fate,
+    pub used_by: Vec<User>,
+}
+
+/// One disk, and what happens to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskPlan {
+    pub target: String,
+    /// The real path of the image; the source as spelled where it is no file we reach.
+    pub path: Option<PathBuf>,
+    /// The source as the XML spells it, where that differs from `path`.
+    pub spelled: Option<String>,
+    pub pooled: Option<Pooled>,
+    pub access: Access,
+    pub fate: Fate,
+    pub reason: Reason,
+    pub size: u64,
+    pub chain: Vec<ChainLink>,
+    pub used_by: Vec<User>,
+}
+
+/// Every step of one domain's retirement, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub domain: DomainRef,
+    pub title: Option<String>,
+    pub active: bool,
+    pub persistent: bool,
+    pub refusals: Vec<Refusal>,
+    pub disks: Vec<DiskPlan>,
+    /// Empty where there are refusals.
+    pub steps: Vec<Step>,
+    /// What could not be looked at, and was accepted.
+    pub unseen: Vec<String>,
+}
+
+impl Plan {
+    pub fn is_executable(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    /// Bytes, apparent, of all that goes into quarantine.
+    pub fn bytes(&self) -> u64 {
+        self.steps
+            .iter()
+            .filter_map(Step::file)
+            .map(|moved| moved.facts.size)
+            .sum()
+    }
+}

@@ -1,0 +1,150 @@
+//! The closed list of effects. Every step has an inverse, and both are idempotent.
+//!
+//! A new kind of step is one variant here; the compiler then names every place that must speak of
+//! it: its words below, its stored form in `journal`, its effect and inverse in `engine::steps`.
+
+use std::path::PathBuf;
+
+use super::{FileFacts, Pooled};
+
+/// As what the domain uses a file that is moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileRole {
+    Disk {
+        target: String,
+    },
+    Backing {
+        target: String,
+    },
+    DataFile {
+        target: String,
+    },
+    /// A symlink by which the domain or an image names a file.
+    Link {
+        target: String,
+    },
+    Nvram,
+    TpmState,
+    SnapshotMemory {
+        snapshot: String,
+    },
+}
+
+/// One file on its way between its place and the quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileMove {
+    pub role: FileRole,
+    /// The real path, no component of which is a symlink (a moved symlink's own name excepted).
+    pub path: PathBuf,
+    pub pooled: Option<Pooled>,
+    /// As it was when the plan was made; the identity is checked again at the move.
+    pub facts: FileFacts,
+}
+
+/// What the one undefine call is told. It deletes no file of value: NVRAM and TPM state are kept
+/// for us to move, and the managed save image has a second link by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UndefineCall {
+    pub managed_save: bool,
+    pub snapshots_metadata: bool,
+    pub checkpoints_metadata: bool,
+    pub keep_nvram: bool,
+    pub keep_tpm: bool,
+}
+
+/// One effect and its inverse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Writes manifest and XML into the quarantine. Inverse: removes the emptied folder.
+    SaveDefinition { bytes: u64 },
+    /// Its metadata is saved with the definition. Inverse: redefines it, parents first.
+    SaveSnapshots { names: Vec<String>, bytes: u64 },
+    /// As for snapshots.
+    SaveCheckpoints { names: Vec<String>, bytes: u64 },
+    /// Inverse: sets the flag again.
+    SaveAutostart { always: bool, once: bool },
+    /// A second hard link in the quarantine, so that undefine may drop the first. Inverse: back.
+    LinkManagedSave(FileMove),
+    /// Inverse: defines the saved XML.
+    Undefine(UndefineCall),
+    /// Looks again that the domain is not running: once it is not defined, nobody can start it.
+    ConfirmInactive,
+    /// Inverse: moves it back, never over anything.
+    Quarantine(FileMove),
+    /// Makes libvirt's list of volumes true again. Its own inverse, after all files are back.
+    RefreshPool { pool: String },
+}
+
+impl Step {
+    /// The word in JSON and in the event log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Step::SaveDefinition { .. } => "save-definition",
+            Step::SaveSnapshots { .. } => "save-snapshots",
+            Step::SaveCheckpoints { .. } => "save-checkpoints",
+            Step::SaveAutostart { .. } => "save-autostart",
+            Step::LinkManagedSave(_) => "save-managed-save",
+            Step::Undefine(_) => "undefine",
+            Step::ConfirmInactive => "confirm-inactive",
+            Step::Quarantine(moved) => match moved.role {
+                FileRole::Disk { .. } => "quarantine-disk",
+                FileRole::Backing { .. } => "quarantine-backing",
+                FileRole::DataFile { .. } => "quarantine-data-file",
+                FileRole::Link { .. } => "quarantine-link",
+                FileRole::Nvram => "quarantine-nvram",
+                FileRole::TpmState => "quarantine-tpm",
+                FileRole::SnapshotMemory { .. } => "quarantine-snapshot-memory",
+            },
+            Step::RefreshPool { .. } => "refresh-pool",
+        }
+    }
+
+    /// The file this step puts into quarantine, if it is one that does.
+    pub fn file(&self) -> Option<&FileMove> {
+        match self {
+            Step::LinkManagedSave(moved) | Step::Quarantine(moved) => Some(moved),
+            Step::SaveDefinition { .. }
+            | Step::SaveSnapshots { .. }
+            | Step::SaveCheckpoints { .. }
+            | Step::SaveAutostart { .. }
+            | Step::Undefine(_)
+            | Step::ConfirmInactive
+            | Step::RefreshPool { .. } => None,
+        }
+    }
+
+    /// Bytes that the step saves or moves.
+    pub fn bytes(&self) -> Option<u64> {
+        match self {
+            Step::SaveDefinition { bytes }
+            | Step::SaveSnapshots { bytes, .. }
+            | Step::SaveCheckpoints { bytes, .. } => Some(*bytes),
+            other => other.file().map(|moved| moved.facts.size),
+        }
+    }
+}
+
+/// In which order steps are undone: the reverse, but pools are looked at again last, when every
+/// file is where it belongs.
+pub fn undo_order(steps: &[Step]) -> Vec<usize> {
+    let is_refresh = |index: &usize| matches!(steps[*index], Step::RefreshPool { .. });
+    let (refreshes, rest): (Vec<_>, Vec<_>) = (0..steps.len()).rev().partition(is_refresh);
+    rest.into_iter().chain(refreshes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_are_refreshed_after_everything_is_back() {
+        let steps = [
+            Step::SaveDefinition { bytes: 1 },
+            Step::Undefine(UndefineCall::default()),
+            Step::RefreshPool {
+                pool: "default".into(),
+            },
+        ];
+        assert_eq!(undo_order(&steps), [1, 0, 2]);
+    }
+}

@@ -1,0 +1,241 @@
+//! One transaction: what was begun, and all that happened since.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::{Definition, DomainRef, Evidence, FileMove, Plan, Removal, State, Step, TransactionId};
+
+/// Which way a step is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Forward,
+    Back,
+}
+
+impl Direction {
+    pub fn word(self) -> &'static str {
+        match self {
+            Direction::Forward => "do",
+            Direction::Back => "undo",
+        }
+    }
+}
+
+/// How far one step is known to be. `Doing` and `Undoing` mean: an intent without a good outcome,
+/// so only the disk can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Pending,
+    Doing,
+    Done,
+    Undoing,
+    Undone,
+}
+
+/// Where files of one folder wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The folder the files come from.
+    pub source: PathBuf,
+    /// This transaction's quarantine folder that a file of `source` can be renamed into.
+    pub folder: PathBuf,
+}
+
+/// What an entry of the event log says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventKind {
+    /// The transaction entered a state; `cause` where something made it, besides the operator.
+    Entered { state: State, cause: Option<String> },
+    /// Step `step` is about to be run.
+    Intent { step: usize, direction: Direction },
+    /// It was: `Ok(true)` says that it was already so.
+    Outcome {
+        step: usize,
+        direction: Direction,
+        result: Result<bool, String>,
+    },
+    /// Who decided what, for decisions taken by a later command (`rollback`, `recover` …).
+    Decided { verb: String, by: Box<Evidence> },
+    /// Held back from purge, or released.
+    Held { held: bool },
+}
+
+/// One entry of the event log. Never changed, never removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Position in the journal's whole log, from 1.
+    pub sequence: u64,
+    pub at: Timestamp,
+    pub kind: EventKind,
+}
+
+/// A transaction as the journal gives it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    pub id: TransactionId,
+    pub uuid: uuid::Uuid,
+    pub evidence: Evidence,
+    pub removal: Removal,
+    pub plan: Plan,
+    pub definition: Definition,
+    /// The folder with the manifest and the XML.
+    pub home: PathBuf,
+    pub places: Vec<Place>,
+    /// Commit as soon as it is prepared (`undefine` without `--prepare`).
+    pub commit_at_once: bool,
+    pub started_at: Timestamp,
+    pub events: Vec<Event>,
+}
+
+impl Transaction {
+    pub fn domain(&self) -> &DomainRef {
+        &self.plan.domain
+    }
+
+    pub fn state(&self) -> State {
+        self.states().last().unwrap_or(State::Planned)
+    }
+
+    /// The state that an interrupted or failed rollback began in.
+    pub fn state_before_rollback(&self) -> State {
+        self.states()
+            .filter(|state| !matches!(state, State::RollingBack | State::Stuck))
+            .last()
+            .unwrap_or(State::Planned)
+    }
+
+    fn states(&self) -> impl Iterator<Item = State> + '_ {
+        self.events.iter().filter_map(|event| match event.kind {
+            EventKind::Entered { state, .. } => Some(state),
+            _ => None,
+        })
+    }
+
+    /// When the present state was entered, if it is one that ends a transaction.
+    pub fn finished_at(&self) -> Option<Timestamp> {
+        if !self.state().is_finished() {
+            return None;
+        }
+        self.events
+            .iter()
+            .rev()
+            .find(|event| matches!(event.kind, EventKind::Entered { .. }))
+            .map(|event| event.at)
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.events
+            .iter()
+            .rev()
+            .find_map(|event| match event.kind {
+                EventKind::Held { held } => Some(held),
+                _ => None,
+            })
+            .unwrap_or(false)
+    }
+
+    /// How far each step of the plan is.
+    pub fn progress(&self) -> Vec<Progress> {
+        let mut progress = vec![Progress::Pending; self.plan.steps.len()];
+        for event in &self.events {
+            let (step, now) = match &event.kind {
+                EventKind::Intent { step, direction } => (
+                    *step,
+                    match direction {
+                        Direction::Forward => Progress::Doing,
+                        Direction::Back => Progress::Undoing,
+                    },
+                ),
+                EventKind::Outcome {
+                    step,
+                    direction,
+                    result: Ok(_),
+                } => (
+                    *step,
+                    match direction {
+                        Direction::Forward => Progress::Done,
+                        Direction::Back => Progress::Undone,
+                    },
+                ),
+                _ => continue,
+            };
+            if let Some(slot) = progress.get_mut(step) {
+                *slot = now;
+            }
+        }
+        progress
+    }
+
+    /// Where the file of step `index` waits while it is in quarantine.
+    pub fn stored(&self, index: usize) -> Option<PathBuf> {
+        let moved = self.plan.steps.get(index)?.file()?;
+        let source = moved.path.parent().unwrap_or(Path::new("/"));
+        let place = self.places.iter().find(|place| place.source == source)?;
+        Some(place.folder.join(stored_name(index)))
+    }
+
+    /// Every file of the plan with its step and its place in quarantine.
+    pub fn files(&self) -> impl Iterator<Item = (usize, &FileMove, PathBuf)> {
+        self.plan
+            .steps
+            .iter()
+            .enumerate()
+            .filter_map(|(index, step)| Some((index, step.file()?, self.stored(index)?)))
+    }
+
+    /// Every quarantine folder of this transaction, the one with the manifest first.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.home.clone()];
+        for place in &self.places {
+            if !folders.contains(&place.folder) {
+                folders.push(place.folder.clone());
+            }
+        }
+        folders
+    }
+
+    pub fn summary(&self) -> Summary {
+        Summary {
+            id: self.id,
+            uuid: self.uuid,
+            domain: self.plan.domain.clone(),
+            state: self.state(),
+            started_at: self.started_at,
+            finished_at: self.finished_at(),
+            user: self.evidence.user.clone(),
+            reason: self.evidence.reason.clone(),
+            bytes: self.plan.bytes(),
+            held: self.is_held(),
+        }
+    }
+
+    /// Whether the plan's steps took the domain's definition away.
+    pub fn undefines(&self) -> bool {
+        self.plan
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::Undefine(_)))
+    }
+}
+
+/// The name in the quarantine folder of the file that step `index` moves. Numbers, not the file's
+/// own name: that may be 255 bytes long, or hostile. The manifest says which is which.
+fn stored_name(index: usize) -> String {
+    format!("{index:03}")
+}
+
+/// One line of `list`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    pub id: TransactionId,
+    pub uuid: uuid::Uuid,
+    pub domain: DomainRef,
+    pub state: State,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub user: String,
+    pub reason: Option<String>,
+    pub bytes: u64,
+    pub held: bool,
+}

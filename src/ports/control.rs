@@ -1,0 +1,15 @@
+//! What whoever started the engine hears of it, and may tell it.
+
+use crate::model::{Direction, Step, Transaction};
+
+pub trait Control {
+    /// Called before each step is run, after its intent is durable.
+    fn step(&self, transaction: &Transaction, index: usize, step: &Step, direction: Direction);
+
+    /// Asked between steps on the way forward: true makes the engine roll back (Ctrl-C, SIGTERM).
+    fn wants_rollback(&self) -> bool;
+
+    /// Asked between steps in both directions: true makes the engine stop where it is and leave
+    /// the rest to `recover` (a second signal).
+    fn wants_out(&self) -> bool;
+}

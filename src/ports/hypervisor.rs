@@ -1,0 +1,142 @@
+//! libvirt, as far as retiring a domain needs it.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::model::{
+    Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
+};
+
+/// libvirt's version number: `major * 1_000_000 + minor * 1_000 + release`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// Whether the paths in the domains' XML are paths on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilesAre {
+    Here,
+    /// On another host, or inside a driver that has no files (`test:///`); in words.
+    Elsewhere(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    pub domain: DomainRef,
+    pub active: bool,
+    pub persistent: bool,
+}
+
+/// A domain with its XML, for finding out who uses what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    pub status: Status,
+    /// The inactive XML; for a transient domain the live one.
+    pub xml: SecretXml,
+    /// Of an active persistent domain, the live XML, which may differ.
+    pub live_xml: Option<SecretXml>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    pub name: String,
+    /// `dir`, `fs`, `logical`, `rbd` …
+    pub kind: String,
+    pub active: bool,
+    /// The folder its volumes are in, where it has one.
+    pub target: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    pub pool: String,
+    pub name: String,
+    pub path: PathBuf,
+    /// `file`, `block`, `dir`, `network`, `netdir`, `ploop`.
+    pub kind: String,
+    /// `raw`, `qcow2` …
+    pub format: Option<String>,
+    pub backing: Option<PathBuf>,
+}
+
+/// Folders in which the driver keeps what no XML names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateFolders {
+    /// `NAME.save` files.
+    pub managed_save: PathBuf,
+    /// One folder per domain UUID.
+    pub tpm: PathBuf,
+}
+
+#[derive(Debug, Error)]
+pub enum HypervisorError {
+    #[error("cannot connect to libvirt at {uri}: {cause}")]
+    Unreachable { uri: String, cause: String },
+    #[error("no domain is called '{0}', by name, UUID or id")]
+    NoSuchDomain(String),
+    #[error("no volume '{volume}' in pool '{pool}': {cause}")]
+    NoSuchVolume {
+        pool: String,
+        volume: String,
+        cause: String,
+    },
+    /// The connection broke or does not answer any more.
+    #[error("libvirt went away during {call}: {cause}")]
+    Lost { call: &'static str, cause: String },
+    /// libvirt answered, and the answer was no.
+    #[error("libvirt refused {call}: {cause}")]
+    Refused { call: &'static str, cause: String },
+    #[error("{what} needs libvirt {since} or newer; the connected one is {have}")]
+    TooOld {
+        what: &'static str,
+        since: &'static str,
+        have: String,
+    },
+    #[error("libvirt's XML of {subject} is not understood: {cause}")]
+    Xml { subject: String, cause: String },
+}
+
+pub trait Hypervisor {
+    /// The URI as libvirt canonicalises it, without a password.
+    fn uri(&self) -> &str;
+    fn files(&self) -> FilesAre;
+    fn version(&self) -> Version;
+    fn state_folders(&self) -> Result<StateFolders, HypervisorError>;
+
+    /// By name, UUID or id, in virsh's order: id, then UUID, then name.
+    fn find(&self, spec: &str) -> Result<DomainRef, HypervisorError>;
+    fn status(&self, uuid: Uuid) -> Result<Option<Status>, HypervisorError>;
+    fn status_by_name(&self, name: &str) -> Result<Option<Status>, HypervisorError>;
+    /// Everything to define the domain again, secrets included.
+    fn definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError>;
+    /// Every domain of the connection, active or not.
+    fn domains(&self) -> Result<Vec<Described>, HypervisorError>;
+
+    /// Every pool, active or not.
+    fn pools(&self) -> Result<Vec<Pool>, HypervisorError>;
+    /// The volumes libvirt lists for an active pool.
+    fn volumes(&self, pool: &str) -> Result<Vec<Volume>, HypervisorError>;
+    fn volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError>;
+    /// An inactive pool, or one that is no more, has no list to refresh: that is success.
+    fn refresh_pool(&self, pool: &str) -> Result<(), HypervisorError>;
+
+    fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError>;
+    fn define(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError>;
+    fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError>;
+    fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<(), HypervisorError>;
+    /// Defines metadata of a snapshot that is in the files already; one of that name that exists
+    /// is replaced.
+    fn redefine_snapshot(
+        &self,
+        uuid: Uuid,
+        snapshot: &Snapshot,
+        current: bool,
+    ) -> Result<(), HypervisorError>;
+    /// The same for a checkpoint; the last one in the order of the saved list becomes the current.
+    fn redefine_checkpoint(
+        &self,
+        uuid: Uuid,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), HypervisorError>;
+}

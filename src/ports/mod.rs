@@ -1,0 +1,16 @@
+//! Narrow traits between the engine and the world. Each has one real implementation in
+//! [`crate::adapters`]; the engine and the survey know no other way out.
+
+mod clock;
+mod control;
+mod hypervisor;
+mod journal;
+mod storage;
+
+pub use clock::Clock;
+pub use control::Control;
+pub use hypervisor::{
+    Described, FilesAre, Hypervisor, HypervisorError, Pool, StateFolders, Status, Version, Volume,
+};
+pub use journal::{Draft, Journal, JournalError};
+pub use storage::{Image, Moved, Reference, Resolved, Storage, StorageError};

@@ -1,0 +1,118 @@
+//! Files: looking at them, reading image headers, moving them without ever overwriting.
+//!
+//! Every call that changes something returns only after the change is durable: the file's and its
+//! folders' `fsync` are part of the effect (law 3).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::model::{FileFacts, Identity};
+
+/// A path with its symlinks told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// Symlinks met in the last component, in the order they were followed, each under its real
+    /// folder.
+    pub links: Vec<PathBuf>,
+    /// Where they end: no component is a symlink, `.` or `..`. It need not exist.
+    pub real: PathBuf,
+}
+
+/// How an image's header names another file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// Absolute; a relative name has been joined to the folder of the image that names it.
+    File(PathBuf),
+    /// A protocol that is no local file: its name and the whole reference.
+    Remote(String),
+}
+
+/// What an image's header says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// `raw`, `qcow2`, `vmdk` …
+    pub format: String,
+    pub backing: Option<Reference>,
+    /// The format the header declares for the backing image.
+    pub backing_format: Option<String>,
+    pub data_file: Option<Reference>,
+}
+
+/// How a move ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    Now,
+    /// It was there already, from a run that was interrupted.
+    Already,
+}
+
+#[derive(Debug, Error)]
+pub enum StorageError {
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// A verb phrase: `open`, `move`, `sync the folder` …
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("{} is gone", .0.display())]
+    Gone(PathBuf),
+    /// The file under the name is not the one that the plan was made for.
+    #[error("{} is another file now than when the plan was made", .0.display())]
+    Swapped(PathBuf),
+    #[error("{} is occupied by another file", .0.display())]
+    Occupied(PathBuf),
+    #[error("{}: {cause}", path.display())]
+    Image { path: PathBuf, cause: String },
+    #[error("no folder on the file system of {} takes its files: {cause}", path.display())]
+    NoPlace { path: PathBuf, cause: String },
+}
+
+impl StorageError {
+    pub fn io(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+        Self::Io {
+            doing,
+            path: path.to_owned(),
+            source: source.into(),
+        }
+    }
+}
+
+pub trait Storage {
+    /// Without following a symlink; `None` where there is nothing.
+    fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError>;
+    fn resolve(&self, path: &Path) -> Result<Resolved, StorageError>;
+    /// Reads an image's header. `format` is what the domain or the image above declares; without
+    /// one the header's magic decides. A raw image is never looked into: its guest wrote it.
+    fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError>;
+    /// Why a path may not be moved whoever asks, in words: a system folder, a mount's root, no
+    /// regular file or declared folder.
+    fn protected(&self, path: &Path, facts: &FileFacts) -> Option<String>;
+
+    /// The quarantine root for files of `source`: the configured ones first, then folders of the
+    /// same file system, each tried with a real file and a real rename. `avoid` are folders that
+    /// should not hold it if others will do (targets of pools).
+    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError>;
+    /// The quarantine root for manifest and XML.
+    fn home(&self) -> Result<PathBuf, StorageError>;
+
+    /// Makes a folder of mode 0700 (its parent exists). One that is there and ours is fine.
+    fn make_folder(&self, path: &Path) -> Result<(), StorageError>;
+    /// Removes a folder with what `write` put there; refuses to remove any other file. One that
+    /// is gone already is fine.
+    fn remove_folder(&self, path: &Path) -> Result<(), StorageError>;
+    /// Writes a file of mode 0600, whole or not at all (temporary name, then rename).
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError>;
+
+    /// Renames `from` to `to`, never over anything, if `from` is the file `expected`.
+    /// Already done if `to` is that file and `from` is not there.
+    fn relocate(&self, from: &Path, to: &Path, expected: &FileFacts)
+    -> Result<Moved, StorageError>;
+    /// Gives the file a second name. Already done if `to` is that file.
+    fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
+    /// Takes the name `spare` away from a file that still has the name `kept`. Refuses where
+    /// `kept` is not the same file. Already done if `spare` is not there.
+    fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError>;
+}
