@@ -4,7 +4,9 @@
 //! - a guest with EFI refuses internal snapshots unless its NVRAM is qcow2, which Debian's firmware is not;
 //!   external ones work;
 //! - checkpoints need a running guest with qcow2 disks, and outlive its end;
-//! - with checkpoints or external snapshots, others of the other kind may be refused: one kind a guest;
+//! - an external snapshot of a guest that is off is refused once it has checkpoints: take it first;
+//! - the pool does not know a new overlay before a refresh, so snapshots here end with one;
+//! - a VNC password has 8 characters at most;
 //! - the NVRAM file and the TPM's state appear at the first start, not when the domain is defined.
 
 use super::disk::{Disk, dress};
@@ -181,6 +183,7 @@ impl Guest<'_> {
     pub fn snapshot_disk_only(&self, name: &str) {
         self.host
             .virsh(&["snapshot-create-as", &self.name, name, "--disk-only"]);
+        self.host.refresh_pools();
     }
 
     /// An external snapshot with memory of the running guest. Returns the memory file's path.
@@ -190,6 +193,7 @@ impl Guest<'_> {
         let spec = format!("file={memory},snapshot=external");
         self.host
             .virsh(&["snapshot-create-as", &self.name, name, "--memspec", &spec]);
+        self.host.refresh_pools();
         memory
     }
 

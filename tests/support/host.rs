@@ -91,6 +91,13 @@ impl PrivateHost {
         self.virsh(&["pool-start", name]);
     }
 
+    /// libvirt learns of files that came or went behind its back.
+    pub fn refresh_pools(&self) {
+        for pool in self.virsh(&["pool-list", "--name"]).lines() {
+            self.virsh(&["pool-refresh", pool.trim()]);
+        }
+    }
+
     /// The file `inside` as this process finds it. Symbolic links with absolute targets lead out of
     /// the host again, so don't follow them.
     pub fn path(&self, inside: impl AsRef<Path>) -> PathBuf {

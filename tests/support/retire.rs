@@ -39,11 +39,15 @@ impl PrivateHost {
     /// Runs on a terminal, where prompts appear, and types `answers` there ("y\n"). What the program
     /// writes to stdout and stderr arrives mixed in `stdout`, as on a screen, with \r\n line ends.
     pub fn retire_on_terminal<S: AsRef<str>>(&self, arguments: &[S], answers: &str) -> Outcome {
-        let mut line = format!("{} --state-dir {}", quote(BINARY), quote(&self.state));
-        for argument in arguments {
-            line.push(' ');
-            line.push_str(&quote(argument.as_ref()));
-        }
+        let mut words = vec![BINARY, "--state-dir", &self.state];
+        words.extend(arguments.iter().map(AsRef::as_ref));
+        self.on_terminal(&words, answers)
+    }
+
+    /// Any program on a terminal, by `script` of util-linux.
+    pub fn on_terminal(&self, words: &[&str], answers: &str) -> Outcome {
+        let line: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let line = line.join(" ");
         let mut child = self
             .command("script")
             .args([
@@ -64,7 +68,7 @@ impl PrivateHost {
         // A program that ends without reading is no failure of the one who types.
         let _ = child.stdin.take().unwrap().write_all(answers.as_bytes());
         let output = child.wait_with_output().unwrap();
-        Outcome::new(self.typed(arguments), &output)
+        Outcome::new(line, &output)
     }
 
     pub(super) fn typed<S: AsRef<str>>(&self, arguments: &[S]) -> String {
