@@ -53,7 +53,9 @@ fn everything_that_libvirt_keeps_is_in_the_identity() {
     guest.stop();
     host.virsh(&["autostart", "full", "--once"]);
     let save = guest.managed_save();
+    let t = Instant::now();
     let identity = Identity::capture(&host, "full", &[]);
+    eprintln!("capture {:?}", t.elapsed());
     let nvram = "/var/lib/libvirt/qemu/nvram/full_VARS.fd";
     let tpm = format!("/var/lib/libvirt/swtpm/{}/tpm2/tpm2-00.permall", guest.uuid);
     // The chain is base, snap1's overlay, snap2's overlay.
@@ -120,6 +122,44 @@ fn a_power_cut_loses_what_was_not_synced_and_keeps_the_rest() {
             "{kind}: a file that was not synced survived"
         );
     }
+}
+
+#[test]
+fn what_was_synced_keeps_its_identity_through_a_power_cut() {
+    let (host, medium) = PrivateHost::start_on("xfs");
+    let guest = GuestBuilder::new("web1")
+        .disk(Disk::pool("a.qcow2"))
+        .disk(Disk::unmanaged("b.raw"))
+        .define(&host);
+    guest.run_once();
+    medium.sync(&host);
+    let before = Identity::capture(&host, "web1", &[]);
+    medium.cut_power(&host);
+    medium.remount(&host);
+    assert_same(&before, &Identity::capture(&host, "web1", &[]));
+    guest.run_once();
+}
+
+#[test]
+fn the_program_runs_inside_and_is_traced() {
+    let host = PrivateHost::start();
+    host.retire(&["--version"]).expect(0);
+    let trace = host.trace("execve", &["--version"]);
+    assert!(trace.calls[0].contains("virt-retire"), "{:#?}", trace.calls);
+    assert_eq!(host.count("execve", &["--version"]), 1);
+}
+
+#[test]
+fn a_daemon_that_is_killed_comes_back_with_its_guests() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("web1")
+        .disk(Disk::pool("a.raw"))
+        .define(&host);
+    guest.start();
+    host.kill_libvirtd();
+    assert_ne!(host.try_virsh(&["list"]).code, 0);
+    host.start_libvirtd();
+    assert_eq!(guest.state(), "running");
 }
 
 #[test]

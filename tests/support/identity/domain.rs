@@ -33,64 +33,79 @@ pub fn capture(
     collect_files(host, document.root_element(), files);
     identity.state("domain: XML".into(), xml.clone());
 
+    let mut calls = vec![vec!["dominfo", domain]];
+    for [names, current, _] in TREES {
+        calls.push([&[names[0], domain], &names[1..]].concat());
+        calls.push([&[current[0], domain], &current[1..]].concat());
+    }
+    let answers = host.virsh_batch(&calls);
+    assert!(
+        !answers[0].is_empty(),
+        "dominfo of a domain that is defined"
+    );
     // "Managed save" is libvirt's memory of it, which a restored file changes only at its next start.
-    for line in host.virsh(&["dominfo", domain]).lines() {
+    for line in answers[0].lines() {
         if let Some((key @ ("Persistent" | "Autostart" | "Autostart Once"), value)) =
             line.split_once(':')
         {
             identity.state(format!("domain: {key}"), value.trim());
         }
     }
-    for kind in ["snapshot", "checkpoint"] {
-        capture_tree(host, domain, kind, identity, files);
+    for ([_, _, kind], answers) in TREES.iter().zip(answers[1..].chunks(2)) {
+        identity.state(format!("{}s: current", kind[0]), words(&answers[1]));
+        let names: Vec<&str> = answers[0].lines().filter(|line| !line.is_empty()).collect();
+        capture_tree(host, domain, kind[0], &names, identity, files);
     }
     // The save file holds its own XML, so its bytes are both.
     files.insert(format!("/var/lib/libvirt/qemu/save/{name}.save"));
     files.insert(format!("/var/lib/libvirt/swtpm/{uuid}"));
 }
 
-/// Every snapshot or checkpoint with its XML, its parent, and which is the current one.
+/// For each kind of tree: the call that lists it, the call that names its current one, and the kind.
+///
+/// There is no `checkpoint-current`; libvirt takes the one leaf for it.
+const TREES: [[&[&str]; 3]; 2] = [
+    [
+        &["snapshot-list", "--name"],
+        &["snapshot-current", "--name"],
+        &["snapshot"],
+    ],
+    [
+        &["checkpoint-list", "--name"],
+        &["checkpoint-list", "--name", "--leaves"],
+        &["checkpoint"],
+    ],
+];
+
+/// Every snapshot or checkpoint with its XML and its parent.
 fn capture_tree(
     host: &PrivateHost,
     domain: &str,
     kind: &str,
+    names: &[&str],
     identity: &mut Identity,
     files: &mut BTreeSet<String>,
 ) {
-    let call = |verb: &str, arguments: &[&str]| {
-        let verb = format!("{kind}-{verb}");
-        let mut command = vec![verb.as_str(), domain];
-        command.extend(arguments);
-        host.try_virsh(&command)
-    };
-    let list = call("list", &["--name"]).expect(0).stdout;
-    for name in list.lines().filter(|line| !line.is_empty()) {
-        let xml = call("dumpxml", &[name, "--security-info"]).expect(0).stdout;
-        if let Ok(document) = Document::parse(&xml) {
-            collect_files(host, document.root_element(), files);
-        }
-        identity.state(format!("{kind} {name}: XML"), xml);
-        // Fails where there is none; that too is an answer.
-        let parent = call("parent", &[name]);
-        let parent = if parent.code == 0 {
-            words(&parent.stdout)
-        } else {
-            "none".into()
-        };
-        identity.state(format!("{kind} {name}: parent"), parent);
+    let (dump, parent) = (format!("{kind}-dumpxml"), format!("{kind}-parent"));
+    let calls: Vec<Vec<&str>> = names
+        .iter()
+        .flat_map(|name| {
+            [
+                vec![&*dump, domain, name, "--security-info"],
+                vec![&*parent, domain, name],
+            ]
+        })
+        .collect();
+    if calls.is_empty() {
+        return;
     }
-    // There is no `checkpoint-current`: the list's filter finds it, and in libvirt the current one is
-    // always a leaf.
-    let current = match kind {
-        "snapshot" => call("current", &["--name"]),
-        _ => call("list", &["--name", "--leaves"]),
-    };
-    let current = if current.code == 0 {
-        words(&current.stdout)
-    } else {
-        "none".into()
-    };
-    identity.state(format!("{kind}s: current"), current);
+    for (name, answers) in names.iter().zip(host.virsh_batch(&calls).chunks(2)) {
+        let document = Document::parse(&answers[0]).expect("libvirt's XML should parse");
+        collect_files(host, document.root_element(), files);
+        identity.state(format!("{kind} {name}: XML"), &*answers[0]);
+        // The call fails where there is none, and answers nothing.
+        identity.state(format!("{kind} {name}: parent"), words(&answers[1]));
+    }
 }
 
 /// Every file that a domain or snapshot names: sources of disks, memory and firmware's NVRAM.
