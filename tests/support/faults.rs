@@ -1,8 +1,10 @@
 //! A kill or an error at the Nth system call of one run, by strace.
 //!
-//! strace counts the Nth call of each thread apart (a fault at 3 strikes the first thread that comes to
-//! its third call), so [`PrivateHost::count`] answers with the busiest thread's number: faults at 1
-//! to that number strike every moment that a run can be struck at.
+//! strace counts each thread's calls apart: a kill at 3 strikes whichever thread first comes to its own third
+//! call, an error at 3 strikes every thread that comes to one. [`PrivateHost::count`] answers with the busiest
+//! thread's number, beyond which nothing strikes. Kills at 1 to that number strike each call of a program
+//! that makes them in one thread; where several do, a quieter thread's calls may stay unstruck, and need a fault
+//! on a call that only it makes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -81,7 +83,8 @@ impl PrivateHost {
         self.strace(syscalls, None, &program)
     }
 
-    /// How many of these calls one run makes: the upper bound for [`Fault::when`].
+    /// How many of these calls the busiest thread of one run makes: the upper bound for [`Fault::when`].
+    /// The run is a real one, with its effects.
     pub fn count<S: AsRef<str>>(&self, syscalls: &str, arguments: &[S]) -> u32 {
         self.trace(syscalls, arguments).busiest()
     }
