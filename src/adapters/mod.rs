@@ -1,0 +1,3 @@
+//! The ports' one real implementation each.
+
+pub mod files;
