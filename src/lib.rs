@@ -7,6 +7,7 @@
 pub mod adapters;
 pub mod cli;
 pub mod engine;
+pub mod image;
 pub mod journal;
 pub mod model;
 pub mod planner;
