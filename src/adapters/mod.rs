@@ -1,0 +1,3 @@
+//! The real implementations of [`crate::ports`].
+
+pub mod sled_journal;
