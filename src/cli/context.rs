@@ -1,14 +1,15 @@
 //! What most verbs need: libvirt, the files, the journal, each opened when it is first asked for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
-use crate::adapters::sled_journal::SledJournal;
+use crate::adapters::sled_journal::{Reader, SledJournal, open_reader};
 use crate::engine::World;
 use crate::model::Evidence;
+use crate::ports::Hypervisor;
 
 use super::args::{Arguments, Output};
 use super::control::Terminal;
@@ -59,10 +60,6 @@ impl Context {
         })
     }
 
-    pub fn state_dir(&self) -> &Path {
-        &self.state_dir
-    }
-
     pub fn host(&self) -> Result<Host, CliError> {
         self.host_at(None)
     }
@@ -73,7 +70,7 @@ impl Context {
         let uri = self.connect.as_deref().or(uri);
         Ok(Host {
             hypervisor: Libvirt::connect(uri)?,
-            storage: LocalFiles::new(&self.state_dir, self.quarantine.clone()),
+            storage: LocalFiles::new(self.state_dir.join("quarantine"), self.quarantine.clone()),
             clock: SystemClock,
             control: Terminal::new(!self.quiet && self.output == Output::Text)?,
         })
@@ -85,21 +82,36 @@ impl Context {
             &self.state_dir,
             self.wait,
             purpose,
-            &mut |holder| {
-                if !self.quiet {
-                    eprintln!("waiting for {}", safe(holder));
-                }
-            },
+            &mut |holder| self.tell_waiting(holder),
         )?)
     }
 
+    /// The journal for reading, whoever holds it.
+    pub fn reader(&self, purpose: &str) -> Result<Reader, CliError> {
+        Ok(open_reader(
+            &self.state_dir,
+            self.wait,
+            purpose,
+            &mut |holder| self.tell_waiting(holder),
+        )?)
+    }
+
+    fn tell_waiting(&self, holder: &str) {
+        if !self.quiet {
+            eprintln!("waiting for {}", safe(holder));
+        }
+    }
+
     pub fn evidence(&self, host: &Host, reason: Option<String>, unseen: Vec<String>) -> Evidence {
-        use crate::ports::Hypervisor;
         evidence::gather(host.hypervisor.uri(), reason, unseen)
     }
 }
 
 impl Host {
+    pub fn uri(&self) -> &str {
+        self.hypervisor.uri()
+    }
+
     pub fn world(&self) -> World<'_> {
         World {
             hypervisor: &self.hypervisor,

@@ -66,8 +66,13 @@ impl CliError {
         };
         Self::new(
             Exit::Refused,
-            refusals.first().map_or("refused", |first| first.code.word()),
-            format!("{}. Nothing was changed.", lines(|refusal| &refusal.message)),
+            refusals
+                .first()
+                .map_or("refused", |first| first.code.word()),
+            format!(
+                "{}. Nothing was changed.",
+                lines(|refusal| &refusal.message)
+            ),
             lines(|refusal| &refusal.hint),
         )
     }
@@ -93,14 +98,12 @@ impl From<HypervisorError> for CliError {
                 "when libvirtd is back, type: virt-retire recover",
             ),
             HypervisorError::Refused { .. } => ("libvirt-refused", "libvirt's log says more"),
-            HypervisorError::TooOld { .. } => (
-                "libvirt-too-old",
-                "upgrade libvirt, or leave that flag out",
-            ),
-            HypervisorError::Xml { .. } => (
-                "libvirt-xml",
-                "please report this XML; nothing was changed",
-            ),
+            HypervisorError::TooOld { .. } => {
+                ("libvirt-too-old", "upgrade libvirt, or leave that flag out")
+            }
+            HypervisorError::Xml { .. } => {
+                ("libvirt-xml", "please report this XML; nothing was changed")
+            }
         };
         Self::new(Exit::Error, code, error.to_string(), hint)
     }

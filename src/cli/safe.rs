@@ -46,7 +46,10 @@ mod tests {
 
     #[test]
     fn escapes_never_reach_the_terminal() {
-        assert_eq!(safe("a\u{1b}[31mb\n\u{202e}c"), "a\\u{1b}[31mb\\n\\u{202e}c");
+        assert_eq!(
+            safe("a\u{1b}[31mb\n\u{202e}c"),
+            "a\\u{1b}[31mb\\n\\u{202e}c"
+        );
         assert_eq!(safe("größer"), "größer");
     }
 

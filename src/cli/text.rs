@@ -95,7 +95,7 @@ fn disks(disks: &[DiskPlan]) -> String {
         let mut path = disk
             .path
             .as_ref()
-            .map_or("-".to_owned(), |path| safe_path(path));
+            .map_or("-".to_owned(), safe_path);
         if let Some(spelled) = &disk.spelled {
             path.push_str(&format!(" (as {})", safe(spelled)));
         }
@@ -158,9 +158,7 @@ pub fn list(summaries: &[Summary]) -> String {
     if summaries.is_empty() {
         return "No transactions yet.".into();
     }
-    let mut table = table([
-        "Id", "Domain", "State", "Size", "Started", "User", "Reason",
-    ]);
+    let mut table = table(["Id", "Domain", "State", "Size", "Started", "User", "Reason"]);
     align_right(&mut table, 0);
     align_right(&mut table, 3);
     for summary in summaries {

@@ -7,9 +7,9 @@ use crate::model::{
 };
 use crate::ports::Draft;
 
+use super::Engine;
 use super::error::EngineError;
 use super::run::{Stop, Unwritten};
-use super::Engine;
 
 impl Engine<'_> {
     /// Runs an executable plan up to `prepared`.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::model::{Plan, State, Step, TransactionId};
 
-use super::error::EngineError;
 use super::Engine;
+use super::error::EngineError;
 
 impl Engine<'_> {
     pub(super) fn refuse_claimed(&self, plan: &Plan) -> Result<(), EngineError> {

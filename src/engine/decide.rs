@@ -101,9 +101,9 @@ impl Engine<'_> {
                 }
             }
             Err(Stop::Unfinished(error)) => error,
-            Err(Stop::Failed {
-                cause: forward, ..
-            }) => self.stick(transaction, forward.to_string(), cause.to_string()),
+            Err(Stop::Failed { cause: forward, .. }) => {
+                self.stick(transaction, forward.to_string(), cause.to_string())
+            }
         }
     }
 
@@ -115,12 +115,8 @@ impl Engine<'_> {
         cause: Failure,
     ) -> EngineError {
         let why = Some(format!("'{step}' failed: {cause}"));
-        if let Err(error) = self.enter(
-            &mut transaction,
-            Unwritten::none(),
-            State::RollingBack,
-            why,
-        ) {
+        if let Err(error) = self.enter(&mut transaction, Unwritten::none(), State::RollingBack, why)
+        {
             return error;
         }
         match self.run(&mut transaction, Direction::Back, Unwritten::none()) {

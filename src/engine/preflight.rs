@@ -15,9 +15,8 @@ pub(super) fn rollback(
     for (index, moved, stored) in transaction.files().filter(|(index, ..)| to_undo(index)) {
         let waiting = world.storage.facts(&stored)?;
         let there = world.storage.facts(&moved.path)?;
-        let is_it = |facts: &crate::model::FileFacts| {
-            facts.identity.is_same_file(&moved.facts.identity)
-        };
+        let is_it =
+            |facts: &crate::model::FileFacts| facts.identity.is_same_file(&moved.facts.identity);
         match (waiting, there) {
             (_, Some(there)) if !is_it(&there) => refusals.push(Refusal {
                 code: RefusalCode::PathOccupied,
@@ -50,11 +49,7 @@ pub(super) fn rollback(
     Ok(refusals)
 }
 
-fn lost(
-    transaction: &Transaction,
-    original: impl std::fmt::Display,
-    how: String,
-) -> Refusal {
+fn lost(transaction: &Transaction, original: impl std::fmt::Display, how: String) -> Refusal {
     Refusal {
         code: RefusalCode::ChangedSincePlan,
         subject: original.to_string(),

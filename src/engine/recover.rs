@@ -6,10 +6,10 @@
 
 use crate::model::{Claim, Direction, Evidence, State, Transaction};
 
+use super::Engine;
 use super::decide::decided;
 use super::error::EngineError;
 use super::run::{Stop, Unwritten};
-use super::Engine;
 
 /// What became of one open transaction.
 pub struct Recovery {
@@ -20,8 +20,13 @@ pub struct Recovery {
 pub enum Recovered {
     Undone,
     /// It could not be undone, so the retirement was finished.
-    Finished { because: String },
-    Stuck { forward: String, back: String },
+    Finished {
+        because: String,
+    },
+    Stuck {
+        forward: String,
+        back: String,
+    },
 }
 
 impl Engine<'_> {
@@ -32,8 +37,8 @@ impl Engine<'_> {
         for id in self.journal.claiming()? {
             let transaction = self.journal.read(id)?;
             // One that was prepared on purpose waits for its `commit` or `rollback`.
-            let waits = transaction.state().claim() == Claim::Undecided
-                && !transaction.commit_at_once;
+            let waits =
+                transaction.state().claim() == Claim::Undecided && !transaction.commit_at_once;
             if !waits {
                 recoveries.push(self.recover_one(transaction, by)?);
             }

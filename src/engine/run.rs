@@ -96,9 +96,7 @@ impl Engine<'_> {
                 }));
             }
             let step = &transaction.plan.steps[index];
-            self.world
-                .control
-                .step(transaction, index, step, direction);
+            self.world.control.step(transaction, index, step, direction);
             let result = if direction == Direction::Forward && self.world.control.wants_rollback() {
                 Err(Failure::Interrupted)
             } else {

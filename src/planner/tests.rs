@@ -483,15 +483,9 @@ fn what_could_not_be_seen_refuses_removal_alone() {
 #[test]
 fn storage_that_cannot_be_moved_is_refused_by_name_or_kept() {
     for (kind, code) in [
-        (
-            SourceKind::Network("rbd".into()),
-            RefusalCode::RemoteFiles,
-        ),
+        (SourceKind::Network("rbd".into()), RefusalCode::RemoteFiles),
         (SourceKind::Block, RefusalCode::Unsupported),
-        (
-            SourceKind::Foreign("nvme".into()),
-            RefusalCode::Unsupported,
-        ),
+        (SourceKind::Foreign("nvme".into()), RefusalCode::Unsupported),
     ] {
         let mut vda = disk("vda", regular("/images/a"));
         vda.kind = kind;

@@ -42,12 +42,13 @@ impl Survey<'_> {
             let read = SnapshotXml::read(snapshot.xml.reveal())
                 .map_err(|error| not_understood(&snapshot.name, &error))?;
             if let Some(memory) = &read.memory_file {
-                found.extend(self.existing(domain, memory)?.map(|file| {
-                    Artefact::SnapshotMemory {
-                        snapshot: snapshot.name.clone(),
-                        file,
-                    }
-                }));
+                found.extend(
+                    self.existing(domain, memory)?
+                        .map(|file| Artefact::SnapshotMemory {
+                            snapshot: snapshot.name.clone(),
+                            file,
+                        }),
+                );
             }
         }
         Ok(found)

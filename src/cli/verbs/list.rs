@@ -2,6 +2,8 @@
 
 use crate::model::Summary;
 
+use crate::ports::JournalReader;
+
 use super::super::args::Output;
 use super::super::context::Context;
 use super::super::error::CliError;

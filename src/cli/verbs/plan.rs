@@ -35,11 +35,7 @@ pub fn run(context: &Context, what: &What, save: Option<&Path>) -> Result<(), Cl
 }
 
 /// Plans each domain once, however often it was named.
-pub fn make(
-    host: &Host,
-    domains: &[String],
-    removal: &Removal,
-) -> Result<Vec<Planned>, CliError> {
+pub fn make(host: &Host, domains: &[String], removal: &Removal) -> Result<Vec<Planned>, CliError> {
     let survey = Survey::new(&host.hypervisor, &host.storage)?;
     let mut planned: Vec<Planned> = Vec::new();
     for spec in domains {

@@ -22,7 +22,7 @@ pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
     }
     let host = context.host()?;
     let mut engine = Engine::new(host.world(), &mut journal);
-    let recoveries = engine.recover(&evidence::gather(&host.uri(), None, Vec::new()))?;
+    let recoveries = engine.recover(&evidence::gather(host.uri(), None, Vec::new()))?;
     let summaries: Vec<_> = recoveries
         .iter()
         .map(|recovery| recovery.transaction.summary())

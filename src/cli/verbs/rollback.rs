@@ -19,7 +19,7 @@ pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), C
     let mut engine = Engine::new(host.world(), &mut journal);
     let mut touched = Vec::new();
     for id in ids {
-        match engine.rollback(*id, evidence::gather(&host.uri(), None, Vec::new())) {
+        match engine.rollback(*id, evidence::gather(host.uri(), None, Vec::new())) {
             Ok(transaction) => touched.push(transaction.summary()),
             Err(error) => return Err(report::fail(context, touched, error)),
         }

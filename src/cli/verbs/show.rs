@@ -2,6 +2,8 @@
 
 use crate::model::{Progress, TransactionId};
 
+use crate::ports::JournalReader;
+
 use super::super::args::Output;
 use super::super::context::Context;
 use super::super::error::CliError;

@@ -65,7 +65,5 @@ fn never_undefined(transaction: &Transaction) -> bool {
         .steps
         .iter()
         .zip(transaction.progress())
-        .all(|(step, progress)| {
-            !matches!(step, Step::Undefine(_)) || progress == Progress::Pending
-        })
+        .all(|(step, progress)| !matches!(step, Step::Undefine(_)) || progress == Progress::Pending)
 }
