@@ -92,10 +92,7 @@ fn disks(disks: &[DiskPlan]) -> String {
         let volume = disk.pooled.as_ref().map_or("-".to_owned(), |pooled| {
             format!("{}/{}", pooled.pool, pooled.volume)
         });
-        let mut path = disk
-            .path
-            .as_ref()
-            .map_or("-".to_owned(), safe_path);
+        let mut path = disk.path.as_ref().map_or("-".to_owned(), safe_path);
         if let Some(spelled) = &disk.spelled {
             path.push_str(&format!(" (as {})", safe(spelled)));
         }
