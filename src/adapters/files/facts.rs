@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, Statx};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, Statx, StatxAttributes};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::{attributes, sys};
@@ -76,7 +76,8 @@ fn allocated(stat: &Statx) -> u64 {
     stat.stx_blocks.saturating_mul(512)
 }
 
-/// The sum of all that is below a folder, a file of several names counted once.
+/// The sum of all that is below a folder, a file of several names counted once. What is mounted
+/// there is not part of it: it stays where it is whatever happens to the folder.
 #[derive(Default)]
 struct Sum {
     size: u64,
@@ -111,6 +112,9 @@ impl Sum {
                 Err(Errno::NOENT) => continue,
                 Err(errno) => return Err(failed(errno)),
             };
+            if stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+                continue;
+            }
             if stat.stx_nlink > 1 && !self.counted.insert(sys::identity(&stat).key()) {
                 continue;
             }
@@ -128,3 +132,7 @@ impl Sum {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -183,3 +183,7 @@ fn names(folder: &OwnedFd, path: &Path) -> Result<Vec<(OsString, FileKind)>, Sto
     }
     Ok(found)
 }
+
+#[cfg(test)]
+#[path = "folders_tests.rs"]
+mod tests;

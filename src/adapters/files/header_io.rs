@@ -143,3 +143,7 @@ pub fn named(
     };
     Ok((reference, named.format))
 }
+
+#[cfg(test)]
+#[path = "header_io_tests.rs"]
+mod tests;

@@ -14,6 +14,8 @@ mod resolve;
 mod second_name;
 mod sys;
 mod system_folders;
+#[cfg(test)]
+mod testing;
 
 use std::path::{Path, PathBuf};
 

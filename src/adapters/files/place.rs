@@ -141,3 +141,7 @@ fn probe(source: &Path, folder: &Path) -> Result<(), StorageError> {
         .map_err(|errno| StorageError::io("remove the probe", left.path, errno))?;
     renamed.map_err(|errno| StorageError::io("move files into", folder, errno))
 }
+
+#[cfg(test)]
+#[path = "place_tests.rs"]
+mod tests;

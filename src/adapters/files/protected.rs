@@ -18,7 +18,7 @@ pub fn protected(files: &LocalFiles, path: &Path, facts: &FileFacts) -> Option<S
         return Some("its folder cannot be looked up".into());
     };
     by_name(&real)
-        .or_else(|| by_table(path, &real))
+        .or_else(|| by_table(&real))
         .or_else(|| ours(files, &real))
         .or_else(|| mount(&real, facts))
 }
@@ -46,7 +46,7 @@ fn key(folder: &Path) -> Option<(u64, u64)> {
     Some(sys::identity(&sys::stat(fd).ok()?).key())
 }
 
-fn by_table(path: &Path, real: &Path) -> Option<String> {
+fn by_table(real: &Path) -> Option<String> {
     // A symlink is looked at as the name it is, not as the folder it leads to.
     let way: Vec<(&Path, Option<(u64, u64)>)> = real
         .ancestors()
@@ -65,29 +65,19 @@ fn by_table(path: &Path, real: &Path) -> Option<String> {
             *step == folder || (row_key.is_some() && *step_key == row_key)
         });
         let below = hit.and_then(|(step, _)| real.strip_prefix(step).ok());
-        if below.is_some_and(|rest| !is_excepted(row, rest))
-            || path.starts_with(folder) && is_listed(row, path)
-        {
+        if below.is_some_and(|rest| !is_excepted(row, rest)) {
             return Some(format!("it is in {}: {}", row.folder, row.why));
         }
         if folder.starts_with(real) {
             return Some(format!("it holds {}: {}", row.folder, row.why));
         }
     }
+    let mine = way.first().and_then(|(_, key)| *key);
     THEMSELVES
         .iter()
-        .find(|folder| {
-            let folder = Path::new(folder);
-            folder.starts_with(real)
-                || key(folder)
-                    .is_some_and(|its| way.first().is_some_and(|(_, mine)| *mine == Some(its)))
-        })
-        .map(|folder| format!("it is or holds the system folder {folder}"))
-}
-
-fn is_listed(row: &Row, path: &Path) -> bool {
-    path.strip_prefix(row.folder)
-        .is_ok_and(|rest| !is_excepted(row, rest))
+        .map(Path::new)
+        .find(|folder| folder.starts_with(real) || mine.is_some() && key(folder) == mine)
+        .map(|folder| format!("it is or holds the system folder {}", folder.display()))
 }
 
 /// Strictly below one of the row's exceptions.
@@ -152,3 +142,7 @@ fn mount(real: &Path, facts: &FileFacts) -> Option<String> {
     let parent = real.parent()?;
     (device(real) != device(parent)).then(|| "it is the root of a file system or subvolume".into())
 }
+
+#[cfg(test)]
+#[path = "protected_tests.rs"]
+mod tests;

@@ -213,3 +213,7 @@ fn settle(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "relocate_tests.rs"]
+mod tests;

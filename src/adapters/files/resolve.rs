@@ -119,3 +119,7 @@ fn unwalked(mut real: PathBuf, missing: &OsStr, rest: &VecDeque<OsString>) -> Pa
     }
     real
 }
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

@@ -84,3 +84,7 @@ fn remove(entry: &Entry<'_>) -> Result<(), StorageError> {
     retry_on_intr(|| rustix::fs::unlinkat(&entry.folder, entry.name, AtFlags::empty()))
         .map_err(|errno| StorageError::io("remove", entry.path, errno))
 }
+
+#[cfg(test)]
+#[path = "second_name_tests.rs"]
+mod tests;
