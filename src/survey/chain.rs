@@ -91,11 +91,14 @@ fn step(
     if seen {
         return Err(stop(&resolved.real, "the chain is a loop".into()));
     }
-    if facts.kind != FileKind::Regular || next.is_data_file {
+    let has_header = matches!(facts.kind, FileKind::Regular | FileKind::BlockDevice);
+    if !has_header || next.is_data_file {
         return Ok(());
     }
+    // By the name it was reached under: a relative name in the header means the folder of that name,
+    // as QEMU has it, and not the folder a symlink leads to.
     let image = storage
-        .image(&resolved.real, next.format.as_deref())
+        .image(&next.path, next.format.as_deref())
         .map_err(|error| stop(&resolved.real, error.to_string()))?;
     let mut follow = |reference, format, is_data_file| match reference {
         None => Ok(()),
