@@ -54,6 +54,10 @@ impl From<EncodeError> for Fault {
 impl From<sled::Error> for Fault {
     fn from(error: sled::Error) -> Self {
         match &error {
+            // A file that sled's own log speaks of.
+            sled::Error::Io(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                Self::Damaged(format!("a file of sled's is missing: {cause}"))
+            }
             // sled reports what it cannot parse as I/O errors of its own making, too: those have
             // no number from the kernel.
             sled::Error::Io(cause) if cause.raw_os_error().is_some() || is_lock(&error) => {
@@ -130,8 +134,8 @@ mod tests {
     #[test]
     fn a_panic_over_an_error_of_the_kernel_is_no_damage() {
         let result: Result<(), Fault> = caught(|| {
-            let full: io::Result<()> = Err(io::Error::from_raw_os_error(28));
-            full.unwrap();
+            let full = || -> io::Result<()> { Err(io::Error::from_raw_os_error(28)) };
+            full().unwrap();
             Ok(())
         });
         assert!(matches!(result, Err(Fault::Io(_))), "{result:?}");
