@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use journal_sample as sample;
 use virt_retire::adapters::sled_journal::SledJournal;
@@ -146,6 +146,7 @@ fn cut(kind: &str, run: Duration, barrier: bool) -> After {
     shell.start(&format!(
         "{extra} {WRITER}=\"$MOUNT\" timeout 20 {test} >\"$OUT\" 2>/dev/null & writer=$!"
     ));
+    await_the_first(&shell.out);
     std::thread::sleep(run);
     shell.run("xfs_io -x -c shutdown \"$MOUNT\"");
     // A writer that hangs instead of failing is a bug of its own.
@@ -165,9 +166,18 @@ fn cut(kind: &str, run: Duration, barrier: bool) -> After {
     after
 }
 
+/// Until a writer on a slow machine is under way.
+fn await_the_first(out: &Path) {
+    let until = Instant::now() + Duration::from_secs(15);
+    while last_number(out, "acknowledged ").is_none() {
+        assert!(Instant::now() < until, "the writer acknowledges nothing");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// The number in the last whole line that begins with `word`.
 fn last_number(path: &Path, word: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = std::fs::read_to_string(path).unwrap_or_default();
     let mut lines = text.lines().rev();
     lines.find_map(|line| line.split_once(word)?.1.parse().ok())
 }
@@ -239,7 +249,7 @@ fn every_acknowledged_record_survives(kind: &str) {
     let _alone = ONE_AT_A_TIME.lock();
     let mut total = 0;
     for cut_number in 0..6 {
-        let run = Duration::from_millis(150 + 130 * cut_number);
+        let run = Duration::from_millis(30 + 110 * cut_number);
         let after = cut(kind, run, true);
         assert!(!after.is_loss(), "{kind}, cut {cut_number}: {after:?}");
         if let After::Found { acknowledged, .. } = after {
@@ -259,6 +269,44 @@ fn every_acknowledged_record_survives_on_ext4() {
     every_acknowledged_record_survives("ext4");
 }
 
+/// A kill loses nothing that was written, acknowledged or not; but it comes between any two writes.
+#[test]
+fn every_acknowledged_record_survives_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let process = |role: &str| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "process_of_a_power_cut", "--nocapture"])
+            .env(role, dir.path())
+            .stdout(std::fs::File::create(&out).unwrap())
+            .stderr(Stdio::null());
+        command
+    };
+    let mut before = 0;
+    for round in 0..12u64 {
+        let mut writer = process(WRITER).spawn().unwrap();
+        await_the_first(&out);
+        std::thread::sleep(Duration::from_millis(17 * (round % 7)));
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        // The writer counts from one again.
+        let acknowledged = before + last_number(&out, "acknowledged ").unwrap_or(0);
+        assert!(process(CHECKER).status().unwrap().success());
+        let found = last_number(&out, "found ")
+            .unwrap_or_else(|| panic!("round {round}: {}", std::fs::read_to_string(&out).unwrap()));
+        assert!(
+            found >= acknowledged,
+            "round {round}: {found} of {acknowledged}"
+        );
+        before = found;
+    }
+    assert!(
+        before > 100,
+        "only {before} records: the kills tested nothing"
+    );
+}
+
 /// sled's own flush loses what it acknowledged. The day this fails, sled has learned to sync and
 /// the barrier may go.
 #[test]
@@ -268,7 +316,7 @@ fn without_the_barrier_records_are_lost() {
     }
     let _alone = ONE_AT_A_TIME.lock();
     let lost = (0..12).find(|cut_number| {
-        cut("xfs", Duration::from_millis(200 + 70 * cut_number), false).is_loss()
+        cut("xfs", Duration::from_millis(100 + 70 * cut_number), false).is_loss()
     });
     assert!(lost.is_some(), "12 cuts without the barrier lost nothing");
 }

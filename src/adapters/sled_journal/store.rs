@@ -76,7 +76,7 @@ impl Store {
             };
             // Closed only if all that follows succeeds.
             let db = ManuallyDrop::new(db);
-            let mut open = ManuallyDrop::new(Open {
+            let open = ManuallyDrop::new(Open {
                 meta: db.open_tree("meta")?,
                 transactions: db.open_tree("transactions")?,
                 events: db.open_tree("events")?,
@@ -85,7 +85,6 @@ impl Store {
                 barrier: Barrier::new(folder),
                 db: sled::Db::clone(&db),
             });
-            open.barrier.pass(&db)?;
             drop(ManuallyDrop::into_inner(db));
             Ok(Self {
                 open: Some(ManuallyDrop::into_inner(open)),
@@ -113,6 +112,20 @@ impl Store {
         };
         self.failed.set(self.failed.get() || result.is_err());
         result
+    }
+
+    /// What is there is durable already: the last append of the process before was acknowledged,
+    /// and nothing came after it.
+    pub(super) fn trust(&mut self) -> Result<(), Fault> {
+        match &mut self.open {
+            Some(open) => open.barrier.trust(),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes durable what a process that crashed may have left half way.
+    pub(super) fn settle(&mut self) -> Result<(), Fault> {
+        self.durably(|_| Ok(()))
     }
 
     pub(super) fn format(&self) -> Result<Option<sled::IVec>, Fault> {
@@ -232,6 +245,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         let open = self.open.take();
+        let folder = open.as_ref().map(|open| open.barrier.folder().to_owned());
         if self.failed.get() {
             std::mem::forget(open);
             return;
@@ -239,7 +253,8 @@ impl Drop for Store {
         // sled writes while it closes, and panics if it cannot. What had to be durable is.
         let _ = caught(|| {
             drop(open);
-            Ok(())
+            // Closing leaves a snapshot, made by the umask.
+            folder.map_or(Ok(()), |folder| Barrier::new(&folder).trust())
         });
     }
 }
