@@ -54,14 +54,14 @@ impl From<EncodeError> for Fault {
 impl From<sled::Error> for Fault {
     fn from(error: sled::Error) -> Self {
         match &error {
-            // sled reports what it cannot parse as I/O errors of its own making, too: those have
-            // no number from the kernel.
-            sled::Error::Io(cause) if cause.raw_os_error().is_some() || is_lock(&error) => {
-                Self::Io(cause.to_string())
+            // A file that sled's own log speaks of.
+            sled::Error::Io(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                Self::Damaged(format!("a file of sled's is missing: {cause}"))
             }
             sled::Error::Unsupported(cause) => Self::Damaged(cause.clone()),
             sled::Error::Corruption { .. } => Self::Damaged("a page fails its checksum".into()),
-            _ => Self::Damaged(error.to_string()),
+            _ if is_lock(&error) => Self::Io(error.to_string()),
+            _ => said(error.to_string()),
         }
     }
 }
@@ -85,14 +85,19 @@ pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fa
     let result = catch_unwind(AssertUnwindSafe(work));
     QUIET.set(before);
     result.unwrap_or_else(|_| {
-        let said = SAID.take().unwrap_or_else(|| "no reason given".into());
-        let said = format!("sled gave up: {said}");
-        Err(if said.contains("Os {") || said.contains("os error") {
-            Fault::Io(said)
-        } else {
-            Fault::Damaged(said)
-        })
+        let words = SAID.take().unwrap_or_else(|| "no reason given".into());
+        Err(said(format!("sled gave up: {words}")))
     })
+}
+
+/// sled reports what it cannot parse as I/O errors, and wraps the kernel's errors in text of its
+/// own: only the kernel's have a number, in one of std's two spellings.
+fn said(words: String) -> Fault {
+    if words.contains("Os {") || words.contains("os error") {
+        Fault::Io(words)
+    } else {
+        Fault::Damaged(words)
+    }
 }
 
 /// Puts a hook before the process's own, once: it keeps to itself what panics inside `caught` and
@@ -130,8 +135,8 @@ mod tests {
     #[test]
     fn a_panic_over_an_error_of_the_kernel_is_no_damage() {
         let result: Result<(), Fault> = caught(|| {
-            let full: io::Result<()> = Err(io::Error::from_raw_os_error(28));
-            full.unwrap();
+            let full = || -> io::Result<()> { Err(io::Error::from_raw_os_error(28)) };
+            full().unwrap();
             Ok(())
         });
         assert!(matches!(result, Err(Fault::Io(_))), "{result:?}");

@@ -231,12 +231,20 @@ fn open(names: &Names, now: Timestamp) -> Result<(Store, Head, Watermark), Fault
     let floor = watermark.as_ref().map(|(_, head)| head);
     let head = verify::whole(&store, &format, floor)?;
     let watermark = match watermark {
-        Some((watermark, floor)) if floor == head => watermark,
+        Some((watermark, floor)) if floor == head => {
+            store.trust()?;
+            watermark
+        }
         Some((mut watermark, _)) => {
+            store.settle()?;
             watermark.set(&head, true)?;
             watermark
         }
-        None => Watermark::create(&names.watermark, &head)?,
+        // As new as can be, or its maker crashed.
+        None => {
+            store.settle()?;
+            Watermark::create(&names.watermark, &head)?
+        }
     };
     Ok((store, head, watermark))
 }

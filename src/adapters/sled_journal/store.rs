@@ -1,6 +1,8 @@
 //! sled, as far as the journal needs it: five trees (`migrations/0001-initial.md`), bytes in and
 //! bytes out. Everything that touches sled runs inside [`caught`].
 
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,9 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const FORMAT: &[u8] = b"format";
 const HEAD: &[u8] = b"head";
 
+///
+/// After a failed write sled 0.34.7 may wait for ever when it is closed: for a write that was
+/// reserved and never came. So a store that failed once is never closed, only left; its threads
+/// and its own lock end with the process.
 pub(super) struct Store {
     /// `None` only while it is dropped.
     open: Option<Open>,
+    failed: Cell<bool>,
 }
 
 struct Open {
@@ -67,35 +74,58 @@ impl Store {
                     Err(error) => return Err(error.into()),
                 }
             };
-            let mut open = Open {
+            // Closed only if all that follows succeeds.
+            let db = ManuallyDrop::new(db);
+            let open = ManuallyDrop::new(Open {
                 meta: db.open_tree("meta")?,
                 transactions: db.open_tree("transactions")?,
                 events: db.open_tree("events")?,
                 summaries: db.open_tree("summaries")?,
                 claims: db.open_tree("claims")?,
                 barrier: Barrier::new(folder),
-                db,
-            };
-            open.barrier.pass(&open.db)?;
-            Ok(Self { open: Some(open) })
+                db: sled::Db::clone(&db),
+            });
+            drop(ManuallyDrop::into_inner(db));
+            Ok(Self {
+                open: Some(ManuallyDrop::into_inner(open)),
+                failed: Cell::new(false),
+            })
         })
     }
 
     fn with<T>(&self, work: impl FnOnce(&Open) -> Result<T, Fault>) -> Result<T, Fault> {
-        match &self.open {
+        let result = match &self.open {
             Some(open) => caught(|| work(open)),
             None => Err(Fault::Io("the journal is closed".into())),
-        }
+        };
+        self.failed.set(self.failed.get() || result.is_err());
+        result
     }
 
     fn durably(&mut self, work: impl FnOnce(&Open) -> Result<(), Fault>) -> Result<(), Fault> {
-        match &mut self.open {
+        let result = match &mut self.open {
             Some(open) => caught(|| {
                 work(open)?;
                 open.barrier.pass(&open.db)
             }),
             None => Err(Fault::Io("the journal is closed".into())),
+        };
+        self.failed.set(self.failed.get() || result.is_err());
+        result
+    }
+
+    /// What is there is durable already: the last append of the process before was acknowledged,
+    /// and nothing came after it.
+    pub(super) fn trust(&mut self) -> Result<(), Fault> {
+        match &mut self.open {
+            Some(open) => open.barrier.trust(),
+            None => Ok(()),
         }
+    }
+
+    /// Makes durable what a process that crashed may have left half way.
+    pub(super) fn settle(&mut self) -> Result<(), Fault> {
+        self.durably(|_| Ok(()))
     }
 
     pub(super) fn format(&self) -> Result<Option<sled::IVec>, Fault> {
@@ -189,10 +219,18 @@ impl Store {
         &self,
         mut each: impl FnMut(Keyed<u64>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
+        // What `each` finds wrong is no failure of sled's.
+        let mut verdict = Ok(());
         self.with(|open| {
-            let mut items = open.transactions.iter();
-            items.try_for_each(|item| each(keyed(item, id_of)?))
-        })
+            for item in open.transactions.iter() {
+                verdict = each(keyed(item, id_of)?);
+                if verdict.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        verdict
     }
 
     /// How many records the events tree holds, whoever they belong to.
@@ -207,10 +245,16 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         let open = self.open.take();
+        let folder = open.as_ref().map(|open| open.barrier.folder().to_owned());
+        if self.failed.get() {
+            std::mem::forget(open);
+            return;
+        }
         // sled writes while it closes, and panics if it cannot. What had to be durable is.
         let _ = caught(|| {
             drop(open);
-            Ok(())
+            // Closing leaves a snapshot, made by the umask.
+            folder.map_or(Ok(()), |folder| Barrier::new(&folder).trust())
         });
     }
 }
