@@ -13,6 +13,8 @@ mod error;
 mod escape;
 mod pool;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod uses;
 mod volume;
 
