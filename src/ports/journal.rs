@@ -50,7 +50,14 @@ pub enum JournalError {
     NoSuchTransaction(TransactionId),
 }
 
-pub trait Journal {
+/// What may be read while another process writes.
+pub trait JournalReader {
+    fn read(&self, id: TransactionId) -> Result<Transaction, JournalError>;
+    /// All transactions, oldest first.
+    fn summaries(&self) -> Result<Vec<Summary>, JournalError>;
+}
+
+pub trait Journal: JournalReader {
     /// The number that the next [`Journal::begin`] will give. Stays true while the journal is held.
     fn next_id(&self) -> Result<TransactionId, JournalError>;
     /// Records the whole draft; durable when it returns.
@@ -61,9 +68,6 @@ pub trait Journal {
         id: TransactionId,
         kinds: Vec<EventKind>,
     ) -> Result<Vec<Event>, JournalError>;
-    fn read(&self, id: TransactionId) -> Result<Transaction, JournalError>;
-    /// All transactions, oldest first.
-    fn summaries(&self) -> Result<Vec<Summary>, JournalError>;
     /// Those whose state claims their domain and paths, oldest first.
     fn claiming(&self) -> Result<Vec<TransactionId>, JournalError>;
 }

@@ -13,5 +13,5 @@ pub use hypervisor::{
     BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Pool, StateFolders, Status,
     Version, Volume,
 };
-pub use journal::{Draft, Journal, JournalError};
+pub use journal::{Draft, Journal, JournalError, JournalReader};
 pub use storage::{Image, Moved, Reference, Resolved, Storage, StorageError};

@@ -1,0 +1,139 @@
+//! What goes wrong below the port, and panics turned into it.
+//!
+//! sled 0.34.7 panics on some damaged files and on some failed writes, in our thread and in its
+//! own; none of that may take the command down or reach the terminal.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::path::Path;
+use std::sync::Once;
+
+use crate::journal::{DecodeError, EncodeError};
+use crate::ports::JournalError;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    Io(String),
+    Damaged(String),
+    Newer { found: u32, known: u32 },
+}
+
+impl Fault {
+    pub(super) fn io(what: &Path, error: impl Into<io::Error>) -> Self {
+        Self::Io(format!("{}: {}", what.display(), error.into()))
+    }
+
+    /// A record that does not decode; `what` names it.
+    pub(super) fn record(what: impl std::fmt::Display, error: DecodeError) -> Self {
+        match error {
+            DecodeError::Newer { found, known } => Self::Newer {
+                found: found.into(),
+                known: known.into(),
+            },
+            other => Self::Damaged(format!("{what}: {other}")),
+        }
+    }
+
+    pub(super) fn at(self, doing: &'static str, path: &Path) -> JournalError {
+        let path = path.to_owned();
+        match self {
+            Self::Io(cause) => JournalError::Io { doing, path, cause },
+            Self::Damaged(cause) => JournalError::Damaged { path, cause },
+            Self::Newer { found, known } => JournalError::Newer { path, found, known },
+        }
+    }
+}
+
+impl From<EncodeError> for Fault {
+    fn from(error: EncodeError) -> Self {
+        Self::Io(error.to_string())
+    }
+}
+
+impl From<sled::Error> for Fault {
+    fn from(error: sled::Error) -> Self {
+        match &error {
+            // sled reports what it cannot parse as I/O errors of its own making, too: those have
+            // no number from the kernel.
+            sled::Error::Io(cause) if cause.raw_os_error().is_some() || is_lock(&error) => {
+                Self::Io(cause.to_string())
+            }
+            sled::Error::Unsupported(cause) => Self::Damaged(cause.clone()),
+            sled::Error::Corruption { .. } => Self::Damaged("a page fails its checksum".into()),
+            _ => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+/// sled's own lock on its file: threads of a journal that was just closed may still hold it.
+pub(super) fn is_lock(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(cause) if cause.to_string().contains("could not acquire lock"))
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` on sled. A panic becomes [`Fault::Io`] where the kernel's error shows through, and
+/// [`Fault::Damaged`] otherwise.
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    quieten();
+    let before = QUIET.replace(true);
+    // Whatever `work` leaves half done is in sled, and a store that panicked is not used again.
+    let result = catch_unwind(AssertUnwindSafe(work));
+    QUIET.set(before);
+    result.unwrap_or_else(|_| {
+        let said = SAID.take().unwrap_or_else(|| "no reason given".into());
+        let said = format!("sled gave up: {said}");
+        Err(if said.contains("Os {") || said.contains("os error") {
+            Fault::Io(said)
+        } else {
+            Fault::Damaged(said)
+        })
+    })
+}
+
+/// Puts a hook before the process's own, once: it keeps to itself what panics inside `caught` and
+/// in sled's threads, and hands on everything else.
+fn quieten() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            let is_sleds = std::thread::current()
+                .name()
+                .is_some_and(|name| name.starts_with("sled-io-"));
+            if QUIET.get() {
+                let said = info.to_string();
+                // The first line is the place in sled's source.
+                let said = said.lines().nth(1).unwrap_or(&said).to_owned();
+                SAID.set(Some(said));
+            } else if !is_sleds {
+                before(info);
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_and_keeps_its_words() {
+        let result: Result<(), Fault> = caught(|| panic!("bad page"));
+        assert_eq!(result, Err(Fault::Damaged("sled gave up: bad page".into())));
+    }
+
+    #[test]
+    fn a_panic_over_an_error_of_the_kernel_is_no_damage() {
+        let result: Result<(), Fault> = caught(|| {
+            let full: io::Result<()> = Err(io::Error::from_raw_os_error(28));
+            full.unwrap();
+            Ok(())
+        });
+        assert!(matches!(result, Err(Fault::Io(_))), "{result:?}");
+    }
+}

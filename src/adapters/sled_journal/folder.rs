@@ -1,0 +1,120 @@
+//! The state folder: ours, and nobody else's to look into (contract: secrets are in it).
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::ports::JournalError;
+
+/// Makes the folder where there is none, with its parents, durably; refuses one that others own
+/// or may look into.
+pub(super) fn ready(state_dir: &Path) -> Result<(), JournalError> {
+    match fs::metadata(state_dir) {
+        Ok(_) => check(state_dir),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(state_dir)
+                .map_err(|error| refuse(state_dir, format!("cannot be made: {error}")))?;
+            check(state_dir)
+        }
+        Err(error) => Err(refuse(state_dir, format!("cannot be looked at: {error}"))),
+    }
+}
+
+/// # Errors
+/// [`JournalError::Folder`], with what to type.
+pub(super) fn check(state_dir: &Path) -> Result<(), JournalError> {
+    // Followed: a symlink to a folder that is private is as good as the folder.
+    let found = fs::metadata(state_dir)
+        .map_err(|error| refuse(state_dir, format!("cannot be looked at: {error}")))?;
+    let path = state_dir.display();
+    if !found.is_dir() {
+        return Err(refuse(
+            state_dir,
+            "is no folder; name another with --state-dir".into(),
+        ));
+    }
+    let me = rustix::process::geteuid().as_raw();
+    if found.uid() != me {
+        return Err(refuse(
+            state_dir,
+            format!(
+                "belongs to user {}, not to user {me} who runs this; \
+                 name another with --state-dir, or type: chown {me} {path}",
+                found.uid()
+            ),
+        ));
+    }
+    let mode = found.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(refuse(
+            state_dir,
+            format!(
+                "is open to other users (mode {mode:04o}), and secrets are kept in it; \
+                 type: chmod 700 {path}"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn refuse(path: &Path, cause: String) -> JournalError {
+    JournalError::Folder {
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+fn make(state_dir: &Path) -> io::Result<()> {
+    let absolute = std::path::absolute(state_dir)?;
+    let missing: Vec<&Path> = absolute
+        .ancestors()
+        .take_while(|ancestor| !ancestor.exists())
+        .collect();
+    for folder in missing.iter().rev() {
+        make_private(folder)?;
+        if let Some(parent) = folder.parent() {
+            File::open(parent)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes one folder of mode 0700 whatever the umask; one that is there is fine.
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => fs::set_permissions(folder, Permissions::from_mode(0o700)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes away what the umask left to others, if it left anything.
+pub(super) fn make_owners_alone(path: &Path, found: &fs::Metadata) -> io::Result<()> {
+    let wanted = if found.is_dir() { 0o700 } else { 0o600 };
+    if found.mode() & 0o7777 == wanted {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(wanted))
+}
+
+/// The names below the state folder.
+pub(super) struct Names {
+    pub(super) state_dir: PathBuf,
+    pub(super) sled: PathBuf,
+    pub(super) watermark: PathBuf,
+    pub(super) view: PathBuf,
+    pub(super) lock: PathBuf,
+}
+
+impl Names {
+    pub(super) fn below(state_dir: &Path) -> Self {
+        Self {
+            state_dir: state_dir.to_owned(),
+            sled: state_dir.join("journal"),
+            watermark: state_dir.join("journal.head"),
+            view: state_dir.join("view"),
+            lock: state_dir.join("lock"),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The journal in sled 0.34.7: durable, chained, and checked whole at every open.
+//!
+//! The layout on disk is described in `migrations/0001-initial.md`.
+
+mod barrier;
+mod fault;
+mod folder;
+mod lock;
+mod publish;
+mod reader;
+mod records;
+mod store;
+mod verify;
+mod view;
+mod watermark;
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use reader::{Reader, open_reader};
+pub use view::ViewReader;
+
+use self::fault::Fault;
+use self::folder::Names;
+use self::lock::Lock;
+use self::publish::Publisher;
+use self::records::Growth;
+use self::store::Store;
+use self::watermark::Watermark;
+use crate::journal::v1::{Format, Hash, Head, Summary, Time};
+use crate::journal::{decode, encode};
+use crate::model::{self, Event, EventKind, Transaction, TransactionId};
+use crate::ports::{Clock, Draft, Journal, JournalError, JournalReader};
+
+/// The journal, held: no other process writes or checks it while this value lives.
+pub struct SledJournal {
+    store: Store,
+    head: Head,
+    watermark: Watermark,
+    views: Publisher,
+    clock: Box<dyn Clock>,
+    /// Why this value must not be used any more: after a failed write nobody knows what is on the
+    /// disk, until the journal is opened and checked again.
+    broken: Option<String>,
+    names: Names,
+    /// The last field: let go of when all else is closed.
+    _lock: Lock,
+}
+
+/// The time of day.
+struct Now;
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+impl SledJournal {
+    /// Opens the journal in `state_dir`, made if missing, and checks all of it.
+    ///
+    /// Waits up to `wait` for another process to let go, and tells `on_wait` once who that is.
+    /// `purpose` is what others are told of us: the verb and the domain.
+    ///
+    /// # Errors
+    /// [`JournalError::Folder`], [`JournalError::Held`], [`JournalError::Newer`],
+    /// [`JournalError::Damaged`] and [`JournalError::Io`].
+    pub fn open(
+        state_dir: &Path,
+        wait: Duration,
+        purpose: &str,
+        on_wait: &mut dyn FnMut(&str),
+    ) -> Result<Self, JournalError> {
+        folder::ready(state_dir)?;
+        let names = Names::below(state_dir);
+        let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
+        let now = Timestamp::now();
+        let (store, head, watermark) =
+            open(&names, now).map_err(|fault| fault.at("open", &names.state_dir))?;
+        Ok(Self {
+            store,
+            head,
+            watermark,
+            views: Publisher::new(&names.view),
+            clock: Box::new(Now),
+            broken: None,
+            names,
+            _lock: lock,
+        })
+    }
+
+    /// Opens without waiting.
+    ///
+    /// # Errors
+    /// As [`SledJournal::open`].
+    pub fn open_now(state_dir: &Path) -> Result<Self, JournalError> {
+        Self::open(state_dir, Duration::ZERO, "looking", &mut |_| {})
+    }
+
+    /// Takes the time of events from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Box<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    fn usable(&self) -> Result<(), JournalError> {
+        match &self.broken {
+            None => Ok(()),
+            Some(cause) => Err(JournalError::Io {
+                doing: "go on with",
+                path: self.names.state_dir.clone(),
+                cause: format!("an earlier write failed: {cause}"),
+            }),
+        }
+    }
+
+    /// The one way by which anything is written after the journal was made.
+    fn grow(&mut self, growth: &Growth, sync_watermark: bool) -> Result<(), JournalError> {
+        let written = self
+            .store
+            .write(&growth.batch)
+            .and_then(|()| self.watermark.set(&growth.head, sync_watermark));
+        if let Err(fault) = written {
+            let error = fault.at("write", &self.names.state_dir);
+            self.broken = Some(error.to_string());
+            return Err(error);
+        }
+        self.head = growth.head.clone();
+        self.views.show(&self.store, growth);
+        Ok(())
+    }
+
+    fn unreadable(&self, fault: Fault) -> JournalError {
+        fault.at("read", &self.names.state_dir)
+    }
+}
+
+impl JournalReader for SledJournal {
+    fn read(&self, id: TransactionId) -> Result<Transaction, JournalError> {
+        self.usable()?;
+        records::read(&self.store, id)
+            .map_err(|fault| self.unreadable(fault))?
+            .ok_or(JournalError::NoSuchTransaction(id))
+    }
+
+    fn summaries(&self) -> Result<Vec<model::Summary>, JournalError> {
+        self.usable()?;
+        let records = self.store.summaries();
+        let read = |record: &[u8]| decode::<Summary>(record).and_then(model::Summary::try_from);
+        records
+            .and_then(|records| {
+                let summaries = records.iter().map(|record| read(&record.bytes));
+                let summaries: Result<Vec<_>, _> = summaries.collect();
+                summaries.map_err(|error| Fault::record("a summary", error))
+            })
+            .map_err(|fault| self.unreadable(fault))
+    }
+}
+
+impl Journal for SledJournal {
+    fn next_id(&self) -> Result<TransactionId, JournalError> {
+        self.usable()?;
+        Ok(TransactionId(self.head.transactions + 1))
+    }
+
+    fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError> {
+        let transaction = records::numbered(self.next_id()?, draft);
+        let growth = records::begin(&self.head, &transaction, self.clock.now())
+            .map_err(|fault| fault.at("write", &self.names.state_dir))?;
+        self.grow(&growth, true)?;
+        Ok(transaction)
+    }
+
+    fn append(
+        &mut self,
+        id: TransactionId,
+        kinds: Vec<EventKind>,
+    ) -> Result<Vec<Event>, JournalError> {
+        self.usable()?;
+        let stored = self.store.summary(id.0);
+        let stored = stored.map_err(|fault| self.unreadable(fault))?;
+        let stored = stored.ok_or(JournalError::NoSuchTransaction(id))?;
+        if kinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let growth = decode::<Summary>(&stored)
+            .map_err(|error| Fault::record("a summary", error))
+            .and_then(|stored| records::append(&self.head, stored, &kinds, self.clock.now()))
+            .map_err(|fault| fault.at("write", &self.names.state_dir))?;
+        let is_step = |kind: &EventKind| match kind {
+            EventKind::Intent { .. } | EventKind::Outcome { .. } => true,
+            EventKind::Entered { .. } | EventKind::Decided { .. } | EventKind::Held { .. } => false,
+        };
+        self.grow(&growth, !kinds.iter().all(is_step))?;
+        Ok(growth.events)
+    }
+
+    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {
+        self.usable()?;
+        let claims = self
+            .store
+            .claims()
+            .map_err(|fault| self.unreadable(fault))?;
+        Ok(claims.into_iter().map(TransactionId).collect())
+    }
+}
+
+/// Opens what is there, or makes the journal where there is none yet.
+fn open(names: &Names, now: Timestamp) -> Result<(Store, Head, Watermark), Fault> {
+    let watermark = Watermark::open(&names.watermark)?;
+    // sled would make a new file in its place, and the loss would be harder to see.
+    if let (Some((_, floor)), false) = (&watermark, names.sled.join("db").exists()) {
+        return Err(Fault::Damaged(format!(
+            "{} is missing, and it had {} transactions",
+            names.sled.join("db").display(),
+            floor.transactions
+        )));
+    }
+    folder::make_private(&names.sled).map_err(|error| Fault::io(&names.sled, error))?;
+    let mut store = Store::open(&names.sled)?;
+    let format = match (store.format()?, &watermark) {
+        (Some(format), _) => {
+            decode::<Format>(&format).map_err(|error| Fault::record("its first record", error))?
+        }
+        (None, Some(_)) => return Err(Fault::Damaged("its first record is missing".into())),
+        (None, None) => found(&mut store, now)?,
+    };
+    let floor = watermark.as_ref().map(|(_, head)| head);
+    let head = verify::whole(&store, &format, floor)?;
+    let watermark = match watermark {
+        Some((watermark, floor)) if floor == head => watermark,
+        Some((mut watermark, _)) => {
+            watermark.set(&head, true)?;
+            watermark
+        }
+        None => Watermark::create(&names.watermark, &head)?,
+    };
+    Ok((store, head, watermark))
+}
+
+/// The first records of a new journal.
+fn found(store: &mut Store, now: Timestamp) -> Result<Format, Fault> {
+    let format = Format {
+        journal: uuid::Uuid::new_v4().into(),
+        created_at: Time::from(now),
+    };
+    let head = Head {
+        journal: format.journal,
+        sequence: 0,
+        hash: Hash::NONE,
+        transactions: 0,
+    };
+    store.found(&encode(&format)?, &encode(&head)?)?;
+    Ok(format)
+}

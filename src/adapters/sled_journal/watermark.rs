@@ -1,0 +1,136 @@
+//! How far the journal went, kept outside sled: a journal that lost its end looks whole from
+//! inside.
+//!
+//! Two slots in one file. Each is written in place, so that no append pays for a new name; the one
+//! that was synced last is never touched until the other has been synced. Every append writes, so
+//! that damage to sled's files is noticed to the last record while the machine stays up. Only
+//! state changes sync: after a power cut the watermark may be some intents behind, never ahead,
+//! and the barrier has kept those.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::fault::Fault;
+use super::folder::make_owners_alone;
+use crate::journal::v1::Head;
+use crate::journal::{DecodeError, decode_first, encode};
+
+/// Apart by a page, so that one torn write harms one slot.
+const SLOTS: [u64; 2] = [0, 4096];
+/// Within one sector of any disk.
+const SLOT: usize = 512;
+
+pub(super) struct Watermark {
+    path: PathBuf,
+    file: File,
+    /// Where the next write goes.
+    slot: usize,
+}
+
+impl Watermark {
+    /// `None` where there is no such file.
+    pub(super) fn open(path: &Path) -> Result<Option<(Self, Head)>, Fault> {
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Fault::io(path, error)),
+        };
+        let (used, head) = latest(path, &file)?;
+        Ok(Some((
+            Self {
+                path: path.to_owned(),
+                file,
+                slot: 1 - used,
+            },
+            head,
+        )))
+    }
+
+    /// Reads the watermark without being able to write it.
+    pub(super) fn look(path: &Path) -> Result<Head, Fault> {
+        let file = File::open(path).map_err(|error| Fault::io(path, error))?;
+        Ok(latest(path, &file)?.1)
+    }
+
+    /// Makes the file, whole or not at all, durably.
+    pub(super) fn create(path: &Path, head: &Head) -> Result<Self, Fault> {
+        let fault = |error: std::io::Error| Fault::io(path, error);
+        let new = path.with_extension("head.new");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)
+            .map_err(fault)?;
+        make_owners_alone(&new, &file.metadata().map_err(fault)?).map_err(fault)?;
+        let bytes = slot(head)?;
+        for at in SLOTS {
+            file.write_all_at(&bytes, at).map_err(fault)?;
+        }
+        file.sync_all().map_err(fault)?;
+        fs::rename(&new, path).map_err(fault)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(fault)?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            slot: 0,
+        })
+    }
+
+    pub(super) fn set(&mut self, head: &Head, sync: bool) -> Result<(), Fault> {
+        let fault = |error: std::io::Error| Fault::io(&self.path, error);
+        self.file
+            .write_all_at(&slot(head)?, SLOTS[self.slot])
+            .map_err(fault)?;
+        if sync {
+            self.file.sync_data().map_err(fault)?;
+            self.slot = 1 - self.slot;
+        }
+        Ok(())
+    }
+}
+
+fn slot(head: &Head) -> Result<Vec<u8>, Fault> {
+    let mut bytes = encode(head)?;
+    bytes.resize(SLOT, 0);
+    Ok(bytes)
+}
+
+/// The slot that goes further, with its number.
+fn latest(path: &Path, file: &File) -> Result<(usize, Head), Fault> {
+    let mut best: Option<(usize, Head)> = None;
+    let mut newer = None;
+    for (index, at) in SLOTS.into_iter().enumerate() {
+        let mut bytes = [0; SLOT];
+        // A file cut short has a torn slot, which the other one makes good.
+        if file.read_exact_at(&mut bytes, at).is_err() {
+            continue;
+        }
+        match decode_first::<Head>(&bytes) {
+            Ok((head, _))
+                if best
+                    .as_ref()
+                    .is_none_or(|(_, b)| b.sequence < head.sequence) =>
+            {
+                best = Some((index, head));
+            }
+            Err(error @ DecodeError::Newer { .. }) => newer = Some(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    match (newer, best) {
+        (Some(newer), _) => Err(Fault::record(path.display(), newer)),
+        (None, Some(best)) => Ok(best),
+        (None, None) => Err(Fault::Damaged(format!(
+            "{} is damaged, so nothing shows whether records are missing",
+            path.display()
+        ))),
+    }
+}

@@ -1,0 +1,126 @@
+//! `undefine`: plan, ask, execute, commit; on a failed step, roll back.
+
+use crate::adapters::sled_journal::SledJournal;
+use crate::engine::{Engine, EngineError};
+use crate::model::{Refusal, RefusalCode, Removal, Summary, Transaction};
+
+use super::super::args::{How, Output, What};
+use super::super::confirm::confirm;
+use super::super::context::{Context, Host};
+use super::super::error::CliError;
+use super::super::text;
+use super::plan::{self, Planned};
+use super::report;
+
+pub fn run(context: &Context, what: &What, how: &How) -> Result<(), CliError> {
+    let host = context.host()?;
+    let removal = what.removal.removal();
+    let purpose = format!("undefine {}", what.domains.join(" "));
+    let (journal, planned) = if how.sure.yes {
+        let journal = context.journal(&purpose)?;
+        let planned = plan::make(&host, &what.domains, &removal)?;
+        plan::refuse(&planned)?;
+        (journal, planned)
+    } else {
+        // Nobody else is kept waiting while the operator reads.
+        let shown = plan::make(&host, &what.domains, &removal)?;
+        plan::refuse(&shown)?;
+        ask(context, &shown)?;
+        let journal = context.journal(&purpose)?;
+        let planned = plan::make(&host, &what.domains, &removal)?;
+        unchanged(&shown, &planned)?;
+        (journal, planned)
+    };
+    execute(context, &host, journal, planned, &removal, how)
+}
+
+/// Shows the plans where the question is asked: on stderr, as stdout is for the answer.
+pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
+    match context.output {
+        Output::Text => plan::show(planned)?,
+        Output::Json => {
+            for planned in planned {
+                eprintln!("{}", text::plan(&planned.plan));
+            }
+        }
+    }
+    confirm("Go on?")
+}
+
+/// # Errors
+/// The plan that was shown is not the one that would be executed now: exit 3.
+fn unchanged(shown: &[Planned], now: &[Planned]) -> Result<(), CliError> {
+    for (shown, now) in shown.iter().zip(now) {
+        if shown.plan != now.plan || shown.facts.definition != now.facts.definition {
+            return Err(CliError::refused(&[changed(&now.plan.domain.name)]));
+        }
+    }
+    Ok(())
+}
+
+pub fn changed(domain: &str) -> Refusal {
+    Refusal {
+        code: RefusalCode::ChangedSincePlan,
+        subject: domain.to_owned(),
+        message: format!(
+            "domain '{domain}', its disks or their users have changed since the plan was made"
+        ),
+        hint: format!("look at it again: virt-retire plan '{domain}' with the same flags"),
+    }
+}
+
+/// Runs the plans as one batch: all are prepared before the first is committed, and where one
+/// fails, all are put back. So exit 4 means that nothing at all was retired.
+pub fn execute(
+    context: &Context,
+    host: &Host,
+    mut journal: SledJournal,
+    planned: Vec<Planned>,
+    removal: &Removal,
+    how: &How,
+) -> Result<(), CliError> {
+    let mut engine = Engine::new(host.world(), &mut journal);
+    let mut prepared: Vec<Transaction> = Vec::new();
+    for planned in planned {
+        let evidence = context.evidence(host, how.reason.clone(), planned.facts.unseen.clone());
+        let result = engine.prepare(
+            planned.plan,
+            planned.facts.definition,
+            removal.clone(),
+            evidence,
+            !how.prepare,
+        );
+        match result {
+            Ok(transaction) => prepared.push(transaction),
+            Err(error) => return Err(put_back(context, &mut engine, prepared, error)),
+        }
+    }
+    let mut touched: Vec<Summary> = Vec::new();
+    for transaction in &mut prepared {
+        if !how.prepare
+            && let Err(error) = engine.commit_own(transaction)
+        {
+            return Err(report::fail(context, touched, error));
+        }
+        touched.push(transaction.summary());
+    }
+    report::transactions(context, &touched)
+}
+
+fn put_back(
+    context: &Context,
+    engine: &mut Engine,
+    prepared: Vec<Transaction>,
+    error: EngineError,
+) -> CliError {
+    let mut touched = Vec::new();
+    let mut worst = error;
+    for transaction in prepared.into_iter().rev() {
+        match engine.rollback_own(transaction, "another domain of the same command failed") {
+            Ok(transaction) => touched.push(transaction.summary()),
+            // That one is not put back: this is the worse news.
+            Err(error) => worst = error,
+        }
+    }
+    report::fail(context, touched, worst)
+}

@@ -1,0 +1,75 @@
+//! The file of `plan --save FILE` and `apply FILE`.
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Kind;
+use super::{DecodeError, EncodeError, Record, codec, v1};
+use crate::model::{Definition, Plan, Removal};
+
+/// A plan with what is needed to make it again and compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedPlan {
+    pub uri: String,
+    pub removal: Removal,
+    pub plan: Plan,
+    /// Of the definition the plan was made from. The definition itself, with its secrets, is not
+    /// in the file: an operator may keep the file anywhere.
+    pub definition: Fingerprint,
+}
+
+/// blake3 of a definition's stored form; two are equal if libvirt said the same twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint([u8; 32]);
+
+/// Salted by its purpose alone: whoever can guess the whole XML may confirm the guess.
+///
+/// # Errors
+/// [`EncodeError::TooLarge`].
+pub fn fingerprint(definition: &Definition) -> Result<Fingerprint, EncodeError> {
+    let bytes = codec::bytes(&v1::Definition::from(definition))?;
+    Ok(Fingerprint(blake3::derive_key(
+        "virt-retire saved plan definition",
+        &bytes,
+    )))
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    uri: String,
+    removal: v1::Removal,
+    plan: v1::Plan,
+    definition: Fingerprint,
+}
+
+impl Record for Stored {
+    const KIND: Kind = Kind::SavedPlan;
+    const VERSION: u16 = 1;
+}
+
+/// # Errors
+/// [`EncodeError::TooLarge`].
+pub fn encode(saved: &SavedPlan) -> Result<Vec<u8>, EncodeError> {
+    codec::encode(&Stored {
+        uri: saved.uri.clone(),
+        removal: (&saved.removal).into(),
+        plan: (&saved.plan).into(),
+        definition: saved.definition,
+    })
+}
+
+/// # Errors
+/// Any [`DecodeError`]: the file comes from outside.
+pub fn decode(bytes: &[u8]) -> Result<SavedPlan, DecodeError> {
+    let Stored {
+        uri,
+        removal,
+        plan,
+        definition,
+    } = codec::decode(bytes)?;
+    Ok(SavedPlan {
+        uri,
+        removal: removal.into(),
+        plan: plan.into(),
+        definition,
+    })
+}

@@ -1,0 +1,108 @@
+//! One line of `list`, derived from a transaction's other records and never the only copy.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::State;
+use super::{DomainRef, Time, Uuid};
+use crate::journal::envelope::Kind;
+use crate::journal::{DecodeError, Record};
+use crate::model;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    pub id: u64,
+    /// Sequence of the transaction's last entry.
+    pub last: u64,
+    pub uuid: Uuid,
+    pub domain: DomainRef,
+    pub state: State,
+    pub started_at: Time,
+    pub finished_at: Option<Time>,
+    pub user: String,
+    pub reason: Option<String>,
+    pub bytes: u64,
+    pub held: bool,
+}
+
+impl Record for Summary {
+    const KIND: Kind = Kind::Summary;
+    const VERSION: u16 = 1;
+}
+
+impl Summary {
+    /// `last` is the sequence of the transaction's last entry.
+    pub fn new(summary: &model::Summary, last: u64) -> Self {
+        let model::Summary {
+            id,
+            uuid,
+            domain,
+            state,
+            started_at,
+            finished_at,
+            user,
+            reason,
+            bytes,
+            held,
+        } = summary;
+        Self {
+            id: id.0,
+            last,
+            uuid: (*uuid).into(),
+            domain: domain.into(),
+            state: (*state).into(),
+            started_at: (*started_at).into(),
+            finished_at: finished_at.map(Time::from),
+            user: user.clone(),
+            reason: reason.clone(),
+            bytes: *bytes,
+            held: *held,
+        }
+    }
+}
+
+impl TryFrom<Summary> for model::Summary {
+    type Error = DecodeError;
+
+    fn try_from(summary: Summary) -> Result<Self, DecodeError> {
+        let Summary {
+            id,
+            last: _,
+            uuid,
+            domain,
+            state,
+            started_at,
+            finished_at,
+            user,
+            reason,
+            bytes,
+            held,
+        } = summary;
+        Ok(Self {
+            id: model::TransactionId(id),
+            uuid: uuid.into(),
+            domain: domain.into(),
+            state: state.into(),
+            started_at: started_at.try_into()?,
+            finished_at: finished_at.map(jiff::Timestamp::try_from).transpose()?,
+            user,
+            reason,
+            bytes,
+            held,
+        })
+    }
+}
+
+/// What one more event makes of a summary, so that an append need not read all events before.
+/// The check of the whole journal holds this against [`model::Transaction::summary`].
+pub fn follow(summary: &mut model::Summary, event: &model::Event) {
+    match &event.kind {
+        model::EventKind::Entered { state, .. } => {
+            summary.state = *state;
+            summary.finished_at = state.is_finished().then_some(event.at);
+        }
+        model::EventKind::Held { held } => summary.held = *held,
+        model::EventKind::Intent { .. }
+        | model::EventKind::Outcome { .. }
+        | model::EventKind::Decided { .. } => {}
+    }
+}

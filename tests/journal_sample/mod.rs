@@ -1,0 +1,308 @@
+//! One transaction with everything in it that a record can hold.
+#![allow(dead_code)]
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use virt_retire::model::*;
+use virt_retire::ports::Draft;
+
+/// A path that is no UTF-8, has a quote, a line break and a space.
+pub fn hostile_path() -> PathBuf {
+    OsString::from_vec(b"/srv/im\xffges/it's\na disk.qcow2".to_vec()).into()
+}
+
+pub fn facts(inode: u64) -> FileFacts {
+    FileFacts {
+        identity: Identity {
+            device: 0xfe01,
+            inode,
+            born: Some(file_time(-1, 999_999_999)),
+        },
+        kind: FileKind::Regular,
+        size: u64::MAX / 1024,
+        allocated: 4096,
+        mode: 0o4640,
+        uid: 64055,
+        gid: u32::MAX - 1,
+        links: 2,
+        modified: file_time(1_700_000_000, 5),
+        attributes: 0x10,
+        link_target: Some("../elsewhere".into()),
+    }
+}
+
+fn file_time(seconds: i64, nanoseconds: u32) -> Timestamp {
+    Timestamp {
+        seconds,
+        nanoseconds,
+    }
+}
+
+fn moved(inode: u64, role: FileRole, path: impl Into<PathBuf>) -> FileMove {
+    FileMove {
+        role,
+        path: path.into(),
+        pooled: Some(Pooled {
+            pool: "de fault".into(),
+            volume: "a disk.qcow2".into(),
+        }),
+        facts: facts(inode),
+    }
+}
+
+fn user(kind: UserKind) -> User {
+    User {
+        kind,
+        name: "4711 (qemu-system-x86)".into(),
+        how: "open by".into(),
+    }
+}
+
+pub fn evidence() -> Evidence {
+    Evidence {
+        uid: 0,
+        user: "root".into(),
+        login: Some("mira".into()),
+        host: "host.example".into(),
+        from: Some("pts/3 192.0.2.7".into()),
+        reason: Some("moved to the new cluster — ticket 17".into()),
+        command: vec!["virt-retire".into(), "undefine".into(), "web 1".into()],
+        pid: 4711,
+        version: "0.1.0".into(),
+        uri: "qemu:///system".into(),
+        accepted_unseen: vec!["processes of other users".into()],
+    }
+}
+
+pub const PASSWORD: &str = "s3cret-of-the-console";
+
+pub fn definition() -> Definition {
+    let xml = |text: &str| SecretXml::new(text.to_owned());
+    Definition {
+        xml: xml(&format!(
+            "<domain><graphics passwd='{PASSWORD}'/></domain>\n"
+        )),
+        autostart: Autostart {
+            always: true,
+            once: true,
+        },
+        snapshots: vec![
+            Snapshot {
+                name: "base".into(),
+                parent: None,
+                xml: xml("<domainsnapshot/>"),
+            },
+            Snapshot {
+                name: "up to date".into(),
+                parent: Some("base".into()),
+                xml: xml("<domainsnapshot/>"),
+            },
+        ],
+        current_snapshot: Some("up to date".into()),
+        checkpoints: vec![Checkpoint {
+            name: "monday".into(),
+            parent: None,
+            xml: xml("<domaincheckpoint/>"),
+        }],
+    }
+}
+
+pub fn removal() -> Removal {
+    Removal {
+        storage: StorageFlags {
+            named: Some(vec!["vda".into()]),
+            all: true,
+            managed: true,
+            unmanaged: true,
+            keep: true,
+        },
+        managed_save: true,
+        snapshots_metadata: true,
+        checkpoints_metadata: true,
+        nvram: Some(Verdict::Remove),
+        tpm: Some(Verdict::Keep),
+        wipe_storage: true,
+        delete_volume_snapshots: true,
+        accept_unseen: true,
+        override_protection: true,
+        stop_first: true,
+    }
+}
+
+pub fn plan() -> Plan {
+    let target = || "vda".to_owned();
+    let disk = |path: Option<PathBuf>| DiskPlan {
+        target: target(),
+        path,
+        spelled: Some("/srv/link".into()),
+        pooled: Some(Pooled {
+            pool: "default".into(),
+            volume: "web.qcow2".into(),
+        }),
+        access: Access::Shared,
+        fate: Fate::Quarantine,
+        reason: Reason::RemoveUnmanaged,
+        size: 1 << 40,
+        chain: vec![ChainLink {
+            path: hostile_path(),
+            fate: Fate::Keep,
+            used_by: vec![user(UserKind::Domain), user(UserKind::Image)],
+        }],
+        used_by: vec![
+            user(UserKind::Process),
+            user(UserKind::Mount),
+            user(UserKind::Loop),
+        ],
+    };
+    let quarantined = [
+        FileRole::Disk { target: target() },
+        FileRole::Backing { target: target() },
+        FileRole::DataFile { target: target() },
+        FileRole::Link { target: target() },
+        FileRole::Nvram,
+        FileRole::TpmState,
+        FileRole::SnapshotMemory {
+            snapshot: "base".into(),
+        },
+    ];
+    let mut steps = vec![
+        Step::SaveDefinition { bytes: 60 },
+        Step::SaveSnapshots {
+            names: vec!["base".into(), "up to date".into()],
+            bytes: 34,
+        },
+        Step::SaveCheckpoints {
+            names: vec!["monday".into()],
+            bytes: 17,
+        },
+        Step::SaveAutostart {
+            always: true,
+            once: false,
+        },
+        Step::LinkManagedSave(moved(7, FileRole::Nvram, "/srv/save/web.save")),
+        Step::Undefine(UndefineCall {
+            managed_save: true,
+            snapshots_metadata: true,
+            checkpoints_metadata: true,
+            keep_nvram: true,
+            keep_tpm: true,
+        }),
+        Step::ConfirmInactive,
+        Step::Quarantine(moved(
+            8,
+            FileRole::Disk { target: target() },
+            hostile_path(),
+        )),
+    ];
+    for (index, role) in quarantined.into_iter().enumerate() {
+        let path = format!("/srv/images/file {index}");
+        steps.push(Step::Quarantine(moved(20 + index as u64, role, path)));
+    }
+    steps.push(Step::RefreshPool {
+        pool: "default".into(),
+    });
+    Plan {
+        domain: DomainRef {
+            name: "web 1 — ünïcode".into(),
+            uuid: uuid(1),
+        },
+        title: Some("the web".into()),
+        active: true,
+        persistent: true,
+        refusals: vec![Refusal {
+            code: RefusalCode::PolicyInvalid,
+            subject: "vda".into(),
+            message: "no".into(),
+            hint: "type something".into(),
+        }],
+        disks: vec![disk(Some(hostile_path())), disk(None)],
+        steps,
+        unseen: vec!["processes".into()],
+    }
+}
+
+pub fn uuid(number: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(number)
+}
+
+pub fn draft() -> Draft {
+    Draft {
+        uuid: uuid(77),
+        evidence: evidence(),
+        removal: removal(),
+        plan: plan(),
+        definition: definition(),
+        home: "/srv/quarantine/77".into(),
+        places: vec![
+            Place {
+                source: hostile_path().parent().unwrap().into(),
+                folder: "/srv/.virt-retire/77".into(),
+            },
+            Place {
+                source: "/srv/images".into(),
+                folder: "/srv/.virt-retire/77".into(),
+            },
+            Place {
+                source: "/srv/save".into(),
+                folder: "/srv/.virt-retire/77".into(),
+            },
+        ],
+        commit_at_once: true,
+        started_at: "2026-03-01T12:00:00.123456789Z".parse().unwrap(),
+    }
+}
+
+pub fn transaction() -> Transaction {
+    let Draft {
+        uuid,
+        evidence,
+        removal,
+        plan,
+        definition,
+        home,
+        places,
+        commit_at_once,
+        started_at,
+    } = draft();
+    Transaction {
+        id: TransactionId(12),
+        uuid,
+        evidence,
+        removal,
+        plan,
+        definition,
+        home,
+        places,
+        commit_at_once,
+        started_at,
+        events: Vec::new(),
+    }
+}
+
+/// Every kind of event.
+pub fn kinds() -> Vec<EventKind> {
+    let mut kinds = vec![
+        EventKind::Held { held: true },
+        EventKind::Decided {
+            verb: "recover".into(),
+            by: Box::new(evidence()),
+        },
+    ];
+    for direction in [Direction::Forward, Direction::Back] {
+        kinds.push(EventKind::Intent { step: 3, direction });
+        for result in [Ok(true), Ok(false), Err("disk on fire".to_owned())] {
+            kinds.push(EventKind::Outcome {
+                step: 3,
+                direction,
+                result,
+            });
+        }
+    }
+    kinds.extend(State::ALL.map(|state| EventKind::Entered {
+        state,
+        cause: Some("a cause".into()),
+    }));
+    kinds
+}
