@@ -179,7 +179,9 @@ pub trait Hypervisor {
         config: bool,
     ) -> Result<(), HypervisorError>;
 
-    /// The backing chains of every domain's disks, inactive ones too, in one call. It has no
-    /// path for `<disk type='volume'>` of an inactive domain: that disk's list is empty.
+    /// The backing chains of every domain's disks in one call. Only a running domain's are whole:
+    /// of an inactive one libvirt tells the disk's own image and what `<backingStore>` in its XML
+    /// names (seen with 11.3), and for an inactive `<disk type='volume'>` nothing. Never the proof
+    /// that an image is unused.
     fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError>;
 }

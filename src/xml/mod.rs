@@ -10,8 +10,11 @@ mod disk;
 mod domain;
 mod element;
 mod error;
+mod escape;
 mod pool;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod uses;
 mod volume;
 
@@ -20,6 +23,7 @@ pub use disk::{DiskXml, LayerXml, Source};
 pub use domain::{DomainXml, EmbeddedDomain, FirmwareXml, TpmBackend, TpmXml};
 pub use element::Element;
 pub use error::XmlError;
+pub use escape::escape_line_breaks;
 pub use pool::PoolXml;
 pub use snapshot::{SnapshotDisk, SnapshotKind, SnapshotXml};
 pub use uses::FileUse;

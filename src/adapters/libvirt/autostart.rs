@@ -1,8 +1,9 @@
 //! The two autostart flags, which no XML shows.
 
 use virt::domain::Domain;
+use virt::error::ErrorNumber;
 
-use super::{Libvirt, flags, sys};
+use super::{Libvirt, errors, flags, sys};
 use crate::model::Autostart;
 use crate::ports::HypervisorError;
 
@@ -10,9 +11,10 @@ impl Libvirt {
     pub(super) fn read_autostart(&self, domain: &Domain) -> Result<Autostart, HypervisorError> {
         let failed = self.failed("reading autostart");
         let always = domain.autostart().map_err(&failed)?;
-        // Before 11.2 there is no such flag, so it is not set.
-        let once = match self.once() {
-            Some(calls) => calls.get(domain).map_err(&failed)?,
+        // Before 11.2, and in drivers other than QEMU, there is no such flag, so it is not set.
+        let once = match self.once().map(|calls| calls.get(domain)) {
+            Some(Err(error)) if errors::is(&error, ErrorNumber::NoSupport) => false,
+            Some(answer) => answer.map_err(&failed)?,
             None => false,
         };
         Ok(Autostart { always, once })

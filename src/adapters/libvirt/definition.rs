@@ -9,7 +9,7 @@ use virt::error::ErrorNumber;
 use super::{Libvirt, errors, flags, sys};
 use crate::model::{Checkpoint, Definition, SecretXml, Snapshot};
 use crate::ports::HypervisorError;
-use crate::xml::{CheckpointXml, SnapshotXml};
+use crate::xml::{CheckpointXml, SnapshotXml, escape_line_breaks};
 
 impl Libvirt {
     pub(super) fn read_definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError> {
@@ -19,7 +19,7 @@ impl Libvirt {
             .xml_desc(virt::sys::VIR_DOMAIN_XML_INACTIVE | virt::sys::VIR_DOMAIN_XML_SECURE)
             .map_err(self.failed("reading the domain's XML"))?;
         Ok(Definition {
-            xml: SecretXml::new(xml),
+            xml: SecretXml::new(escape_line_breaks(&xml).into_owned()),
             autostart: self.read_autostart(&domain)?,
             snapshots: self.read_snapshots(&domain)?,
             current_snapshot: self.read_current_snapshot(&domain)?,
@@ -34,6 +34,7 @@ impl Libvirt {
             let xml = snapshot
                 .xml_desc(virt::sys::VIR_DOMAIN_SNAPSHOT_XML_SECURE)
                 .map_err(&failed)?;
+            let xml = escape_line_breaks(&xml).into_owned();
             let read = SnapshotXml::read(&xml).map_err(errors::xml("a snapshot"))?;
             snapshots.push(Snapshot {
                 name: read.name,
@@ -68,6 +69,7 @@ impl Libvirt {
             Err(error) => return Err(self.classify("reading the checkpoints", &error)),
         };
         for xml in dumps {
+            let xml = escape_line_breaks(&xml).into_owned();
             let read = CheckpointXml::read(&xml).map_err(errors::xml("a checkpoint"))?;
             checkpoints.push(Checkpoint {
                 name: read.name,

@@ -8,6 +8,7 @@ use virt::sys;
 use super::{Libvirt, errors, flags};
 use crate::model::{DomainRef, SecretXml, UndefineCall};
 use crate::ports::{Described, HypervisorError, Status};
+use crate::xml::escape_line_breaks;
 
 /// Every domain. libvirt reads no flags as no filter (virConnectListAllDomains' page).
 const ALL: u32 = 0;
@@ -127,7 +128,7 @@ impl Libvirt {
     ) -> Result<Option<Described>, HypervisorError> {
         let dump = |flags| {
             self.present("reading a domain's XML", domain.xml_desc(flags))
-                .map(|xml| xml.map(SecretXml::new))
+                .map(|xml| xml.map(|xml| SecretXml::new(escape_line_breaks(&xml).into_owned())))
         };
         let first = if status.persistent {
             sys::VIR_DOMAIN_XML_INACTIVE
