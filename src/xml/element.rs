@@ -11,7 +11,8 @@ const DEEPEST: usize = 256;
 pub struct Element {
     pub namespace: Option<String>,
     pub name: String,
-    /// Without namespace declarations; in the order of the document.
+    /// Without namespace declarations; in the order of the document. The name of one in a
+    /// namespace is `{namespace}name`, so that nobody takes it for another's.
     pub attributes: Vec<(String, String)>,
     /// Text directly inside, joined.
     pub text: String,
@@ -41,7 +42,13 @@ impl Element {
             name: node.tag_name().name().to_owned(),
             attributes: node
                 .attributes()
-                .map(|attribute| (attribute.name().to_owned(), attribute.value().to_owned()))
+                .map(|attribute| {
+                    let name = match attribute.namespace() {
+                        Some(namespace) => format!("{{{namespace}}}{}", attribute.name()),
+                        None => attribute.name().to_owned(),
+                    };
+                    (name, attribute.value().to_owned())
+                })
                 .collect(),
             text: super::text(node).unwrap_or_default(),
             children: node

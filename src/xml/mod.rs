@@ -11,6 +11,7 @@ mod domain;
 mod element;
 mod error;
 mod escape;
+mod policy;
 mod pool;
 mod snapshot;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use domain::{DomainXml, EmbeddedDomain, FirmwareXml, TpmBackend, TpmXml};
 pub use element::Element;
 pub use error::XmlError;
 pub use escape::escape_line_breaks;
+pub use policy::{PolicyError, read_policy, write_policy};
 pub use pool::PoolXml;
 pub use snapshot::{SnapshotDisk, SnapshotKind, SnapshotXml};
 pub use uses::FileUse;
