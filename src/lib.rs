@@ -29,10 +29,7 @@
 //! # Where to put a new kind of step
 //!
 //! See [`engine`]: five places, four of which the compiler names.
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod adapters;
 pub mod cli;

@@ -96,6 +96,11 @@ pub enum Command {
         #[command(flatten)]
         sure: Sure,
     },
+    /// The domain's own word on each of its disks, kept in its metadata
+    Policy {
+        #[command(subcommand)]
+        what: PolicyCommand,
+    },
     /// All transactions
     List,
     /// One transaction, whole
@@ -106,6 +111,65 @@ pub enum Command {
         #[arg(long)]
         security_info: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Show it
+    Show {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+    },
+    /// Write what shall become of a disk, of the read-write disks without a word of their own, or
+    /// of the whole domain
+    Set {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+        /// A disk's target, such as vda
+        #[arg(value_name = "TARGET", required_unless_present_any = ["default", "protected"])]
+        target: Option<String>,
+        #[arg(value_name = "FATE", value_enum)]
+        fate: Option<Word>,
+        /// For read-write disks that the policy does not name
+        #[arg(long, value_name = "FATE", value_enum)]
+        default: Option<Word>,
+        /// Refuse undefine and destroy
+        #[arg(long)]
+        protected: bool,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Take one word away, or the whole policy
+    Clear {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+        #[arg(value_name = "TARGET")]
+        target: Option<String>,
+        /// Only the default
+        #[arg(long)]
+        default: bool,
+        /// Only the protection
+        #[arg(long)]
+        protected: bool,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+/// What a policy may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Word {
+    Remove,
+    Keep,
+}
+
+impl From<Word> for Verdict {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Remove => Verdict::Remove,
+            Word::Keep => Verdict::Keep,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -195,6 +259,9 @@ pub struct RemovalFlags {
     /// Go on although not everyone who may use the disks could be looked for
     #[arg(long)]
     accept_unseen: bool,
+    /// Go on although the domain's policy protects it; needs --reason
+    #[arg(long)]
+    override_protection: bool,
 }
 
 impl RemovalFlags {
@@ -215,7 +282,7 @@ impl RemovalFlags {
             wipe_storage: self.wipe_storage,
             delete_volume_snapshots: self.delete_storage_volume_snapshots,
             accept_unseen: self.accept_unseen,
-            override_protection: false,
+            override_protection: self.override_protection,
             stop_first: false,
         }
     }

@@ -33,7 +33,18 @@ impl Engine<'_> {
         self.refuse_claimed(&plan)?;
         let draft = self.draft(plan, definition, removal, evidence, commit_at_once)?;
         let mut transaction = self.journal.begin(draft)?;
-        self.enter(&mut transaction, Unwritten::none(), State::Executing, None)?;
+        // In the event log as well as in the record of the flags: who reads the one sees it.
+        let cause = transaction.removal.override_protection.then(|| {
+            format!(
+                "the domain's protection is overridden: {}",
+                transaction
+                    .evidence
+                    .reason
+                    .as_deref()
+                    .unwrap_or("no reason")
+            )
+        });
+        self.enter(&mut transaction, Unwritten::none(), State::Executing, cause)?;
         match self.run(&mut transaction, Direction::Forward, Unwritten::none()) {
             Ok(unwritten) => {
                 self.enter(&mut transaction, unwritten, State::Prepared, None)?;

@@ -34,7 +34,7 @@ pub fn decide(
     let fates: Vec<_> = facts
         .disks
         .iter()
-        .map(|disk| fate::of(disk, flags))
+        .map(|disk| fate::of(disk, facts.policy.default, flags))
         .collect();
     let kept: Vec<KeptFile> = facts
         .disks

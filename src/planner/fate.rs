@@ -2,14 +2,16 @@
 
 use crate::model::{Access, Device, DiskFacts, Fate, Reason, SourceKind, StorageFlags, Verdict};
 
-/// Rules 1 to 4 alone. Whether a removal is then possible (law 5 and 6) is not asked here.
-pub fn of(disk: &DiskFacts, flags: &StorageFlags) -> (Fate, Reason) {
+/// Rules 1 to 4 alone; `default` is the policy's word for what it does not name. Whether a removal is then possible (law 5 and 6) is not asked here.
+pub fn of(disk: &DiskFacts, default: Option<Verdict>, flags: &StorageFlags) -> (Fate, Reason) {
     if disk.kind == SourceKind::Empty {
         return (Fate::Keep, Reason::EmptyDrive);
     }
     by_name(disk, flags)
-        .or_else(|| by_policy(disk))
+        .or_else(|| disk.policy.map(by_policy))
         .or_else(|| by_nature(disk))
+        // After the disk's nature: see `Policy::default`.
+        .or_else(|| default.map(by_policy))
         .unwrap_or_else(|| by_flag(disk, flags))
 }
 
@@ -32,11 +34,11 @@ pub fn names(word: &str, disk: &DiskFacts) -> bool {
         || disk.links.iter().any(|link| link.path == path)
 }
 
-fn by_policy(disk: &DiskFacts) -> Option<(Fate, Reason)> {
-    Some(match disk.policy? {
+fn by_policy(verdict: Verdict) -> (Fate, Reason) {
+    match verdict {
         Verdict::Remove => (Fate::Quarantine, Reason::PolicyRemove),
         Verdict::Keep => (Fate::Keep, Reason::PolicyKeep),
-    })
+    }
 }
 
 fn by_nature(disk: &DiskFacts) -> Option<(Fate, Reason)> {

@@ -5,6 +5,7 @@
 mod artefacts;
 mod disks;
 mod fate;
+mod policy;
 mod steps;
 
 use crate::model::{DomainFacts, Plan, Refusal, RefusalCode, Removal};
@@ -13,6 +14,8 @@ use crate::model::{DomainFacts, Plan, Refusal, RefusalCode, Removal};
 /// reasons at once.
 pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
     let mut refusals = Vec::new();
+    refusals.extend(policy::protection(facts, removal));
+    refusals.extend(policy::problems(facts));
     refusals.extend(transient(facts, removal));
     refusals.extend(unsupported(facts));
     let decided = disks::decide(facts, &removal.storage, &mut refusals);

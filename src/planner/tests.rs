@@ -92,6 +92,8 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
         },
         disks,
         artefacts: Vec::new(),
+        policy: Policy::default(),
+        policy_problems: Vec::new(),
         unsupported: Vec::new(),
         unseen: Vec::new(),
     }
@@ -220,13 +222,149 @@ fn every_cell_of_the_contract() {
             ..disk("vda", file("/images/a.qcow2"))
         };
         for ((word, flags), expected) in flags.iter().zip(fates) {
-            let (fate, reason) = super::fate::of(&disk, flags);
+            let (fate, reason) = super::fate::of(&disk, None, flags);
             assert_eq!(
                 fate, expected,
                 "{access:?}, managed {is_managed}, policy {policy:?}, flag {word}: {reason:?}"
             );
         }
     }
+}
+
+/// The same under a policy's default, with and without a word of its own for the target.
+#[test]
+fn every_cell_under_a_default() {
+    use Fate::{Keep as K, Quarantine as Q};
+    let none = StorageFlags::default;
+    let flags: [(&str, StorageFlags); 6] = [
+        ("none", none()),
+        (
+            "keep",
+            StorageFlags {
+                keep: true,
+                ..none()
+            },
+        ),
+        (
+            "all",
+            StorageFlags {
+                all: true,
+                ..none()
+            },
+        ),
+        (
+            "managed",
+            StorageFlags {
+                managed: true,
+                ..none()
+            },
+        ),
+        (
+            "unmanaged",
+            StorageFlags {
+                unmanaged: true,
+                ..none()
+            },
+        ),
+        ("other named", named(&["vdb"]).storage),
+    ];
+    let (remove, keep) = (Some(Verdict::Remove), Some(Verdict::Keep));
+    let (rw, ro, shared) = (Access::ReadWrite, Access::ReadOnly, Access::Shared);
+    let rows = [
+        // access, default, own word, [none, keep, all, managed, unmanaged, other named]
+        (rw, remove, None, [Q, Q, Q, Q, Q, K]),
+        (rw, remove, keep, [K, K, K, K, K, K]),
+        (rw, remove, remove, [Q, Q, Q, Q, Q, K]),
+        (rw, keep, None, [K, K, K, K, K, K]),
+        (rw, keep, remove, [Q, Q, Q, Q, Q, K]),
+        (rw, keep, keep, [K, K, K, K, K, K]),
+        // A default never reaches what is not read-write.
+        (ro, remove, None, [K, K, K, K, K, K]),
+        (ro, remove, remove, [Q, Q, Q, Q, Q, K]),
+        (ro, keep, remove, [Q, Q, Q, Q, Q, K]),
+        (shared, remove, None, [K, K, K, K, K, K]),
+        (shared, remove, remove, [Q, Q, Q, Q, Q, K]),
+        (shared, keep, remove, [Q, Q, Q, Q, Q, K]),
+    ];
+    for (access, default, policy, fates) in rows {
+        for is_managed in [true, false] {
+            let file = if is_managed { managed } else { regular };
+            let disk = DiskFacts {
+                access,
+                policy,
+                ..disk("vda", file("/images/a.qcow2"))
+            };
+            for ((word, flags), expected) in flags.iter().zip(fates) {
+                let (fate, reason) = super::fate::of(&disk, default, flags);
+                assert_eq!(
+                    fate, expected,
+                    "{access:?}, managed {is_managed}, default {default:?}, policy {policy:?}, \
+                     flag {word}: {reason:?}"
+                );
+            }
+        }
+    }
+    for device in [Device::Cdrom, Device::Floppy] {
+        let drive = DiskFacts {
+            device,
+            ..disk("sda", regular("/iso/install.iso"))
+        };
+        assert_eq!(super::fate::of(&drive, remove, &none()).0, K);
+    }
+}
+
+#[test]
+fn a_policy_that_speaks_of_every_disk_needs_no_flag() {
+    let mut domain = facts(vec![
+        DiskFacts {
+            policy: Some(Verdict::Remove),
+            ..disk("vda", regular("/images/a"))
+        },
+        disk("vdb", regular("/images/b")),
+    ]);
+    assert_eq!(
+        codes(&super::plan(&domain, &Removal::default())),
+        [RefusalCode::UndecidedDisk]
+    );
+    domain.policy.default = Some(Verdict::Keep);
+    let plan = super::plan(&domain, &Removal::default());
+    assert!(plan.is_executable());
+    assert_eq!(moved(&plan), ["/images/a"]);
+}
+
+#[test]
+fn a_protected_domain_is_refused_whatever_the_flags() {
+    let mut domain = facts(vec![disk("vda", regular("/images/a"))]);
+    domain.policy.protected = true;
+    let keep = removal(StorageFlags {
+        keep: true,
+        ..StorageFlags::default()
+    });
+    for removal in [all(), keep, named(&["vda"])] {
+        assert_eq!(
+            codes(&super::plan(&domain, &removal)),
+            [RefusalCode::Protected]
+        );
+        let overridden = Removal {
+            override_protection: true,
+            ..removal
+        };
+        assert!(super::plan(&domain, &overridden).is_executable());
+    }
+}
+
+#[test]
+fn a_policy_that_is_wrong_refuses_even_what_no_rule_asks_it() {
+    let mut domain = facts(vec![disk("vda", regular("/images/a"))]);
+    domain.policy.set("vdz", Verdict::Keep);
+    let plan = super::plan(&domain, &all());
+    assert_eq!(codes(&plan), [RefusalCode::PolicyInvalid]);
+    assert_eq!(plan.refusals[0].subject, "vdz");
+    domain.policy = Policy::default();
+    domain.policy_problems = vec!["unknown attribute 'x' of <disk>".into()];
+    let plan = super::plan(&domain, &named(&["vda"]));
+    assert_eq!(codes(&plan), [RefusalCode::PolicyInvalid]);
+    assert!(plan.refusals[0].message.contains("unknown attribute 'x'"));
 }
 
 #[test]
@@ -236,9 +374,9 @@ fn removable_media_stay_unless_named_or_by_policy() {
             device,
             ..disk("sda", regular("/iso/install.iso"))
         };
-        assert_eq!(super::fate::of(&drive, &all().storage).0, Fate::Keep);
+        assert_eq!(super::fate::of(&drive, None, &all().storage).0, Fate::Keep);
         assert_eq!(
-            super::fate::of(&drive, &named(&["sda"]).storage).0,
+            super::fate::of(&drive, None, &named(&["sda"]).storage).0,
             Fate::Quarantine
         );
         let policed = DiskFacts {
@@ -246,7 +384,7 @@ fn removable_media_stay_unless_named_or_by_policy() {
             ..drive
         };
         assert_eq!(
-            super::fate::of(&policed, &Default::default()).0,
+            super::fate::of(&policed, None, &Default::default()).0,
             Fate::Quarantine
         );
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use crate::model::{Access, ChainFacts, DiskFacts, FileRef, SourceKind, Unreadable};
+use crate::model::{Access, ChainFacts, DiskFacts, FileRef, Policy, SourceKind, Unreadable};
 use crate::ports::{FilesAre, HypervisorError};
 use crate::xml::{DiskXml, DomainXml, Source};
 
@@ -16,15 +16,16 @@ impl Survey<'_> {
         &self,
         owner: Uuid,
         xml: &DomainXml,
+        policy: &Policy,
     ) -> Result<Vec<DiskFacts>, SurveyError> {
         debug_assert_eq!(self.hypervisor.files(), FilesAre::Here);
         xml.disks
             .iter()
-            .map(|disk| self.disk(owner, disk))
+            .map(|disk| self.disk(owner, disk, policy))
             .collect()
     }
 
-    fn disk(&self, owner: Uuid, disk: &DiskXml) -> Result<DiskFacts, SurveyError> {
+    fn disk(&self, owner: Uuid, disk: &DiskXml, policy: &Policy) -> Result<DiskFacts, SurveyError> {
         let mut facts = DiskFacts {
             target: disk.target.clone(),
             device: disk.device,
@@ -35,7 +36,7 @@ impl Survey<'_> {
             links: Vec::new(),
             chain: Vec::new(),
             unreadable: None,
-            policy: None,
+            policy: policy.of(&disk.target),
         };
         let path = match &disk.source {
             Source::File(path) | Source::Block(path) | Source::Dir(path) => path.clone(),

@@ -10,9 +10,9 @@ mod pools;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::model::{DomainFacts, DomainRef, FileFacts, FileRef, Refusal, RefusalCode};
+use crate::model::{DomainFacts, DomainRef, FileFacts, FileRef, Policy, Refusal, RefusalCode};
 use crate::ports::{FilesAre, Hypervisor, HypervisorError, Storage, StorageError};
-use crate::xml::{DomainXml, XmlError};
+use crate::xml::{DomainXml, XmlError, read_policy};
 
 use graph::Graph;
 use pools::Pools;
@@ -77,7 +77,11 @@ impl<'a> Survey<'a> {
         let xml = DomainXml::read(definition.xml.reveal())
             .map_err(|error| not_understood(&domain.name, &error))?;
         let mut unsupported = Vec::new();
-        let disks = self.disks(domain.uuid, &xml)?;
+        let (policy, policy_problems) = match read_policy(&xml) {
+            Ok(policy) => (policy, Vec::new()),
+            Err(problem) => (Policy::default(), vec![problem.to_string()]),
+        };
+        let disks = self.disks(domain.uuid, &xml, &policy)?;
         let artefacts = self.artefacts(domain, &xml, &definition, &mut unsupported)?;
         Ok(DomainFacts {
             domain: status.domain,
@@ -87,6 +91,8 @@ impl<'a> Survey<'a> {
             definition,
             disks,
             artefacts,
+            policy,
+            policy_problems,
             unsupported,
             unseen: self.graph.unseen().to_vec(),
         })

@@ -98,6 +98,18 @@ impl DomainXml {
         &self.uses
     }
 
+    /// Whether both have the same disks, by target and source, and the same metadata: live and
+    /// inactive XML of one domain differ in much else that means nothing.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let disks = |xml: &Self| -> Vec<_> {
+            let disks = xml.disks.iter();
+            disks
+                .map(|disk| (disk.target.clone(), disk.source.clone()))
+                .collect()
+        };
+        self.metadata == other.metadata && disks(self) == disks(other)
+    }
+
     /// The domain's metadata in `namespace`: libvirt keeps at most one element of each.
     pub fn metadata_element(&self, namespace: &str) -> Option<&Element> {
         self.metadata

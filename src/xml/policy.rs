@@ -89,10 +89,7 @@ fn verdict(attribute: &str, value: &str) -> Result<Verdict, PolicyError> {
 fn no_text(element: &Element) -> Result<(), PolicyError> {
     match element.text.trim() {
         "" => Ok(()),
-        text => Err(PolicyError(format!(
-            "text in <{}>: '{text}'",
-            element.name
-        ))),
+        text => Err(PolicyError(format!("text in <{}>: '{text}'", element.name))),
     }
 }
 
@@ -181,15 +178,47 @@ mod tests {
             ("defualt='keep'", "", "unknown attribute 'defualt'"),
             ("o:default='keep'", "", "unknown attribute '{urn:o}default'"),
             ("", "keep", "text in <policy>"),
-            ("", "<retire:disc target='vda' fate='keep'/>", "unknown element <disc>"),
-            ("", "<disk target='vda' fate='keep'/>", "unknown element <disk>"),
-            ("", "<o:disk target='vda' fate='keep'/>", "unknown element <disk>"),
-            ("", "<retire:disk target='vda'/>", "no fate for target 'vda'"),
+            (
+                "",
+                "<retire:disc target='vda' fate='keep'/>",
+                "unknown element <disc>",
+            ),
+            (
+                "",
+                "<disk target='vda' fate='keep'/>",
+                "unknown element <disk>",
+            ),
+            (
+                "",
+                "<o:disk target='vda' fate='keep'/>",
+                "unknown element <disk>",
+            ),
+            (
+                "",
+                "<retire:disk target='vda'/>",
+                "no fate for target 'vda'",
+            ),
             ("", "<retire:disk fate='keep'/>", "without a target"),
-            ("", "<retire:disk target='' fate='keep'/>", "without a target"),
-            ("", "<retire:disk target='vda' fate='Keep'/>", "neither remove nor keep"),
-            ("", "<retire:disk target='vda' fate='keep' when='now'/>", "unknown attribute 'when'"),
-            ("", "<retire:disk target='vda' fate='keep'>x</retire:disk>", "text in <disk>"),
+            (
+                "",
+                "<retire:disk target='' fate='keep'/>",
+                "without a target",
+            ),
+            (
+                "",
+                "<retire:disk target='vda' fate='Keep'/>",
+                "neither remove nor keep",
+            ),
+            (
+                "",
+                "<retire:disk target='vda' fate='keep' when='now'/>",
+                "unknown attribute 'when'",
+            ),
+            (
+                "",
+                "<retire:disk target='vda' fate='keep'>x</retire:disk>",
+                "text in <disk>",
+            ),
             (
                 "",
                 "<retire:disk target='vda' fate='keep'/><retire:disk target='vda' fate='remove'/>",
@@ -197,7 +226,10 @@ mod tests {
             ),
         ] {
             let error = read_policy(&with(attributes, inside)).unwrap_err();
-            assert!(error.to_string().contains(says), "{attributes} {inside}: {error}");
+            assert!(
+                error.to_string().contains(says),
+                "{attributes} {inside}: {error}"
+            );
         }
         let root = domain(&format!("<r:rules xmlns:r='{POLICY_NAMESPACE}'/>"));
         assert!(read_policy(&root).is_err());
@@ -208,7 +240,10 @@ mod tests {
         let policy = Policy {
             default: Some(Verdict::Remove),
             protected: true,
-            disks: vec![("vda".into(), Verdict::Keep), ("x'<&".into(), Verdict::Remove)],
+            disks: vec![
+                ("vda".into(), Verdict::Keep),
+                ("x'<&".into(), Verdict::Remove),
+            ],
         };
         // libvirt puts the namespace in, as this does.
         let xml = write_policy(&policy).replacen(

@@ -9,15 +9,12 @@ use virt::error::ErrorNumber;
 use super::{Libvirt, errors, flags, sys};
 use crate::model::{Checkpoint, Definition, SecretXml, Snapshot};
 use crate::ports::HypervisorError;
-use crate::xml::{CheckpointXml, SnapshotXml, escape_line_breaks};
+use crate::xml::{CheckpointXml, DomainXml, SnapshotXml, escape_line_breaks};
 
 impl Libvirt {
     pub(super) fn read_definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError> {
         let domain = self.domain(uuid, "looking up the domain")?;
-        // Of a transient domain this is the live state as it would be defined.
-        let xml = domain
-            .xml_desc(virt::sys::VIR_DOMAIN_XML_INACTIVE | virt::sys::VIR_DOMAIN_XML_SECURE)
-            .map_err(self.failed("reading the domain's XML"))?;
+        let xml = self.read_xml(&domain)?;
         Ok(Definition {
             xml: SecretXml::new(escape_line_breaks(&xml).into_owned()),
             autostart: self.read_autostart(&domain)?,
@@ -25,6 +22,29 @@ impl Libvirt {
             current_snapshot: self.read_current_snapshot(&domain)?,
             checkpoints: self.read_checkpoints(&domain)?,
         })
+    }
+
+    /// The XML as it would be defined.
+    ///
+    /// Of a domain that was undefined while it ran, libvirt 11.3 still gives the old definition
+    /// (`vm->newDef`) as the inactive one: disks and policy in it may be out of date. A transient
+    /// domain is what it is now.
+    fn read_xml(&self, domain: &Domain) -> Result<String, HypervisorError> {
+        use virt::sys::{
+            VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_MIGRATABLE, VIR_DOMAIN_XML_SECURE,
+        };
+        let failed = self.failed("reading the domain's XML");
+        let dump = |flags| domain.xml_desc(flags).map_err(&failed);
+        let inactive = dump(VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE)?;
+        if domain.is_persistent().map_err(&failed)? {
+            return Ok(inactive);
+        }
+        let live = dump(VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE)?;
+        let read = |xml: &str| {
+            DomainXml::read(&escape_line_breaks(xml)).map_err(errors::xml("a transient domain"))
+        };
+        let is_same = read(&inactive)?.says_the_same_as(&read(&live)?);
+        Ok(if is_same { inactive } else { live })
     }
 
     fn read_snapshots(&self, domain: &Domain) -> Result<Vec<Snapshot>, HypervisorError> {

@@ -33,6 +33,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
     let saved = saved_plan::decode(&bytes).map_err(|error| unusable(error.to_string()))?;
 
+    undefine::reasoned(&saved.removal, how)?;
     let host = context.host_at(Some(&saved.uri))?;
     let domain = [saved.plan.domain.uuid.to_string()];
     let make = || -> Result<_, CliError> {

@@ -4,6 +4,7 @@ mod apply;
 mod commit;
 mod list;
 mod plan;
+mod policy;
 mod recover;
 mod report;
 mod rollback;
@@ -23,6 +24,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Commit { ids, sure } => commit::run(&context, &ids.ids, sure),
         Command::Rollback { ids, sure } => rollback::run(&context, &ids.ids, sure),
         Command::Recover { sure } => recover::run(&context, sure),
+        Command::Policy { what } => policy::run(&context, &what),
         Command::List => list::run(&context),
         Command::Show { id, security_info } => show::run(&context, id, security_info),
     }

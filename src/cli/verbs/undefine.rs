@@ -7,14 +7,15 @@ use crate::model::{Refusal, RefusalCode, Removal, Summary, Transaction};
 use super::super::args::{How, Output, What};
 use super::super::confirm::confirm;
 use super::super::context::{Context, Host};
-use super::super::error::CliError;
+use super::super::error::{CliError, Exit};
 use super::super::text;
 use super::plan::{self, Planned};
 use super::report;
 
 pub fn run(context: &Context, what: &What, how: &How) -> Result<(), CliError> {
-    let host = context.host()?;
     let removal = what.removal.removal();
+    reasoned(&removal, how)?;
+    let host = context.host()?;
     let purpose = format!("undefine {}", what.domains.join(" "));
     let (journal, planned) = if how.sure.yes {
         let journal = context.journal(&purpose)?;
@@ -32,6 +33,24 @@ pub fn run(context: &Context, what: &What, how: &How) -> Result<(), CliError> {
         (journal, planned)
     };
     execute(context, &host, journal, planned, &removal, how)
+}
+
+/// # Errors
+/// Protection is overridden and nobody says why: exit 2.
+pub fn reasoned(removal: &Removal, how: &How) -> Result<(), CliError> {
+    let has_reason = how
+        .reason
+        .as_ref()
+        .is_some_and(|reason| !reason.trim().is_empty());
+    if removal.override_protection && !has_reason {
+        return Err(CliError::new(
+            Exit::Usage,
+            "usage",
+            "--override-protection needs a reason, which the journal keeps. Nothing was changed.",
+            "add --reason TEXT",
+        ));
+    }
+    Ok(())
 }
 
 /// Shows the plans where the question is asked: on stderr, as stdout is for the answer.
