@@ -2,6 +2,8 @@
 //! down to keep goes, a policy with a typing error is passed over in silence, or a domain that was
 //! protected is retired by a script that did not know.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
