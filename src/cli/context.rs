@@ -1,5 +1,6 @@
 //! What most verbs need: libvirt, the files, the journal, each opened when it is first asked for.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
 use crate::adapters::sled_journal::{Reader, SledJournal, open_reader};
 use crate::engine::World;
-use crate::model::Evidence;
-use crate::ports::Hypervisor;
+use crate::model::{Evidence, TransactionId};
+use crate::ports::{FilesAre, Hypervisor, JournalError};
+use crate::survey;
 
 use super::args::{Arguments, Output};
 use super::control::Terminal;
@@ -21,6 +23,8 @@ use super::safe::safe;
 pub struct Context {
     pub output: Output,
     pub quiet: bool,
+    /// Whether each step is told on stderr as it is run.
+    tells_steps: bool,
     connect: Option<String>,
     state_dir: PathBuf,
     quarantine: Vec<PathBuf>,
@@ -53,6 +57,9 @@ impl Context {
         Ok(Self {
             output: arguments.output,
             quiet: arguments.quiet,
+            tells_steps: arguments.output == Output::Text
+                && !arguments.quiet
+                && (arguments.verbose > 0 || std::io::stderr().is_terminal()),
             connect: arguments.connect.clone(),
             state_dir,
             quarantine: arguments.quarantine.clone(),
@@ -64,15 +71,34 @@ impl Context {
         self.host_at(None)
     }
 
-    /// Connects; `uri` is what a saved plan or a transaction was made for, unless `--connect` says
-    /// otherwise.
-    pub fn host_at(&self, uri: Option<&str>) -> Result<Host, CliError> {
+    /// Connects to where a saved plan or a transaction was made.
+    ///
+    /// # Errors
+    /// `--connect` names another place: what is there by the same name is something else.
+    pub fn host_of(&self, made_at: &str) -> Result<Host, CliError> {
+        let host = self.host_at(Some(made_at))?;
+        if host.uri() == made_at {
+            return Ok(host);
+        }
+        Err(CliError::new(
+            Exit::Error,
+            "other-connection",
+            format!(
+                "this was made at {made_at}, and --connect leads to {}. Nothing was changed.",
+                host.uri()
+            ),
+            "leave --connect out: the connection is recorded",
+        ))
+    }
+
+    fn host_at(&self, uri: Option<&str>) -> Result<Host, CliError> {
         let uri = self.connect.as_deref().or(uri);
+        refuse_elsewhere(uri)?;
         Ok(Host {
             hypervisor: Libvirt::connect(uri)?,
             storage: LocalFiles::new(self.state_dir.join("quarantine"), self.quarantine.clone()),
             clock: SystemClock,
-            control: Terminal::new(!self.quiet && self.output == Output::Text)?,
+            control: Terminal::new(self.tells_steps)?,
         })
     }
 
@@ -86,6 +112,28 @@ impl Context {
         )?)
     }
 
+    /// Whether there is a state folder. Where there is none there are no transactions, and a
+    /// command that only asks for them makes none.
+    pub fn has_state(&self) -> bool {
+        // What cannot be looked at is there, and the journal will say what is wrong with it.
+        self.state_dir.try_exists().unwrap_or(true)
+    }
+
+    /// Holds the journal that has these transactions.
+    ///
+    /// # Errors
+    /// There is no state folder, and so no such transaction.
+    pub fn journal_of(
+        &self,
+        ids: &[TransactionId],
+        purpose: &str,
+    ) -> Result<SledJournal, CliError> {
+        match ids.first() {
+            Some(first) if !self.has_state() => Err(JournalError::NoSuchTransaction(*first).into()),
+            _ => self.journal(purpose),
+        }
+    }
+
     /// The journal for reading, whoever holds it.
     pub fn reader(&self, purpose: &str) -> Result<Reader, CliError> {
         Ok(open_reader(
@@ -97,7 +145,8 @@ impl Context {
     }
 
     fn tell_waiting(&self, holder: &str) {
-        if !self.quiet {
+        // In JSON the one document on stderr is the error, which names the holder too.
+        if !self.quiet && self.output == Output::Text {
             eprintln!("waiting for {}", safe(holder));
         }
     }
@@ -119,6 +168,22 @@ impl Host {
             clock: &self.clock,
             control: &self.control,
         }
+    }
+}
+
+/// Files of another host are out of reach whatever libvirt there says: nobody is asked for a
+/// password first.
+fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
+    let uri = match uri {
+        Some(uri) => uri.to_owned(),
+        None => std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_default(),
+    };
+    match Libvirt::files_of(&uri) {
+        Some(FilesAre::Elsewhere(why)) => Err(CliError::refused(&[survey::elsewhere(
+            &Libvirt::without_password(&uri),
+            &why,
+        )])),
+        _ => Ok(()),
     }
 }
 

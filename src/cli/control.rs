@@ -9,13 +9,15 @@ use signal_hook::iterator::Signals;
 use crate::model::{Direction, Step, Transaction};
 use crate::ports::Control;
 
+use super::confirm::is_asking;
 use super::error::{CliError, Exit};
 use super::safe::safe_path;
 
 /// Counts signals: the first one asks for a rollback, the second one for the way out.
 pub struct Terminal {
     signals: Arc<AtomicUsize>,
-    /// Whether steps are told as they are run.
+    /// Whether steps are told as they are run: to a person who watches, or who asked for it. A
+    /// script's stderr stays empty as long as nothing goes wrong.
     tells: bool,
 }
 
@@ -35,6 +37,10 @@ impl Terminal {
         let counter = Arc::clone(&signals);
         std::thread::spawn(move || {
             for _ in incoming.forever() {
+                if is_asking() {
+                    eprintln!("\ninterrupted. Nothing was changed.");
+                    std::process::exit(Exit::Error as i32);
+                }
                 counter.fetch_add(1, Ordering::SeqCst);
             }
         });
@@ -55,7 +61,13 @@ impl Control for Terminal {
                 .file()
                 .map(|moved| safe_path(&moved.path))
                 .unwrap_or_default();
-            eprintln!("{} {} {subject}", direction.word(), step.kind());
+            let count = transaction.plan.steps.len();
+            eprintln!(
+                "[{}/{count}] {} {} {subject}",
+                index + 1,
+                direction.word(),
+                step.kind()
+            );
         }
     }
 

@@ -9,6 +9,7 @@ mod evidence;
 mod json;
 mod safe;
 mod text;
+mod usage;
 mod verbs;
 
 use std::process::ExitCode;
@@ -19,8 +20,10 @@ pub use error::Exit;
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    // Usage errors leave here, with clap's own exit code 2, as the contract has it.
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::end(&error),
+    };
     context::trace(&arguments);
     let output = arguments.output;
     match verbs::run(arguments) {

@@ -5,7 +5,7 @@ use std::io::Write;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
 
-use crate::model::{DiskPlan, EventKind, Fate, Plan, Step, Summary, Transaction, User};
+use crate::model::{DiskPlan, EventKind, Fate, Plan, State, Step, Summary, Transaction, User};
 
 use super::error::{CliError, Exit};
 use super::safe::{safe, safe_path};
@@ -89,9 +89,11 @@ fn disks(disks: &[DiskPlan]) -> String {
     let mut table = table(["Disk", "Fate", "Size", "Volume", "Path", "Why"]);
     align_right(&mut table, 2);
     for disk in disks {
-        let volume = disk.pooled.as_ref().map_or("-".to_owned(), |pooled| {
-            format!("{}/{}", pooled.pool, pooled.volume)
-        });
+        let volume = match (&disk.pooled, &disk.path) {
+            (Some(pooled), _) => format!("{}/{}", pooled.pool, pooled.volume),
+            (None, Some(path)) if path.is_absolute() => "unmanaged".to_owned(),
+            _ => "-".to_owned(),
+        };
         let mut path = disk.path.as_ref().map_or("-".to_owned(), safe_path);
         if let Some(spelled) = &disk.spelled {
             path.push_str(&format!(" (as {})", safe(spelled)));
@@ -144,7 +146,10 @@ fn steps(plan: &Plan) -> String {
             step.kind().to_owned(),
             step.bytes()
                 .map_or(String::new(), |bytes| HumanBytes(bytes).to_string()),
-            safe(&subject(plan, step)),
+            match step.file() {
+                Some(_) => format!("{} → quarantine", safe(&subject(plan, step))),
+                None => safe(&subject(plan, step)),
+            },
         ]);
     }
     table.to_string()
@@ -294,19 +299,89 @@ fn quarantine(transaction: &Transaction, in_quarantine: &[usize]) -> String {
 pub fn done(summary: &Summary) -> String {
     let id = summary.id;
     let next = match summary.state {
-        crate::model::State::Prepared => {
+        State::Prepared => {
             format!("decide: virt-retire commit {id}, or virt-retire rollback {id}")
         }
-        crate::model::State::Committed => format!("to undo: virt-retire rollback {id}"),
-        crate::model::State::RolledBack => "everything is back where it was".to_owned(),
+        State::Committed => format!("to undo: virt-retire rollback {id}"),
+        State::RolledBack => "everything is back where it was".to_owned(),
         _ => format!("to see it: virt-retire show {id}"),
     };
+    let waiting = match summary.state {
+        State::Prepared | State::Committed if summary.bytes > 0 => {
+            format!(", {} in quarantine", HumanBytes(summary.bytes))
+        }
+        _ => String::new(),
+    };
     format!(
-        "Transaction {id}: domain {} is {} ({}).",
+        "Transaction {id}: domain {} is {}{waiting} ({next}).",
         safe(&summary.domain.name),
         summary.state.word(),
-        next
     )
+}
+
+/// Before `rollback` or `commit` asks: which transaction it is, and what of it waits where.
+pub fn would_come_back(transaction: &Transaction) -> String {
+    let summary = transaction.summary();
+    let mut lines = vec![format!(
+        "Transaction {}: domain {} ({}), {} since {}",
+        transaction.id,
+        safe(&transaction.domain().name),
+        transaction.domain().uuid,
+        summary.state.word(),
+        time(
+            transaction
+                .events
+                .last()
+                .map_or(transaction.started_at, |event| event.at)
+        ),
+    )];
+    if let Some(reason) = &summary.reason {
+        lines.push(format!("  reason: {}", safe(reason)));
+    }
+    lines.extend(transaction.files().map(|(_, moved, stored)| {
+        format!(
+            "  {} ({}) → {}",
+            safe_path(&stored),
+            HumanBytes(moved.facts.size),
+            safe_path(&moved.path)
+        )
+    }));
+    lines.join("\n")
+}
+
+/// After `rollback`: what is there again.
+pub fn came_back(transaction: &Transaction) -> String {
+    let mut lines = Vec::new();
+    let definition = &transaction.definition;
+    if transaction.undefines() {
+        let mut also = String::new();
+        if definition.autostart.always || definition.autostart.once {
+            also.push_str(", with autostart");
+        }
+        for (count, what) in [
+            (definition.snapshots.len(), "snapshot"),
+            (definition.checkpoints.len(), "checkpoint"),
+        ] {
+            if count > 0 {
+                also.push_str(&format!(
+                    ", with {count} {what}{}",
+                    if count == 1 { "" } else { "s" }
+                ));
+            }
+        }
+        lines.push(format!(
+            "  domain {} is defined again{also}",
+            safe(&transaction.domain().name)
+        ));
+    }
+    lines.extend(transaction.files().map(|(_, moved, _)| {
+        format!(
+            "  {} is back ({})",
+            safe_path(&moved.path),
+            HumanBytes(moved.facts.size)
+        )
+    }));
+    lines.join("\n")
 }
 
 fn time(at: jiff::Timestamp) -> String {

@@ -9,10 +9,7 @@ use super::{Engine, preflight};
 impl Engine<'_> {
     /// Commits a prepared transaction: a decision, not a deletion (law 2).
     pub fn commit(&mut self, id: TransactionId, by: Evidence) -> Result<Transaction, EngineError> {
-        let mut transaction = self.journal.read(id)?;
-        if transaction.state() != State::Prepared {
-            return Err(wrong_state(&transaction, "committed"));
-        }
+        let mut transaction = self.may_commit(id)?;
         let decided = decided("commit", by);
         self.enter(
             &mut transaction,
@@ -28,6 +25,34 @@ impl Engine<'_> {
         self.enter(transaction, Unwritten::none(), State::Committed, None)
     }
 
+    /// What [`Engine::rollback`] would find in its way before it changes anything.
+    ///
+    /// # Errors
+    /// [`EngineError::WrongState`], [`EngineError::Refused`]; nothing was changed.
+    pub fn may_roll_back(&self, id: TransactionId) -> Result<Transaction, EngineError> {
+        let transaction = self.journal.read(id)?;
+        if !matches!(transaction.state(), State::Prepared | State::Committed) {
+            return Err(wrong_state(&transaction, "rolled back"));
+        }
+        let refusals = preflight::rollback(&self.world, &transaction)?;
+        if !refusals.is_empty() {
+            return Err(EngineError::Refused { refusals });
+        }
+        Ok(transaction)
+    }
+
+    /// What [`Engine::commit`] would find in its way.
+    ///
+    /// # Errors
+    /// [`EngineError::WrongState`]; nothing was changed.
+    pub fn may_commit(&self, id: TransactionId) -> Result<Transaction, EngineError> {
+        let transaction = self.journal.read(id)?;
+        if transaction.state() != State::Prepared {
+            return Err(wrong_state(&transaction, "committed"));
+        }
+        Ok(transaction)
+    }
+
     /// Puts everything back. Nothing is moved where something stands in the way.
     ///
     /// # Errors
@@ -38,14 +63,7 @@ impl Engine<'_> {
         id: TransactionId,
         by: Evidence,
     ) -> Result<Transaction, EngineError> {
-        let transaction = self.journal.read(id)?;
-        if !matches!(transaction.state(), State::Prepared | State::Committed) {
-            return Err(wrong_state(&transaction, "rolled back"));
-        }
-        let refusals = preflight::rollback(&self.world, &transaction)?;
-        if !refusals.is_empty() {
-            return Err(EngineError::Refused { refusals });
-        }
+        let transaction = self.may_roll_back(id)?;
         self.roll_back(transaction, Unwritten::one(decided("rollback", by)), None)
     }
 

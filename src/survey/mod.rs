@@ -44,15 +44,8 @@ impl<'a> Survey<'a> {
         storage: &'a dyn Storage,
     ) -> Result<Self, SurveyError> {
         if let FilesAre::Elsewhere(where_) = hypervisor.files() {
-            return Err(SurveyError::Refused(Box::new(Refusal {
-                code: RefusalCode::RemoteFiles,
-                subject: hypervisor.uri().to_owned(),
-                message: format!(
-                    "the files of {} cannot be reached from here: {where_}",
-                    hypervisor.uri()
-                ),
-                hint: "run virt-retire on the host that has the files".into(),
-            })));
+            let refusal = elsewhere(hypervisor.uri(), &where_);
+            return Err(SurveyError::Refused(Box::new(refusal)));
         }
         let pools = Pools::new(hypervisor, storage)?;
         let graph = Graph::new(hypervisor, storage)?;
@@ -107,6 +100,16 @@ impl<'a> Survey<'a> {
             path,
             facts,
         }
+    }
+}
+
+/// The refusal of a connection whose files are not on this host; `why` in words.
+pub fn elsewhere(uri: &str, why: &str) -> Refusal {
+    Refusal {
+        code: RefusalCode::RemoteFiles,
+        subject: uri.to_owned(),
+        message: format!("the files of {uri} cannot be reached from here: {why}"),
+        hint: "run virt-retire on the host that has the files".into(),
     }
 }
 

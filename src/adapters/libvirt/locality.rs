@@ -40,7 +40,6 @@ impl<'u> Uri<'u> {
     }
 }
 
-/// For messages and the journal.
 pub(super) fn without_password(uri: &str) -> String {
     let Some((scheme, rest)) = uri.split_once("://") else {
         return uri.to_owned();
@@ -57,6 +56,17 @@ pub(super) fn without_password(uri: &str) -> String {
 }
 
 impl Libvirt {
+    /// What a URI says by itself, before anyone connects. `None` for what is no whole URI: an alias
+    /// of `libvirt.conf`, or nothing, which libvirt makes its default of.
+    pub fn files_of(uri: &str) -> Option<FilesAre> {
+        uri.contains("://").then(|| judge(uri))
+    }
+
+    /// For messages and the journal.
+    pub fn without_password(uri: &str) -> String {
+        without_password(uri)
+    }
+
     pub(super) fn locality(&self) -> FilesAre {
         let custom_socket =
             Uri::split(&self.uri).is_some_and(|uri| uri.parameter("socket").is_some());

@@ -9,9 +9,6 @@ use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use super::{plan, undefine};
 
-/// No plan is larger; a larger file is no plan.
-const LARGEST: u64 = 64 << 20;
-
 pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let unusable = |cause: String| {
         CliError::new(
@@ -27,29 +24,29 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let size = std::fs::metadata(file)
         .map_err(|error| unusable(error.to_string()))?
         .len();
-    if size > LARGEST {
+    if size > saved_plan::LARGEST {
         return Err(unusable(format!("it has {size} bytes")));
     }
     let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
     let saved = saved_plan::decode(&bytes).map_err(|error| unusable(error.to_string()))?;
 
     undefine::reasoned(&saved.removal, how)?;
-    let host = context.host_at(Some(&saved.uri))?;
+    let host = context.host_of(&saved.uri)?;
     let domain = [saved.plan.domain.uuid.to_string()];
+    let changed = || CliError::refused(&[undefine::changed(&saved.plan.domain.name)]);
     let make = || -> Result<_, CliError> {
-        let planned = plan::make(&host, &domain, &saved.removal)?;
+        // A domain that is no more has changed, too.
+        let planned =
+            plan::make(&host, &domain, &saved.removal).map_err(|error| match error.code {
+                "no-such-domain" => changed(),
+                _ => error,
+            })?;
         let same = planned.iter().all(|planned| {
             planned.plan == saved.plan
                 && saved_plan::fingerprint(&planned.facts.definition)
                     .is_ok_and(|fingerprint| fingerprint == saved.definition)
         });
-        if same {
-            Ok(planned)
-        } else {
-            Err(CliError::refused(&[undefine::changed(
-                &saved.plan.domain.name,
-            )]))
-        }
+        if same { Ok(planned) } else { Err(changed()) }
     };
     let planned = make()?;
     plan::refuse(&planned)?;

@@ -1,6 +1,7 @@
 //! One file per verb.
 
 mod apply;
+mod batch;
 mod commit;
 mod list;
 mod plan;

@@ -101,5 +101,29 @@ fn save(host: &Host, removal: &Removal, planned: &[Planned], file: &Path) -> Res
             )
         })?;
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    refuse_overwriting(&file)?;
     Ok(host.storage.write(&file, &bytes)?)
+}
+
+/// `plan` changes nothing: an older plan may be written over, and nothing else. A slip of the finger
+/// must not cost a disk.
+fn refuse_overwriting(file: &Path) -> Result<(), CliError> {
+    let Ok(found) = std::fs::symlink_metadata(file) else {
+        return Ok(());
+    };
+    let is_plan = found.is_file()
+        && found.len() <= saved_plan::LARGEST
+        && std::fs::read(file).is_ok_and(|bytes| saved_plan::decode(&bytes).is_ok());
+    if is_plan {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Error,
+        "saved-plan",
+        format!(
+            "{} is there already, and is no saved plan. Nothing was changed.",
+            file.display()
+        ),
+        "name a file that does not exist",
+    ))
 }

@@ -12,10 +12,15 @@ use super::super::safe::safe;
 use super::report;
 
 pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
+    if !context.has_state() {
+        report::transactions(context, &[]);
+        return Ok(());
+    }
     let mut journal = context.journal("recover")?;
     // A clean journal needs no libvirt and no question.
     if journal.claiming()?.is_empty() {
-        return report::transactions(context, &[]);
+        report::transactions(context, &[]);
+        return Ok(());
     }
     if !sure.yes {
         confirm("Finish or undo what was left open?")?;
@@ -27,7 +32,7 @@ pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
         .iter()
         .map(|recovery| recovery.transaction.summary())
         .collect();
-    report::transactions(context, &summaries)?;
+    report::transactions(context, &summaries);
     let mut stuck = Vec::new();
     for recovery in &recoveries {
         match &recovery.result {

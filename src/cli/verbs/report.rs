@@ -5,17 +5,30 @@ use crate::model::{Summary, Transaction};
 
 use super::super::args::Output;
 use super::super::context::Context;
-use super::super::error::CliError;
+use super::super::error::{self, CliError};
 use super::super::{json, text};
 
 /// One line, or one JSON object, a transaction.
-pub fn transactions(context: &Context, touched: &[Summary]) -> Result<(), CliError> {
-    match context.output {
+///
+/// By now the work is done, and the exit code speaks of the work: an answer that cannot be written
+/// (a full disk behind `>`) is told on stderr and changes nothing.
+pub fn transactions(context: &Context, touched: &[Summary]) {
+    let told = match context.output {
         Output::Json => json::print(&json::Transactions::new(touched)),
         Output::Text if context.quiet => Ok(()),
         Output::Text => touched
             .iter()
             .try_for_each(|summary| text::out(&text::done(summary))),
+    };
+    if let Err(untold) = told {
+        error::print(&untold, context.output);
+    }
+}
+
+/// A line of text after the work is done.
+pub fn say(line: String) {
+    if let Err(untold) = text::out(&line) {
+        error::print(&untold, Output::Text);
     }
 }
 
@@ -32,15 +45,10 @@ pub fn left_behind(error: &EngineError) -> Option<&Transaction> {
 /// Tells of what was touched before the error, and passes the error on.
 pub fn fail(context: &Context, mut touched: Vec<Summary>, error: EngineError) -> CliError {
     touched.extend(left_behind(&error).map(Transaction::summary));
-    let told = if touched.is_empty() {
-        Ok(())
-    } else {
-        transactions(context, &touched)
-    };
-    match told {
-        Ok(()) => error.into(),
-        Err(untold) => untold,
+    if !touched.is_empty() {
+        transactions(context, &touched);
     }
+    error.into()
 }
 
 /// Ids as a sentence lists them.

@@ -2,7 +2,7 @@
 
 use crate::model::{Progress, TransactionId};
 
-use crate::ports::JournalReader;
+use crate::ports::{JournalError, JournalReader};
 
 use super::super::args::Output;
 use super::super::context::Context;
@@ -10,6 +10,9 @@ use super::super::error::CliError;
 use super::super::{json, text};
 
 pub fn run(context: &Context, id: TransactionId, security_info: bool) -> Result<(), CliError> {
+    if !context.has_state() {
+        return Err(JournalError::NoSuchTransaction(id).into());
+    }
     let transaction = context.reader("show")?.read(id)?;
     let in_quarantine: Vec<usize> = transaction
         .progress()

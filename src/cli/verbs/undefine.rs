@@ -3,9 +3,10 @@
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{Engine, EngineError};
 use crate::model::{Refusal, RefusalCode, Removal, Summary, Transaction};
+use crate::ports::Hypervisor;
 
 use super::super::args::{How, Output, What};
-use super::super::confirm::confirm;
+use super::super::confirm::{can_ask, confirm};
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
 use super::super::text;
@@ -18,6 +19,15 @@ pub fn run(context: &Context, what: &What, how: &How) -> Result<(), CliError> {
     let host = context.host()?;
     let purpose = format!("undefine {}", what.domains.join(" "));
     let (journal, planned) = if how.sure.yes {
+        // A command that is refused leaves nothing behind, not even a new journal; and nobody waits
+        // for the journal only to hear of a typing error.
+        if context.has_state() {
+            for domain in &what.domains {
+                host.hypervisor.find(domain)?;
+            }
+        } else {
+            plan::refuse(&plan::make(&host, &what.domains, &removal)?)?;
+        }
         let journal = context.journal(&purpose)?;
         let planned = plan::make(&host, &what.domains, &removal)?;
         plan::refuse(&planned)?;
@@ -27,6 +37,7 @@ pub fn run(context: &Context, what: &What, how: &How) -> Result<(), CliError> {
         let shown = plan::make(&host, &what.domains, &removal)?;
         plan::refuse(&shown)?;
         ask(context, &shown)?;
+        // Planned again under the journal's lock: another command may have come first.
         let journal = context.journal(&purpose)?;
         let planned = plan::make(&host, &what.domains, &removal)?;
         unchanged(&shown, &planned)?;
@@ -57,7 +68,9 @@ pub fn reasoned(removal: &Removal, how: &How) -> Result<(), CliError> {
 pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
     match context.output {
         Output::Text => plan::show(planned)?,
+        // Without anyone to ask, stderr has the one document that says so.
         Output::Json => {
+            can_ask()?;
             for planned in planned {
                 eprintln!("{}", text::plan(&planned.plan));
             }
@@ -123,23 +136,50 @@ pub fn execute(
         }
         touched.push(transaction.summary());
     }
-    report::transactions(context, &touched)
+    report::transactions(context, &touched);
+    Ok(())
 }
 
+/// One domain of the command failed: those that were prepared before it come back too.
 fn put_back(
     context: &Context,
     engine: &mut Engine,
     prepared: Vec<Transaction>,
     error: EngineError,
 ) -> CliError {
-    let mut touched = Vec::new();
-    let mut worst = error;
+    let mut touched: Vec<Summary> = Vec::new();
+    let mut names = Vec::new();
+    let mut half = Vec::new();
     for transaction in prepared.into_iter().rev() {
+        let name = transaction.domain().name.clone();
         match engine.rollback_own(transaction, "another domain of the same command failed") {
-            Ok(transaction) => touched.push(transaction.summary()),
-            // That one is not put back: this is the worse news.
-            Err(error) => worst = error,
+            Ok(transaction) => {
+                touched.push(transaction.summary());
+                names.push(format!("'{name}'"));
+            }
+            Err(error) => {
+                half.push(format!("domain '{name}' could not be put back: {error}"));
+                touched.extend(report::left_behind(&error).map(Transaction::summary));
+            }
         }
     }
-    report::fail(context, touched, worst)
+    let mut failed = report::fail(context, touched, error);
+    if !names.is_empty() {
+        names.reverse();
+        let told = failed.message.strip_suffix(" Nothing was changed.");
+        failed.message = format!(
+            "{} So {} was put back, too.",
+            told.map_or_else(|| format!("{}.", failed.message), str::to_owned),
+            names.join(", ")
+        );
+        if failed.exit != Exit::Unfinished {
+            failed.exit = Exit::PutBack;
+        }
+    }
+    if !half.is_empty() {
+        failed.exit = Exit::Unfinished;
+        failed.message = format!("{}; and {}", failed.message, half.join("; "));
+        failed.hint = "mend the cause, then: virt-retire recover".into();
+    }
+    failed
 }
