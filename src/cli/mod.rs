@@ -24,6 +24,8 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage::end(&error),
     };
+    // Whatever the caller's umask: what we make is for its owner alone, and for its owner indeed.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     context::trace(&arguments);
     let output = arguments.output;
     match verbs::run(arguments) {

@@ -170,9 +170,12 @@ impl Disk {
         let (kind, source) = match self.home {
             Home::Volume => (
                 "volume",
-                format!("<source pool='default' volume='{}'/>", self.name),
+                format!("<source pool='default' volume='{}'/>", escaped(&self.name)),
             ),
-            _ => ("file", format!("<source file='{}'/>", self.path(host))),
+            _ => (
+                "file",
+                format!("<source file='{}'/>", escaped(&self.path(host))),
+            ),
         };
         let Disk {
             device,
@@ -256,4 +259,16 @@ fn now() -> i64 {
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
     since.as_secs().try_into().unwrap()
+}
+
+/// For an attribute in single quotes. A newline would become a blank.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        match character {
+            '&' | '<' | '\'' | '\n' | '\t' => escaped.push_str(&format!("&#{};", character as u32)),
+            plain => escaped.push(plain),
+        }
+    }
+    escaped
 }
