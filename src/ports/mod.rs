@@ -14,4 +14,4 @@ pub use hypervisor::{
     Version, Volume,
 };
 pub use journal::{Draft, Journal, JournalError, JournalReader};
-pub use storage::{Image, Moved, Reference, Resolved, Storage, StorageError};
+pub use storage::{Demand, Image, Moved, Reference, Resolved, Storage, StorageError};

@@ -42,6 +42,17 @@ pub struct Image {
     pub data_file: Option<Reference>,
 }
 
+/// What a file that is about to be moved must have kept since its facts were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// Inode, kind, and of a regular file size and time: one that was written to since the plan was
+    /// made has a user that the plan did not know. For the way into quarantine.
+    Unchanged,
+    /// Inode and kind. For the way back: whoever touched a file in quarantine, it is still the
+    /// domain's, and leaving it there would lose it.
+    SameFile,
+}
+
 /// How a move ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moved {
@@ -113,13 +124,18 @@ pub trait Storage {
     /// Writes a file of mode 0600, whole or not at all (temporary name, then rename).
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError>;
 
-    /// Renames `from` to `to`, never over anything, if `from` is the file `expected`: the same
-    /// inode, and for a regular file the same size and time of change. Already done if `to` is
-    /// that file and `from` is not, whether `from` is gone or has been made anew by somebody.
-    /// Both folders must be real and there. Attributes that forbid a rename are lifted for it and
-    /// those that `expected` has are set at its end, also where it was done already.
-    fn relocate(&self, from: &Path, to: &Path, expected: &FileFacts)
-    -> Result<Moved, StorageError>;
+    /// Renames `from` to `to`, never over anything, if `from` is the file `expected` and as
+    /// `demand` wants it. Already done if `to` is that file and `from` is not, whether `from` is
+    /// gone or has been made anew by somebody. Both folders must be real and there. Attributes
+    /// that forbid a rename are lifted for it and those that `expected` has are set at its end,
+    /// also where it was done already.
+    fn relocate(
+        &self,
+        from: &Path,
+        to: &Path,
+        expected: &FileFacts,
+        demand: Demand,
+    ) -> Result<Moved, StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
     /// Takes the name `spare` away from a file that still has the name `kept`. Refuses where

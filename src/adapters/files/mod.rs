@@ -20,7 +20,7 @@ mod testing;
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, Identity};
-use crate::ports::{Image, Moved, Resolved, Storage, StorageError};
+use crate::ports::{Demand, Image, Moved, Resolved, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
 #[derive(Debug, Clone)]
@@ -83,8 +83,9 @@ impl Storage for LocalFiles {
         from: &Path,
         to: &Path,
         expected: &FileFacts,
+        demand: Demand,
     ) -> Result<Moved, StorageError> {
-        relocate::relocate(from, to, expected)
+        relocate::relocate(from, to, expected, demand)
     }
 
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {

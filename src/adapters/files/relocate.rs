@@ -9,9 +9,14 @@ use rustix::io::{Errno, retry_on_intr};
 use super::sys::{self, Entry};
 use super::{attributes, durable, facts};
 use crate::model::{FileFacts, FileKind};
-use crate::ports::{Moved, StorageError};
+use crate::ports::{Demand, Moved, StorageError};
 
-pub fn relocate(from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError> {
+pub fn relocate(
+    from: &Path,
+    to: &Path,
+    expected: &FileFacts,
+    demand: Demand,
+) -> Result<Moved, StorageError> {
     let target = Entry::open(to)?;
     let source = Entry::open_if_there(from)?;
     let here = source.as_ref().map(look).transpose()?.flatten();
@@ -33,7 +38,11 @@ pub fn relocate(from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, S
             None => StorageError::Gone(from.to_owned()),
         });
     };
-    if !is_unchanged(&stat, expected) {
+    let is_fit = match demand {
+        Demand::Unchanged => is_unchanged(&stat, expected),
+        Demand::SameFile => is_same(&stat, expected),
+    };
+    if !is_fit {
         return Err(StorageError::Swapped(from.to_owned()));
     }
     match there {
@@ -62,8 +71,7 @@ fn is_same(stat: &Statx, expected: &FileFacts) -> bool {
     sys::identity(stat).is_same_file(&expected.identity) && facts::kind(stat) == expected.kind
 }
 
-/// A regular file must have kept its size and its time too: one that was written to since the
-/// plan was made has a user that the plan did not know.
+/// See [`Demand::Unchanged`].
 fn is_unchanged(stat: &Statx, expected: &FileFacts) -> bool {
     is_same(stat, expected)
         && (expected.kind != FileKind::Regular

@@ -16,6 +16,11 @@ struct Case {
     to: PathBuf,
 }
 
+/// On the way into quarantine.
+fn relocate(from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError> {
+    super::relocate(from, to, expected, Demand::Unchanged)
+}
+
 /// `a/disk`, and an empty folder `b`.
 fn case() -> Case {
     let folder = tempfile::tempdir().unwrap();
@@ -98,6 +103,21 @@ fn a_new_file_under_the_old_name_does_not_undo_the_move() {
         Err(StorageError::Occupied(_))
     ));
     assert_eq!(fs::read(&from).unwrap(), b"new");
+}
+
+#[test]
+fn a_file_that_was_written_to_in_quarantine_can_still_come_back() {
+    let Case { _folder, from, to } = case();
+    let expected = facts(&from);
+    relocate(&from, &to, &expected).unwrap();
+    fs::write(&to, "longer than it was").unwrap();
+    assert!(matches!(
+        relocate(&to, &from, &expected),
+        Err(StorageError::Swapped(_))
+    ));
+    let back = super::relocate(&to, &from, &expected, Demand::SameFile);
+    assert_eq!(back.unwrap(), Moved::Now);
+    assert_eq!(fs::read(&from).unwrap(), b"longer than it was");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A file on its way into quarantine and back.
 
 use crate::model::{FileMove, Transaction};
-use crate::ports::Moved;
+use crate::ports::{Demand, Moved};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -14,7 +14,15 @@ pub(super) fn quarantine(
     moved: &FileMove,
 ) -> Result<Moved, Failure> {
     let to = stored(transaction, index)?;
-    Ok(world.storage.relocate(&moved.path, &to, &moved.facts)?)
+    // Once it has been in quarantine it is ours, and a failed rollback must be able to take it
+    // there again, whatever happened to it meanwhile.
+    let demand = match transaction.was_done(index) {
+        false => Demand::Unchanged,
+        true => Demand::SameFile,
+    };
+    Ok(world
+        .storage
+        .relocate(&moved.path, &to, &moved.facts, demand)?)
 }
 
 pub(super) fn restore(
@@ -24,5 +32,7 @@ pub(super) fn restore(
     moved: &FileMove,
 ) -> Result<Moved, Failure> {
     let from = stored(transaction, index)?;
-    Ok(world.storage.relocate(&from, &moved.path, &moved.facts)?)
+    Ok(world
+        .storage
+        .relocate(&from, &moved.path, &moved.facts, Demand::SameFile)?)
 }
