@@ -195,6 +195,14 @@ struct TransactionJson {
     reason: Option<String>,
     bytes: u64,
     held: bool,
+    notes: Vec<String>,
+    restored_as: Option<RestoredJson>,
+}
+
+#[derive(Serialize)]
+struct RestoredJson {
+    name: String,
+    uuid: String,
 }
 
 impl From<&Summary> for TransactionJson {
@@ -211,6 +219,11 @@ impl From<&Summary> for TransactionJson {
             reason: summary.reason.clone(),
             bytes: summary.bytes,
             held: summary.held,
+            notes: summary.notes.clone(),
+            restored_as: summary.restored_as.as_ref().map(|domain| RestoredJson {
+                name: domain.name.clone(),
+                uuid: domain.uuid.to_string(),
+            }),
         }
     }
 }
@@ -293,6 +306,12 @@ struct EventJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain_uuid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     verb: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
@@ -344,6 +363,17 @@ impl EventJson {
             },
             EventKind::Held { held } => Self {
                 kind: if *held { "held" } else { "released" },
+                ..base
+            },
+            EventKind::Noted { text } => Self {
+                kind: "noted",
+                text: Some(text.clone()),
+                ..base
+            },
+            EventKind::Renamed(rename) => Self {
+                kind: "renamed",
+                domain: Some(rename.domain.name.clone()),
+                domain_uuid: Some(rename.domain.uuid.to_string()),
                 ..base
             },
         }

@@ -36,9 +36,8 @@ pub fn subject(plan: &Plan, step: &Step) -> String {
             _ => "always".into(),
         },
         Step::SaveSnapshots { names, .. } | Step::SaveCheckpoints { names, .. } => names.join(", "),
-        Step::LinkManagedSave(moved) | Step::Quarantine(moved) => {
-            super::safe::lossless(moved.path.as_os_str())
-        }
+        Step::LinkManagedSave(saved) => super::safe::lossless(saved.image.path.as_os_str()),
+        Step::Quarantine(moved) => super::safe::lossless(moved.path.as_os_str()),
         Step::RefreshPool { pool } => pool.clone(),
     }
 }
@@ -269,6 +268,12 @@ fn events(transaction: &Transaction) -> String {
             }
             EventKind::Held { held: true } => "held".to_owned(),
             EventKind::Held { held: false } => "released".to_owned(),
+            EventKind::Noted { text } => safe(text),
+            EventKind::Renamed(rename) => format!(
+                "restored as {} ({})",
+                safe(&rename.domain.name),
+                rename.domain.uuid
+            ),
         };
         table.add_row([event.sequence.to_string(), time(event.at), what]);
     }
@@ -303,7 +308,10 @@ pub fn done(summary: &Summary) -> String {
             format!("decide: virt-retire commit {id}, or virt-retire rollback {id}")
         }
         State::Committed => format!("to undo: virt-retire rollback {id}"),
-        State::RolledBack => "everything is back where it was".to_owned(),
+        State::RolledBack => match &summary.restored_as {
+            Some(domain) => format!("back as {}, {}", safe(&domain.name), domain.uuid),
+            None => "everything is back where it was".to_owned(),
+        },
         _ => format!("to see it: virt-retire show {id}"),
     };
     let waiting = match summary.state {
@@ -312,11 +320,18 @@ pub fn done(summary: &Summary) -> String {
         }
         _ => String::new(),
     };
-    format!(
+    let mut lines = vec![format!(
         "Transaction {id}: domain {} is {}{waiting} ({next}).",
         safe(&summary.domain.name),
         summary.state.word(),
-    )
+    )];
+    lines.extend(
+        summary
+            .notes
+            .iter()
+            .map(|note| format!("Note: {}.", safe(note))),
+    );
+    lines.join("\n")
 }
 
 /// Before `rollback` or `commit` asks: which transaction it is, and what of it waits where.

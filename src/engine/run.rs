@@ -108,9 +108,12 @@ impl Engine<'_> {
                 result,
             };
             match result {
-                Ok(moved) => {
-                    let already = moved == crate::ports::Moved::Already;
+                Ok(effect) => {
+                    let already = effect.moved == crate::ports::Moved::Already;
                     unwritten = Unwritten::one(outcome(Ok(already)));
+                    if let Some(text) = effect.note {
+                        unwritten.0.push(EventKind::Noted { text });
+                    }
                 }
                 Err(cause) => {
                     let step = step.kind().to_owned();

@@ -31,6 +31,6 @@ pub use policy::{POLICY_NAMESPACE, POLICY_PREFIX, Policy};
 pub use refusal::{Refusal, RefusalCode};
 pub use request::{Removal, StorageFlags, Verdict};
 pub use state::{Claim, State};
-pub use step::{FileMove, FileRole, Step, UndefineCall, undo_order};
-pub use transaction::{Direction, Event, EventKind, Place, Progress, Summary, Transaction};
+pub use step::{DiskState, FileMove, FileRole, SavedState, Step, UndefineCall, undo_order};
+pub use transaction::{Direction, Event, EventKind, Place, Progress, Rename, Summary, Transaction};
 pub use user::{User, UserKind};

@@ -51,6 +51,16 @@ impl State {
         }
     }
 
+    /// Steps are run from here on: what an earlier run had to say is no longer news.
+    pub fn begins_a_run(self) -> bool {
+        matches!(self, State::Executing | State::RollingBack)
+    }
+
+    /// After a rollback began, these states say that it failed and was itself undone.
+    pub fn ends_a_rollback_in_vain(self) -> bool {
+        matches!(self, State::Prepared | State::Committed)
+    }
+
     /// Whether the contract's diagram has an arrow from here to `next`.
     ///
     /// `rolling-back → prepared|committed` is the one arrow we add: a rollback whose step failed

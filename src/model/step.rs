@@ -42,6 +42,22 @@ pub struct FileMove {
     pub facts: FileFacts,
 }
 
+/// One of the domain's writable disks as it was when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskState {
+    /// The image that the guest writes to.
+    pub path: PathBuf,
+    pub facts: FileFacts,
+}
+
+/// A managed save image: a guest's memory, which fits its disks as they were then and no others.
+/// Resuming it over disks that were written to since would destroy their file systems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedState {
+    pub image: FileMove,
+    pub disks: Vec<DiskState>,
+}
+
 /// What the one undefine call is told. It deletes no file of value: NVRAM and TPM state are kept
 /// for us to move, and the managed save image has a second link by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,7 +81,8 @@ pub enum Step {
     /// Inverse: sets the flag again.
     SaveAutostart { always: bool, once: bool },
     /// A second hard link in the quarantine, so that undefine may drop the first. Inverse: back.
-    LinkManagedSave(FileMove),
+    /// It comes back as the managed save only to the disks that it fits.
+    LinkManagedSave(SavedState),
     /// Inverse: defines the saved XML.
     Undefine(UndefineCall),
     /// Looks again that the domain is not running: once it is not defined, nobody can start it.
@@ -104,7 +121,8 @@ impl Step {
     /// The file this step puts into quarantine, if it is one that does.
     pub fn file(&self) -> Option<&FileMove> {
         match self {
-            Step::LinkManagedSave(moved) | Step::Quarantine(moved) => Some(moved),
+            Step::LinkManagedSave(saved) => Some(&saved.image),
+            Step::Quarantine(moved) => Some(moved),
             Step::SaveDefinition { .. }
             | Step::SaveSnapshots { .. }
             | Step::SaveCheckpoints { .. }

@@ -59,6 +59,21 @@ pub enum EventKind {
     Decided { verb: String, by: Box<Evidence> },
     /// Held back from purge, or released.
     Held { held: bool },
+    /// What the operator should know of the step just done, besides that it was.
+    Noted { text: String },
+    /// The rollback that begins now defines the domain under another identity. Durable before its
+    /// first effect, so that a recovery goes on under the same one.
+    Renamed(Rename),
+}
+
+/// Under which identity a rollback brings a domain back, where it is not its own. Chosen once and
+/// then only read: a MAC address drawn again after a crash would make two guests of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// The new name and UUID; what was not to change is as it was.
+    pub domain: DomainRef,
+    /// Old and new MAC address of each interface, as the XML spells them.
+    pub macs: Vec<(String, String)>,
 }
 
 /// One entry of the event log. Never changed, never removed.
@@ -135,6 +150,35 @@ impl Transaction {
             .unwrap_or(false)
     }
 
+    /// What the present or last run of steps had to say.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for event in &self.events {
+            match &event.kind {
+                EventKind::Entered { state, .. } if state.begins_a_run() => notes.clear(),
+                EventKind::Noted { text } => notes.push(text.clone()),
+                _ => {}
+            }
+        }
+        notes
+    }
+
+    /// The other identity that the present or finished rollback gives the domain.
+    pub fn renamed(&self) -> Option<&Rename> {
+        let mut renamed = None;
+        for event in &self.events {
+            match &event.kind {
+                EventKind::Renamed(rename) => renamed = Some(rename),
+                // That rollback failed, and the domain is retired as before.
+                EventKind::Entered { state, .. } if state.ends_a_rollback_in_vain() => {
+                    renamed = None;
+                }
+                _ => {}
+            }
+        }
+        renamed
+    }
+
     /// How far each step of the plan is.
     pub fn progress(&self) -> Vec<Progress> {
         let mut progress = vec![Progress::Pending; self.plan.steps.len()];
@@ -165,6 +209,14 @@ impl Transaction {
             }
         }
         progress
+    }
+
+    /// Whether step `index` has been done, even if it was undone again since.
+    pub fn was_done(&self, index: usize) -> bool {
+        self.events.iter().any(|event| {
+            matches!(event.kind, EventKind::Outcome { step, direction: Direction::Forward, result: Ok(_) }
+                if step == index)
+        })
     }
 
     /// Where the file of step `index` waits while it is in quarantine.
@@ -207,6 +259,8 @@ impl Transaction {
             reason: self.evidence.reason.clone(),
             bytes: self.plan.bytes(),
             held: self.is_held(),
+            notes: self.notes(),
+            restored_as: self.renamed().map(|rename| rename.domain.clone()),
         }
     }
 
@@ -238,4 +292,8 @@ pub struct Summary {
     pub reason: Option<String>,
     pub bytes: u64,
     pub held: bool,
+    /// See [`Transaction::notes`].
+    pub notes: Vec<String>,
+    /// See [`Transaction::renamed`].
+    pub restored_as: Option<DomainRef>,
 }

@@ -1,7 +1,8 @@
 //! Managed save, snapshots, checkpoints, NVRAM, TPM state: as in virsh, each needs its flag.
 
 use crate::model::{
-    Artefact, DomainFacts, FileMove, FileRef, FileRole, Refusal, RefusalCode, Removal, Verdict,
+    Access, Artefact, DiskState, DomainFacts, FileKind, FileMove, FileRef, FileRole, Refusal,
+    RefusalCode, Removal, SavedState, Verdict,
 };
 
 use super::disks::{KeptFile, kept_users, moved, names_of};
@@ -10,7 +11,7 @@ use super::disks::{KeptFile, kept_users, moved, names_of};
 #[derive(Default)]
 pub struct Decided {
     /// The managed save image, which undefine is allowed to unlink.
-    pub managed_save: Option<FileMove>,
+    pub managed_save: Option<SavedState>,
     /// NVRAM, TPM state, memory files.
     pub moves: Vec<FileMove>,
 }
@@ -30,7 +31,10 @@ pub fn decide(
     for artefact in &facts.artefacts {
         match artefact {
             Artefact::ManagedSave(file) if removal.managed_save => {
-                decided.managed_save = Some(moved(file, FileRole::ManagedSave));
+                decided.managed_save = Some(SavedState {
+                    image: moved(file, FileRole::ManagedSave),
+                    disks: written_to(facts),
+                });
                 refusals.extend(obstacle(facts, "managed save image", file, kept));
             }
             Artefact::ManagedSave(file) => refusals.push(Refusal {
@@ -78,21 +82,45 @@ pub fn decide(
     decided
 }
 
+/// The images that the guest writes to, whatever becomes of them: what its saved memory fits.
+/// Of a disk on the network or a block device no file tells when it was written to.
+fn written_to(facts: &DomainFacts) -> Vec<DiskState> {
+    facts
+        .disks
+        .iter()
+        .filter(|disk| disk.access == Access::ReadWrite)
+        .filter_map(|disk| disk.file.as_ref())
+        .filter(|file| file.facts.kind == FileKind::Regular)
+        .map(|file| DiskState {
+            path: file.path.clone(),
+            facts: file.facts.clone(),
+        })
+        .collect()
+}
+
 fn metadata(facts: &DomainFacts, removal: &Removal) -> Vec<Refusal> {
     let definition = &facts.definition;
     let mut refusals = Vec::new();
-    let mut exist = |code, count: usize, what: &str, flag: &str| {
+    let mut exist = |code, names: Vec<&str>, what: &str, flag: &str| {
         refusals.push(Refusal {
             code,
             subject: facts.domain.name.clone(),
-            message: format!("domain '{}' has {count} {what}(s)", facts.domain.name),
+            message: format!(
+                "domain '{}' has {}",
+                facts.domain.name,
+                some_of(&names, what)
+            ),
             hint: format!("add {flag} (or --all) to retire their metadata too"),
         });
     };
     if !definition.snapshots.is_empty() && !removal.snapshots_metadata {
         exist(
             RefusalCode::SnapshotsExist,
-            definition.snapshots.len(),
+            definition
+                .snapshots
+                .iter()
+                .map(|it| it.name.as_str())
+                .collect(),
             "snapshot",
             "--snapshots-metadata",
         );
@@ -100,12 +128,26 @@ fn metadata(facts: &DomainFacts, removal: &Removal) -> Vec<Refusal> {
     if !definition.checkpoints.is_empty() && !removal.checkpoints_metadata {
         exist(
             RefusalCode::CheckpointsExist,
-            definition.checkpoints.len(),
+            definition
+                .checkpoints
+                .iter()
+                .map(|it| it.name.as_str())
+                .collect(),
             "checkpoint",
             "--checkpoints-metadata",
         );
     }
     refusals
+}
+
+/// `2 snapshots (a, b)`; of many the first few.
+fn some_of(names: &[&str], what: &str) -> String {
+    const MOST: usize = 10;
+    let count = names.len();
+    let plural = if count == 1 { "" } else { "s" };
+    let shown = names[..count.min(MOST)].join(", ");
+    let more = if count > MOST { ", …" } else { "" };
+    format!("{count} {what}{plural} ({shown}{more})")
 }
 
 fn obstacle(facts: &DomainFacts, what: &str, file: &FileRef, kept: &[KeptFile]) -> Option<Refusal> {

@@ -181,7 +181,13 @@ pub fn plan() -> Plan {
             always: true,
             once: false,
         },
-        Step::LinkManagedSave(moved(7, FileRole::Nvram, "/srv/save/web.save")),
+        Step::LinkManagedSave(SavedState {
+            image: moved(7, FileRole::ManagedSave, "/srv/save/web.save"),
+            disks: vec![DiskState {
+                path: "/srv/a".into(),
+                facts: moved(8, FileRole::Nvram, "/srv/a").facts,
+            }],
+        }),
         Step::Undefine(UndefineCall {
             managed_save: true,
             snapshots_metadata: true,
@@ -285,6 +291,16 @@ pub fn transaction() -> Transaction {
 pub fn kinds() -> Vec<EventKind> {
     let mut kinds = vec![
         EventKind::Held { held: true },
+        EventKind::Noted {
+            text: "the saved state does not fit".into(),
+        },
+        EventKind::Renamed(Rename {
+            domain: DomainRef {
+                name: "web2".into(),
+                uuid: uuid::Uuid::from_u128(9),
+            },
+            macs: vec![("52:54:00:00:00:01".into(), "52:54:00:00:00:02".into())],
+        }),
         EventKind::Decided {
             verb: "recover".into(),
             by: Box::new(evidence()),

@@ -18,6 +18,7 @@ pub struct GuestBuilder {
     disks: Vec<Disk>,
     head: String,
     os: String,
+    firmware: String,
     devices: String,
     autostart: bool,
 }
@@ -30,6 +31,7 @@ impl GuestBuilder {
             disks: Vec::new(),
             head: String::new(),
             os: String::new(),
+            firmware: String::new(),
             devices: String::new(),
             autostart: false,
         }
@@ -49,6 +51,12 @@ impl GuestBuilder {
     pub fn efi(mut self) -> Self {
         self.os = " firmware='efi'".into();
         self.q35()
+    }
+
+    /// Any more XML inside `<os>`.
+    pub fn os_xml(mut self, xml: &str) -> Self {
+        self.firmware.push_str(xml);
+        self
     }
 
     pub fn tpm(mut self) -> Self {
@@ -104,12 +112,13 @@ impl GuestBuilder {
             machine,
             head,
             os,
+            firmware,
             devices,
             ..
         } = &self;
         let xml = format!(
             "<domain type='qemu'><name>{name}</name>{head}<memory unit='MiB'>32</memory><vcpu>1</vcpu>\
-             <os{os}><type arch='x86_64' machine='{machine}'>hvm</type></os><features><acpi/></features>\
+             <os{os}><type arch='x86_64' machine='{machine}'>hvm</type>{firmware}</os><features><acpi/></features>\
              <devices>{}{devices}<controller type='usb' model='none'/><memballoon model='none'/></devices>\
              </domain>",
             disks.concat()

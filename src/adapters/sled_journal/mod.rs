@@ -191,8 +191,11 @@ impl Journal for SledJournal {
             .and_then(|stored| records::append(&self.head, stored, &kinds, self.clock.now()))
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
         let is_step = |kind: &EventKind| match kind {
-            EventKind::Intent { .. } | EventKind::Outcome { .. } => true,
-            EventKind::Entered { .. } | EventKind::Decided { .. } | EventKind::Held { .. } => false,
+            EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Noted { .. } => true,
+            EventKind::Entered { .. }
+            | EventKind::Decided { .. }
+            | EventKind::Held { .. }
+            | EventKind::Renamed(_) => false,
         };
         self.grow(&growth, !kinds.iter().all(is_step))?;
         Ok(growth.events)

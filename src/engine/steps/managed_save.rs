@@ -1,38 +1,109 @@
 //! The managed save image. libvirt refuses to undefine a domain that has one unless it may delete
 //! it; a second hard link in the quarantine makes that deletion harmless.
+//!
+//! On the way back it becomes the managed save again only if nothing has happened that it does not
+//! know of: it holds a guest's memory, and with it what that guest believes of its disks. Between
+//! the last look and the undefine call somebody may have started the guest from it; while the
+//! domain was undefined somebody may have written to a disk that was kept. Then it is set aside
+//! beside its old name, where libvirt does not look, and the operator is told.
 
-use crate::model::{FileMove, Transaction};
-use crate::ports::Moved;
+use std::path::PathBuf;
+
+use crate::model::{FileMove, SavedState, Transaction};
+use crate::ports::{Demand, Moved};
 
 use super::super::World;
 use super::super::error::Failure;
-use super::stored;
+use super::{Effect, stored};
 
 pub(super) fn link(
     world: &World,
     transaction: &Transaction,
     index: usize,
-    moved: &FileMove,
+    saved: &SavedState,
 ) -> Result<Moved, Failure> {
+    let image = &saved.image;
     let to = stored(transaction, index)?;
+    let aside = aside(transaction, image);
+    if is_it(world, image, &aside)? {
+        // A rollback had set it aside, failed later, and is being undone.
+        return Ok(world
+            .storage
+            .relocate(&aside, &to, &image.facts, Demand::SameFile)?);
+    }
     Ok(world
         .storage
-        .link(&moved.path, &to, &moved.facts.identity)?)
+        .link(&image.path, &to, &image.facts.identity)?)
 }
 
 pub(super) fn restore(
     world: &World,
     transaction: &Transaction,
     index: usize,
-    moved: &FileMove,
-) -> Result<Moved, Failure> {
+    saved: &SavedState,
+) -> Result<Effect, Failure> {
+    let image = &saved.image;
     let spare = stored(transaction, index)?;
-    if world.storage.facts(&moved.path)?.is_some() {
+    if is_it(world, image, &image.path)? {
         // Undefine did not drop it: there are two names, and ours goes.
-        return Ok(world.storage.unlink_spare(&spare, &moved.path)?);
+        return Ok(world.storage.unlink_spare(&spare, &image.path)?.into());
     }
-    if world.storage.facts(&spare)?.is_none() {
-        return Ok(Moved::Already);
+    let aside = aside(transaction, image);
+    let (to, why) = match misfit(world, transaction, saved)? {
+        Some(why) => (&aside, Some(why)),
+        None if is_it(world, image, &aside)? => (&aside, Some("it did not fit".into())),
+        None => (&image.path, None),
+    };
+    let moved = world
+        .storage
+        .relocate(&spare, to, &image.facts, Demand::SameFile)?;
+    let note = why.map(|why| {
+        format!(
+            "the saved state was not put back, and the guest will boot afresh: {why}. It waits at {}",
+            aside.display()
+        )
+    });
+    Ok(Effect { moved, note })
+}
+
+/// Why the image must not be resumed, if so.
+fn misfit(
+    world: &World,
+    transaction: &Transaction,
+    saved: &SavedState,
+) -> Result<Option<String>, Failure> {
+    if world.storage.facts(&saved.image.path)?.is_some() {
+        return Ok(Some("the domain has been saved anew since".into()));
     }
-    Ok(world.storage.relocate(&spare, &moved.path, &moved.facts)?)
+    let running = world.hypervisor.status(transaction.domain().uuid)?;
+    if running.is_some_and(|status| status.active) {
+        return Ok(Some("the domain is running".into()));
+    }
+    for disk in &saved.disks {
+        let unchanged = world.storage.facts(&disk.path)?.is_some_and(|now| {
+            now.identity.is_same_file(&disk.facts.identity)
+                && (now.size, now.modified) == (disk.facts.size, disk.facts.modified)
+        });
+        if !unchanged {
+            let path = disk.path.display();
+            return Ok(Some(format!("disk {path} has been written to since")));
+        }
+    }
+    Ok(None)
+}
+
+fn is_it(world: &World, image: &FileMove, path: &std::path::Path) -> Result<bool, Failure> {
+    let there = world.storage.facts(path)?;
+    Ok(there.is_some_and(|there| there.identity.is_same_file(&image.facts.identity)))
+}
+
+/// Beside its old name, so that it is a rename. libvirt asks for `NAME.save` and nothing else.
+fn aside(transaction: &Transaction, image: &FileMove) -> PathBuf {
+    let mut name = image.path.clone().into_os_string();
+    name.push(format!(
+        ".virt-retire-{}-{}",
+        transaction.id,
+        &transaction.uuid.simple().to_string()[..8]
+    ));
+    name.into()
 }

@@ -13,15 +13,28 @@ use crate::ports::Moved;
 use super::World;
 use super::error::Failure;
 
+/// What a step has done.
+pub(super) struct Effect {
+    pub moved: Moved,
+    /// What the operator should know besides.
+    pub note: Option<String>,
+}
+
+impl From<Moved> for Effect {
+    fn from(moved: Moved) -> Self {
+        Self { moved, note: None }
+    }
+}
+
 /// Runs step `index` of the transaction's plan in one direction.
 pub(super) fn run(
     world: &World,
     transaction: &Transaction,
     index: usize,
     direction: Direction,
-) -> Result<Moved, Failure> {
+) -> Result<Effect, Failure> {
     use Direction::{Back, Forward};
-    match (&transaction.plan.steps[index], direction) {
+    let moved = match (&transaction.plan.steps[index], direction) {
         (Step::SaveDefinition { .. }, Forward) => definition::save(world, transaction),
         (Step::SaveDefinition { .. }, Back) => definition::drop(world, transaction),
         (Step::SaveSnapshots { .. }, Forward) => metadata::save_snapshots(world, transaction),
@@ -31,11 +44,11 @@ pub(super) fn run(
         // The flags are in the journal's record of the definition; undefine drops them.
         (Step::SaveAutostart { .. }, Forward) => Ok(Moved::Already),
         (Step::SaveAutostart { .. }, Back) => metadata::set_autostart(world, transaction),
-        (Step::LinkManagedSave(moved), Forward) => {
-            managed_save::link(world, transaction, index, moved)
+        (Step::LinkManagedSave(saved), Forward) => {
+            managed_save::link(world, transaction, index, saved)
         }
-        (Step::LinkManagedSave(moved), Back) => {
-            managed_save::restore(world, transaction, index, moved)
+        (Step::LinkManagedSave(saved), Back) => {
+            return managed_save::restore(world, transaction, index, saved);
         }
         (Step::Undefine(call), Forward) => undefine::undefine(world, transaction, *call),
         (Step::Undefine(_), Back) => undefine::define(world, transaction),
@@ -47,7 +60,8 @@ pub(super) fn run(
             world.hypervisor.refresh_pool(pool)?;
             Ok(Moved::Now)
         }
-    }
+    };
+    moved.map(Effect::from)
 }
 
 /// Where the file of step `index` waits. The journal binds every moved file to a folder when the

@@ -1,6 +1,6 @@
 //! The one call that takes the definition away, and the one that brings it back.
 
-use crate::model::{Step, Transaction, UndefineCall};
+use crate::model::{SavedState, Step, Transaction, UndefineCall};
 use crate::ports::Moved;
 
 use super::super::World;
@@ -32,14 +32,19 @@ fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
         )));
     }
     for step in &transaction.plan.steps {
-        if let Step::LinkManagedSave(moved) = step
-            && world.storage.facts(&moved.path)?.is_none()
-        {
-            return Err(Failure::Unfit(format!(
-                "the managed save image {} has been used since the plan was made",
-                moved.path.display()
-            )));
-        }
+        let Step::LinkManagedSave(SavedState { image, .. }) = step else {
+            continue;
+        };
+        let how = match world.storage.facts(&image.path)? {
+            Some(now) if now.identity.is_same_file(&image.facts.identity) => continue,
+            // libvirt would delete it, and only the one we know has a second name.
+            Some(_) => "is another one than",
+            None => "has been used since",
+        };
+        return Err(Failure::Unfit(format!(
+            "the managed save image {} {how} when the plan was made",
+            image.path.display()
+        )));
     }
     Ok(())
 }

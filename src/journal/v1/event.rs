@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::{Direction, State};
-use super::{Evidence, Hash, Time, malformed};
+use super::{DomainRef, Evidence, Hash, Time, malformed};
 use crate::journal::envelope::Kind;
 use crate::journal::{DecodeError, Record};
 use crate::model;
@@ -35,6 +35,13 @@ pub enum EventKind {
     Held {
         held: bool,
     },
+    Noted {
+        text: String,
+    },
+    Renamed {
+        domain: DomainRef,
+        macs: Vec<(String, String)>,
+    },
 }
 
 impl From<&model::EventKind> for EventKind {
@@ -63,6 +70,11 @@ impl From<&model::EventKind> for EventKind {
                 by: Box::new(by.as_ref().into()),
             },
             Model::Held { held } => Self::Held { held: *held },
+            Model::Noted { text } => Self::Noted { text: text.clone() },
+            Model::Renamed(model::Rename { domain, macs }) => Self::Renamed {
+                domain: domain.into(),
+                macs: macs.clone(),
+            },
         }
     }
 }
@@ -114,6 +126,11 @@ impl Entry {
                 by: Box::new((*by).into()),
             },
             EventKind::Held { held } => Model::Held { held },
+            EventKind::Noted { text } => Model::Noted { text },
+            EventKind::Renamed { domain, macs } => Model::Renamed(model::Rename {
+                domain: domain.into(),
+                macs,
+            }),
         };
         Ok(Some(model::Event {
             sequence: self.sequence,

@@ -92,6 +92,44 @@ impl From<FileMove> for model::FileMove {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskState {
+    pub path: Bytes,
+    pub facts: FileFacts,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedState {
+    pub image: FileMove,
+    pub disks: Vec<DiskState>,
+}
+
+impl From<&model::SavedState> for SavedState {
+    fn from(model::SavedState { image, disks }: &model::SavedState) -> Self {
+        let disk = |model::DiskState { path, facts }: &model::DiskState| DiskState {
+            path: path.into(),
+            facts: facts.into(),
+        };
+        Self {
+            image: image.into(),
+            disks: disks.iter().map(disk).collect(),
+        }
+    }
+}
+
+impl From<SavedState> for model::SavedState {
+    fn from(SavedState { image, disks }: SavedState) -> Self {
+        let disk = |DiskState { path, facts }| model::DiskState {
+            path: path.into(),
+            facts: facts.into(),
+        };
+        Self {
+            image: image.into(),
+            disks: disks.into_iter().map(disk).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndefineCall {
     pub managed_save: bool,
     pub snapshots_metadata: bool,
@@ -144,7 +182,7 @@ pub enum Step {
     SaveSnapshots { names: Vec<String>, bytes: u64 },
     SaveCheckpoints { names: Vec<String>, bytes: u64 },
     SaveAutostart { always: bool, once: bool },
-    LinkManagedSave(FileMove),
+    LinkManagedSave(SavedState),
     Undefine(UndefineCall),
     ConfirmInactive,
     Quarantine(FileMove),

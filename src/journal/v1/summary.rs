@@ -22,6 +22,8 @@ pub struct Summary {
     pub reason: Option<String>,
     pub bytes: u64,
     pub held: bool,
+    pub notes: Vec<String>,
+    pub restored_as: Option<DomainRef>,
 }
 
 impl Record for Summary {
@@ -43,6 +45,8 @@ impl Summary {
             reason,
             bytes,
             held,
+            notes,
+            restored_as,
         } = summary;
         Self {
             id: id.0,
@@ -56,6 +60,8 @@ impl Summary {
             reason: reason.clone(),
             bytes: *bytes,
             held: *held,
+            notes: notes.clone(),
+            restored_as: restored_as.as_ref().map(DomainRef::from),
         }
     }
 }
@@ -76,6 +82,8 @@ impl TryFrom<Summary> for model::Summary {
             reason,
             bytes,
             held,
+            notes,
+            restored_as,
         } = summary;
         Ok(Self {
             id: model::TransactionId(id),
@@ -88,6 +96,8 @@ impl TryFrom<Summary> for model::Summary {
             reason,
             bytes,
             held,
+            notes,
+            restored_as: restored_as.map(model::DomainRef::from),
         })
     }
 }
@@ -99,8 +109,16 @@ pub fn follow(summary: &mut model::Summary, event: &model::Event) {
         model::EventKind::Entered { state, .. } => {
             summary.state = *state;
             summary.finished_at = state.is_finished().then_some(event.at);
+            if state.begins_a_run() {
+                summary.notes.clear();
+            }
+            if state.ends_a_rollback_in_vain() {
+                summary.restored_as = None;
+            }
         }
         model::EventKind::Held { held } => summary.held = *held,
+        model::EventKind::Noted { text } => summary.notes.push(text.clone()),
+        model::EventKind::Renamed(rename) => summary.restored_as = Some(rename.domain.clone()),
         model::EventKind::Intent { .. }
         | model::EventKind::Outcome { .. }
         | model::EventKind::Decided { .. } => {}
