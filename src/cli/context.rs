@@ -112,24 +112,28 @@ impl Context {
         )?)
     }
 
-    /// Whether there is a state folder. Where there is none there are no transactions, and a
-    /// command that only asks for them makes none.
-    pub fn has_state(&self) -> bool {
-        // What cannot be looked at is there, and the journal will say what is wrong with it.
-        self.state_dir.try_exists().unwrap_or(true)
+    /// Whether there is a journal. Where there is none there are no transactions, and a command
+    /// that only asks for them makes none.
+    ///
+    /// # Errors
+    /// The state folder is not ours alone.
+    pub fn has_journal(&self) -> Result<bool, CliError> {
+        Ok(SledJournal::is_there(&self.state_dir)?)
     }
 
     /// Holds the journal that has these transactions.
     ///
     /// # Errors
-    /// There is no state folder, and so no such transaction.
+    /// There is no journal, and so no such transaction.
     pub fn journal_of(
         &self,
         ids: &[TransactionId],
         purpose: &str,
     ) -> Result<SledJournal, CliError> {
         match ids.first() {
-            Some(first) if !self.has_state() => Err(JournalError::NoSuchTransaction(*first).into()),
+            Some(first) if !self.has_journal()? => {
+                Err(JournalError::NoSuchTransaction(*first).into())
+            }
             _ => self.journal(purpose),
         }
     }
@@ -178,11 +182,9 @@ fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
         Some(uri) => uri.to_owned(),
         None => std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_default(),
     };
+    let uri = Libvirt::without_password(&uri);
     match Libvirt::files_of(&uri) {
-        Some(FilesAre::Elsewhere(why)) => Err(CliError::refused(&[survey::elsewhere(
-            &Libvirt::without_password(&uri),
-            &why,
-        )])),
+        Some(FilesAre::Elsewhere(why)) => Err(CliError::refused(&[survey::elsewhere(&uri, &why)])),
         _ => Ok(()),
     }
 }

@@ -128,13 +128,11 @@ impl From<JournalError> for CliError {
                 "journal-held",
                 "try again later, or wait longer with --wait SECONDS".to_owned(),
             ),
-            JournalError::Folder { path, .. } => (
+            // What is wrong says what to type; this is the other way out.
+            JournalError::Folder { .. } => (
                 Exit::Error,
                 "state-folder",
-                format!(
-                    "make it yours alone: chmod 700 '{}'; or name another with --state-dir",
-                    path.display()
-                ),
+                "mend that, or name another folder with --state-dir".to_owned(),
             ),
             JournalError::Io { .. } => (
                 Exit::Error,

@@ -47,8 +47,8 @@ pub enum EngineError {
         by: TransactionId,
         state: State,
     },
-    /// The domain is as it was before the verb began.
-    #[error("step '{step}' failed and everything was put back as it was: {cause}")]
+    /// The domain is as it was before the verb began: there, or retired.
+    #[error("step '{step}' failed, and {}: {cause}", as_before(transaction))]
     PutBack {
         transaction: Box<Transaction>,
         step: String,
@@ -64,4 +64,11 @@ pub enum EngineError {
     /// Stopped in the middle (a second signal, a journal that takes no more records).
     #[error("transaction {id} is unfinished: {cause}")]
     Unfinished { id: TransactionId, cause: String },
+}
+
+fn as_before(transaction: &Transaction) -> &'static str {
+    match transaction.state() {
+        State::RolledBack => "everything was put back as it was",
+        _ => "the domain is retired as before",
+    }
 }

@@ -73,7 +73,7 @@ pub enum StorageError {
     #[error("{} is gone", .0.display())]
     Gone(PathBuf),
     /// The file under the name is not the one that the plan was made for.
-    #[error("{} is another file now than when the plan was made", .0.display())]
+    #[error("{} was replaced or written to since the plan was made", .0.display())]
     Swapped(PathBuf),
     #[error("{} is occupied by another file", .0.display())]
     Occupied(PathBuf),

@@ -137,7 +137,10 @@ fn rename(source: &Entry<'_>, target: &Entry<'_>) -> Result<(), StorageError> {
                 "the file system cannot rename without overwriting, nor make hard links",
             ),
         ),
-        other => StorageError::io("move", source.path, other),
+        other => {
+            let words = format!("to {}", target.path.display());
+            StorageError::io("move", source.path, sys::said(other, &words))
+        }
     })
 }
 

@@ -21,6 +21,20 @@ pub(super) fn ready(state_dir: &Path) -> Result<(), JournalError> {
     }
 }
 
+/// Whether the folder is there and has anything in it: the least trace of an earlier journal
+/// counts, so that its loss is noticed where it is opened.
+pub(super) fn is_used(state_dir: &Path) -> Result<bool, JournalError> {
+    match fs::metadata(state_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        _ => {
+            check(state_dir)?;
+            let mut entries = fs::read_dir(state_dir)
+                .map_err(|error| refuse(state_dir, format!("cannot be looked into: {error}")))?;
+            Ok(entries.next().is_some())
+        }
+    }
+}
+
 /// # Errors
 /// [`JournalError::Folder`], with what to type.
 pub(super) fn check(state_dir: &Path) -> Result<(), JournalError> {
@@ -29,10 +43,7 @@ pub(super) fn check(state_dir: &Path) -> Result<(), JournalError> {
         .map_err(|error| refuse(state_dir, format!("cannot be looked at: {error}")))?;
     let path = state_dir.display();
     if !found.is_dir() {
-        return Err(refuse(
-            state_dir,
-            "is no folder; name another with --state-dir".into(),
-        ));
+        return Err(refuse(state_dir, "is no folder".into()));
     }
     let me = rustix::process::geteuid().as_raw();
     if found.uid() != me {
@@ -40,7 +51,7 @@ pub(super) fn check(state_dir: &Path) -> Result<(), JournalError> {
             state_dir,
             format!(
                 "belongs to user {}, not to user {me} who runs this; \
-                 name another with --state-dir, or type: chown {me} {path}",
+                 type: chown {me} {path}",
                 found.uid()
             ),
         ));

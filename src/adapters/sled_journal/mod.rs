@@ -91,6 +91,14 @@ impl SledJournal {
         })
     }
 
+    /// Whether anything is in `state_dir` yet; makes nothing.
+    ///
+    /// # Errors
+    /// [`JournalError::Folder`].
+    pub fn is_there(state_dir: &Path) -> Result<bool, JournalError> {
+        folder::is_used(state_dir)
+    }
+
     /// Opens without waiting.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), C
     let ids = batch::unique(ids);
     if !sure.yes {
         can_ask()?;
-        if context.has_state() {
+        if context.has_journal()? {
             let reader = context.reader("commit")?;
             for id in &ids {
                 eprintln!("{}", text::would_come_back(&reader.read(*id)?));

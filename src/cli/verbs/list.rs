@@ -9,7 +9,7 @@ use super::super::error::CliError;
 use super::super::{json, text};
 
 pub fn run(context: &Context) -> Result<(), CliError> {
-    let summaries: Vec<Summary> = if context.has_state() {
+    let summaries: Vec<Summary> = if context.has_journal()? {
         context.reader("list")?.summaries()?
     } else {
         Vec::new()

@@ -12,7 +12,7 @@ use super::super::safe::safe;
 use super::report;
 
 pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
-    if !context.has_state() {
+    if !context.has_journal()? {
         report::transactions(context, &[]);
         return Ok(());
     }

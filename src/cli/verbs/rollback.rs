@@ -57,7 +57,7 @@ pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), C
 /// Shows what would come back, and from where.
 fn ask(context: &Context, ids: &[TransactionId]) -> Result<(), CliError> {
     can_ask()?;
-    if !context.has_state() {
+    if !context.has_journal()? {
         return context.journal_of(ids, "rollback").map(|_| ());
     }
     let reader = context.reader("rollback")?;

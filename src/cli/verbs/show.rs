@@ -10,7 +10,7 @@ use super::super::error::CliError;
 use super::super::{json, text};
 
 pub fn run(context: &Context, id: TransactionId, security_info: bool) -> Result<(), CliError> {
-    if !context.has_state() {
+    if !context.has_journal()? {
         return Err(JournalError::NoSuchTransaction(id).into());
     }
     let transaction = context.reader("show")?.read(id)?;

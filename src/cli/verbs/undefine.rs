@@ -21,7 +21,7 @@ pub fn run(context: &Context, what: &What, how: &How) -> Result<(), CliError> {
     let (journal, planned) = if how.sure.yes {
         // A command that is refused leaves nothing behind, not even a new journal; and nobody waits
         // for the journal only to hear of a typing error.
-        if context.has_state() {
+        if context.has_journal()? {
             for domain in &what.domains {
                 host.hypervisor.find(domain)?;
             }
