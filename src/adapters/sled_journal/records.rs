@@ -24,7 +24,8 @@ pub(super) fn read(store: &Store, id: TransactionId) -> Result<Option<model::Tra
         decode(&begin).map_err(|error| Fault::record(format!("transaction {id}"), error))?;
     let mut events = Vec::new();
     for record in store.entries(id.0)? {
-        let name = |error| Fault::record(format!("log entry {}", record.key.1), error);
+        let (_, sequence) = record.id_and_sequence()?;
+        let name = |error| Fault::record(format!("log entry {sequence}"), error);
         let entry: Entry = decode(&record.bytes).map_err(name)?;
         events.extend(entry.event().map_err(name)?);
     }

@@ -6,9 +6,13 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional};
+use sled::transaction::{
+    ConflictableTransactionError, TransactionError, Transactional, TransactionalTree,
+    UnabortableTransactionError,
+};
 
 use super::barrier::Barrier;
+use super::chunks::{Keyed, joined, number, piece_key, pieces};
 use super::fault::{Fault, caught, is_lock};
 
 /// Bytes. sled's own default is 1 GiB.
@@ -50,12 +54,6 @@ pub(super) struct Batch {
     pub(super) head: Vec<u8>,
 }
 
-/// One record with the key it is stored under.
-pub(super) struct Keyed<K> {
-    pub(super) key: K,
-    pub(super) bytes: sled::IVec,
-}
-
 impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
         caught(|| {
@@ -86,6 +84,7 @@ impl Store {
                 db: sled::Db::clone(&db),
             });
             drop(ManuallyDrop::into_inner(db));
+            open.barrier.make_private()?;
             Ok(Self {
                 open: Some(ManuallyDrop::into_inner(open)),
                 failed: Cell::new(false),
@@ -112,15 +111,6 @@ impl Store {
         };
         self.failed.set(self.failed.get() || result.is_err());
         result
-    }
-
-    /// What is there is durable already: the last append of the process before was acknowledged,
-    /// and nothing came after it.
-    pub(super) fn trust(&mut self) -> Result<(), Fault> {
-        match &mut self.open {
-            Some(open) => open.barrier.trust(),
-            None => Ok(()),
-        }
     }
 
     /// Makes durable what a process that crashed may have left half way.
@@ -160,12 +150,12 @@ impl Store {
                 trees.transaction(|(meta, transactions, events, summaries, claims)| {
                     let id = batch.id.to_be_bytes();
                     if let Some(begin) = &batch.begin {
-                        transactions.insert(&id, begin.as_slice())?;
+                        put(transactions, &id, begin)?;
                     }
                     for (sequence, entry) in &batch.entries {
-                        events.insert(&event_key(batch.id, *sequence), entry.as_slice())?;
+                        put(events, &event_key(batch.id, *sequence), entry)?;
                     }
-                    summaries.insert(&id, batch.summary.as_slice())?;
+                    put(summaries, &id, &batch.summary)?;
                     if batch.claims {
                         claims.insert(&id, &[])?;
                     } else {
@@ -182,48 +172,40 @@ impl Store {
         })
     }
 
-    pub(super) fn begin(&self, id: u64) -> Result<Option<sled::IVec>, Fault> {
-        self.with(|open| Ok(open.transactions.get(id.to_be_bytes())?))
+    pub(super) fn begin(&self, id: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.with(|open| one(&open.transactions, id))
     }
 
-    pub(super) fn summary(&self, id: u64) -> Result<Option<sled::IVec>, Fault> {
-        self.with(|open| Ok(open.summaries.get(id.to_be_bytes())?))
+    pub(super) fn summary(&self, id: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.with(|open| one(&open.summaries, id))
     }
 
-    pub(super) fn summaries(&self) -> Result<Vec<Keyed<u64>>, Fault> {
-        self.with(|open| {
-            open.summaries
-                .iter()
-                .map(|item| keyed(item, id_of))
-                .collect()
-        })
+    pub(super) fn summaries(&self) -> Result<Vec<Keyed>, Fault> {
+        self.with(|open| joined(open.summaries.iter()).collect())
     }
 
     pub(super) fn claims(&self) -> Result<Vec<u64>, Fault> {
         self.with(|open| {
             let keys = open.claims.iter().keys();
-            keys.map(|key| id_of(&key?)).collect()
+            keys.map(|key| number(&key?)).collect()
         })
     }
 
     /// A transaction's entries in their order.
-    pub(super) fn entries(&self, id: u64) -> Result<Vec<Keyed<(u64, u64)>>, Fault> {
-        self.with(|open| {
-            let items = open.events.scan_prefix(id.to_be_bytes());
-            items.map(|item| keyed(item, pair_of)).collect()
-        })
+    pub(super) fn entries(&self, id: u64) -> Result<Vec<Keyed>, Fault> {
+        self.with(|open| joined(open.events.scan_prefix(id.to_be_bytes())).collect())
     }
 
     /// Hands every transaction's begin record to `each`, by number.
     pub(super) fn for_each_begin(
         &self,
-        mut each: impl FnMut(Keyed<u64>) -> Result<(), Fault>,
+        mut each: impl FnMut(Keyed) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         // What `each` finds wrong is no failure of sled's.
         let mut verdict = Ok(());
         self.with(|open| {
-            for item in open.transactions.iter() {
-                verdict = each(keyed(item, id_of)?);
+            for record in joined(open.transactions.iter()) {
+                verdict = each(record?);
                 if verdict.is_err() {
                     break;
                 }
@@ -236,8 +218,8 @@ impl Store {
     /// How many records the events tree holds, whoever they belong to.
     pub(super) fn count_entries(&self) -> Result<u64, Fault> {
         self.with(|open| {
-            let mut keys = open.events.iter().keys();
-            keys.try_fold(0, |count, key| key.map(|_| count + 1).map_err(Fault::from))
+            let mut records = joined(open.events.iter());
+            records.try_fold(0, |count, record| record.map(|_| count + 1))
         })
     }
 }
@@ -254,7 +236,7 @@ impl Drop for Store {
         let _ = caught(|| {
             drop(open);
             // Closing leaves a snapshot, made by the umask.
-            folder.map_or(Ok(()), |folder| Barrier::new(&folder).trust())
+            folder.map_or(Ok(()), |folder| Barrier::new(&folder).make_private())
         });
     }
 }
@@ -266,27 +248,28 @@ fn event_key(id: u64, sequence: u64) -> [u8; 16] {
     key
 }
 
-fn keyed<K>(
-    item: sled::Result<(sled::IVec, sled::IVec)>,
-    key_of: impl FnOnce(&[u8]) -> Result<K, Fault>,
-) -> Result<Keyed<K>, Fault> {
-    let (key, bytes) = item?;
-    Ok(Keyed {
-        key: key_of(&key)?,
-        bytes,
-    })
+/// Stores a record under a key, in place of a longer or shorter one.
+fn put(
+    tree: &TransactionalTree,
+    key: &[u8],
+    record: &[u8],
+) -> Result<(), UnabortableTransactionError> {
+    let mut next = 0;
+    for (piece_key, piece) in pieces(key, record) {
+        tree.insert(piece_key, piece)?;
+        next += 1;
+    }
+    // Looked for first: sled logs even the removal of nothing.
+    while tree.get(piece_key(key, next))?.is_some() {
+        tree.remove(piece_key(key, next))?;
+        next += 1;
+    }
+    Ok(())
 }
 
-fn id_of(key: &[u8]) -> Result<u64, Fault> {
-    let key = <[u8; 8]>::try_from(key).map_err(|_| strange())?;
-    Ok(u64::from_be_bytes(key))
-}
-
-fn pair_of(key: &[u8]) -> Result<(u64, u64), Fault> {
-    let (id, sequence) = key.split_at_checked(8).ok_or_else(strange)?;
-    Ok((id_of(id)?, id_of(sequence)?))
-}
-
-fn strange() -> Fault {
-    Fault::Damaged("a key has the wrong length".into())
+fn one(tree: &sled::Tree, id: u64) -> Result<Option<Vec<u8>>, Fault> {
+    let record = joined(tree.scan_prefix(id.to_be_bytes()))
+        .next()
+        .transpose()?;
+    Ok(record.map(|record| record.bytes))
 }
