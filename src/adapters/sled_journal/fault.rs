@@ -7,7 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Once, mpsc};
+use std::time::Duration;
 
 use crate::journal::{DecodeError, EncodeError};
 use crate::ports::JournalError;
@@ -90,6 +91,29 @@ pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fa
     })
 }
 
+/// Runs `work` as [`caught`] does, and gives it up after `limit`: on a disk that fails, sled may wait
+/// for ever for a write that was reserved and never came. The thread is left to end with the
+/// process.
+pub(super) fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let (send, receive) = mpsc::sync_channel(1);
+    std::thread::Builder::new()
+        .name("journal".into())
+        .spawn(move || {
+            // Nobody listens any more if it took too long.
+            let _ = send.send(caught(work));
+        })
+        .map_err(|error| Fault::Io(format!("no thread for the journal: {error}")))?;
+    receive.recv_timeout(limit).unwrap_or_else(|_| {
+        let seconds = limit.as_secs();
+        Err(Fault::Io(format!(
+            "the disk has not answered for {seconds} seconds"
+        )))
+    })
+}
+
 /// sled reports what it cannot parse as I/O errors, and wraps the kernel's errors in text of its
 /// own: only the kernel's have a number, in one of std's two spellings.
 fn said(words: String) -> Fault {
@@ -130,6 +154,17 @@ mod tests {
     fn a_panic_is_an_error_and_keeps_its_words() {
         let result: Result<(), Fault> = caught(|| panic!("bad page"));
         assert_eq!(result, Err(Fault::Damaged("sled gave up: bad page".into())));
+    }
+
+    #[test]
+    fn what_never_ends_is_an_error() {
+        let moment = Duration::from_millis(20);
+        let result: Result<(), Fault> = within(moment, || {
+            std::thread::sleep(Duration::from_secs(60));
+            Ok(())
+        });
+        assert!(matches!(result, Err(Fault::Io(_))), "{result:?}");
+        assert_eq!(within(Duration::from_secs(60), || Ok(7)), Ok(7));
     }
 
     #[test]

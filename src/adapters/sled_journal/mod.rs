@@ -260,6 +260,6 @@ fn found(store: &mut Store, now: Timestamp) -> Result<Format, Fault> {
         hash: Hash::NONE,
         transactions: 0,
     };
-    store.found(&encode(&format)?, &encode(&head)?)?;
+    store.found(encode(&format)?, encode(&head)?)?;
     Ok(format)
 }

@@ -1,5 +1,7 @@
 //! Between the store's bytes and the model's values.
 
+use std::sync::Arc;
+
 use super::fault::Fault;
 use super::store::{Batch, Store};
 use crate::journal::v1::{Begin, Entry, EventKind, Hash, Head, Summary, Time, follow};
@@ -63,7 +65,8 @@ pub(super) fn numbered(id: TransactionId, draft: Draft) -> model::Transaction {
 
 /// An append in the making: the batch for the store, and the head it leads to.
 pub(super) struct Growth {
-    pub(super) batch: Batch,
+    /// Shared with the thread that writes it.
+    pub(super) batch: Arc<Batch>,
     pub(super) head: Head,
     pub(super) events: Vec<model::Event>,
 }
@@ -135,7 +138,7 @@ fn grow(
         head: encode(&head)?,
     };
     Ok(Growth {
-        batch,
+        batch: Arc::new(batch),
         head,
         events,
     })

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sled::transaction::{
@@ -13,20 +14,27 @@ use sled::transaction::{
 
 use super::barrier::Barrier;
 use super::chunks::{Keyed, joined, number, piece_key, pieces};
-use super::fault::{Fault, caught, is_lock};
+use super::fault::{Fault, caught, is_lock, within};
 
 /// Bytes. sled's own default is 1 GiB.
 const CACHE: u64 = 16 << 20;
 /// sled's threads of a journal closed a moment ago may still hold its file.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// For opening, which grows with the history.
+const OPENING: Duration = Duration::from_secs(600);
+/// For a write with its barrier: a disk that is merely busy answers sooner.
+const WRITING: Duration = Duration::from_secs(60);
+/// For closing; nothing depends on it.
+const CLOSING: Duration = Duration::from_secs(10);
+
 const FORMAT: &[u8] = b"format";
 const HEAD: &[u8] = b"head";
 
 ///
-/// After a failed write sled 0.34.7 may wait for ever when it is closed: for a write that was
-/// reserved and never came. So a store that failed once is never closed, only left; its threads
-/// and its own lock end with the process.
+/// After a failed write sled 0.34.7 may wait for ever, most of all when it is closed. So what writes
+/// has a time limit, and a store that failed once is never closed, only left; its threads and its
+/// own lock end with the process.
 pub(super) struct Store {
     /// `None` only while it is dropped.
     open: Option<Open>,
@@ -56,11 +64,12 @@ pub(super) struct Batch {
 
 impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
-        caught(|| {
+        let folder = folder.to_owned();
+        within(OPENING, move || {
             let until = Instant::now() + PATIENCE;
             let db = loop {
                 let config = sled::Config::new()
-                    .path(folder)
+                    .path(&folder)
                     .cache_capacity(CACHE)
                     // Only the barrier decides when something is on the disk.
                     .flush_every_ms(None);
@@ -80,7 +89,7 @@ impl Store {
                 events: db.open_tree("events")?,
                 summaries: db.open_tree("summaries")?,
                 claims: db.open_tree("claims")?,
-                barrier: Barrier::new(folder),
+                barrier: Barrier::new(&folder),
                 db: sled::Db::clone(&db),
             });
             drop(ManuallyDrop::into_inner(db));
@@ -101,16 +110,23 @@ impl Store {
         result
     }
 
-    fn durably(&mut self, work: impl FnOnce(&Open) -> Result<(), Fault>) -> Result<(), Fault> {
-        let result = match &mut self.open {
-            Some(open) => caught(|| {
-                work(open)?;
-                open.barrier.pass(&open.db)
-            }),
-            None => Err(Fault::Io("the journal is closed".into())),
+    fn durably(
+        &mut self,
+        work: impl FnOnce(&Open) -> Result<(), Fault> + Send + 'static,
+    ) -> Result<(), Fault> {
+        // While it is away, the store is closed: a failure or a hang leaves it so.
+        let Some(mut open) = self.open.take().map(ManuallyDrop::new) else {
+            return Err(Fault::Io("the journal is closed".into()));
         };
-        self.failed.set(self.failed.get() || result.is_err());
-        result
+        let result = within(WRITING, move || {
+            work(&open)?;
+            let Open { db, barrier, .. } = &mut *open;
+            barrier.pass(db)?;
+            Ok(ManuallyDrop::into_inner(open))
+        });
+        self.failed.set(result.is_err());
+        self.open = Some(result?);
+        Ok(())
     }
 
     /// Makes durable what a process that crashed may have left half way.
@@ -127,8 +143,8 @@ impl Store {
     }
 
     /// Makes the journal's first records.
-    pub(super) fn found(&mut self, format: &[u8], head: &[u8]) -> Result<(), Fault> {
-        self.durably(|open| {
+    pub(super) fn found(&mut self, format: Vec<u8>, head: Vec<u8>) -> Result<(), Fault> {
+        self.durably(move |open| {
             let mut batch = sled::Batch::default();
             batch.insert(FORMAT, format);
             batch.insert(HEAD, head);
@@ -137,8 +153,9 @@ impl Store {
     }
 
     /// All of the batch or nothing of it; durable when it returns.
-    pub(super) fn write(&mut self, batch: &Batch) -> Result<(), Fault> {
-        self.durably(|open| {
+    pub(super) fn write(&mut self, batch: &Arc<Batch>) -> Result<(), Fault> {
+        let batch = Arc::clone(batch);
+        self.durably(move |open| {
             let trees = (
                 &open.meta,
                 &open.transactions,
@@ -233,7 +250,7 @@ impl Drop for Store {
             return;
         }
         // sled writes while it closes, and panics if it cannot. What had to be durable is.
-        let _ = caught(|| {
+        let _ = within(CLOSING, move || {
             drop(open);
             // Closing leaves a snapshot, made by the umask.
             folder.map_or(Ok(()), |folder| Barrier::new(&folder).make_private())
