@@ -244,6 +244,27 @@ fn a_watermark_behind_the_journal_is_fine_and_catches_up() {
     }
 }
 
+/// sled was killed while it wrote its snapshot: a file that it later takes for damage.
+#[test]
+fn an_unfinished_snapshot_is_no_damage() {
+    let sample = Sample::new();
+    let mut snapshots = sample.files().into_iter().filter(|name| {
+        let name = name.file_name().unwrap().to_string_lossy();
+        name.starts_with("snap.")
+    });
+    let snapshot = snapshots.next().unwrap();
+    let whole = fs::read(sample.dir.path().join(&snapshot)).unwrap();
+    for length in [0, 1, whole.len() / 2, whole.len() - 1, whole.len()] {
+        for name in ["snap.0000000000000001", "snap.7000000000000000"] {
+            let copy = sample.copy();
+            let unfinished = format!("journal/{name}.generating");
+            fs::write(copy.path().join(unfinished), &whole[..length]).unwrap();
+            let what = format!("{name} cut to {length}");
+            assert!(sample.look(copy.path(), &what).is_none(), "{what}");
+        }
+    }
+}
+
 /// Whoever edits a record and seals it again still breaks the chain. sled is opened from outside
 /// the adapter here, as an intruder would.
 #[test]

@@ -144,7 +144,7 @@ fn cut(kind: &str, run: Duration, barrier: bool) -> After {
     debug_assert!(extra.is_empty() || extra.starts_with(NO_BARRIER));
     let test = "\"$TEST\" --exact process_of_a_power_cut --nocapture --quiet";
     shell.start(&format!(
-        "{extra} {WRITER}=\"$MOUNT\" timeout 90 {test} >\"$OUT\" 2>/dev/null & writer=$!"
+        "{extra} {WRITER}=\"$MOUNT\" timeout 20 {test} >\"$OUT\" 2>/dev/null & writer=$!"
     ));
     await_the_first(&shell.out);
     std::thread::sleep(run);

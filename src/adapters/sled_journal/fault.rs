@@ -72,6 +72,9 @@ pub(super) fn is_lock(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(cause) if cause.to_string().contains("could not acquire lock"))
 }
 
+/// A thousand times what a write takes.
+const UNUSUAL: Duration = Duration::from_secs(1);
+
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
     static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -91,27 +94,40 @@ pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fa
     })
 }
 
-/// Runs `work` as [`caught`] does, and gives it up after `limit`: on a disk that fails, sled may wait
-/// for ever for a write that was reserved and never came. The thread is left to end with the
-/// process.
+/// Runs `work` as [`caught`] does, and gives it up after `limit`; its thread is left to end with
+/// the process. Where it takes unusually long, `nudge` is run beside it.
 pub(super) fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    nudge: impl FnOnce() -> Result<(), Fault> + Send + 'static,
 ) -> Result<T, Fault> {
     let (send, receive) = mpsc::sync_channel(1);
+    aside(move || {
+        // Nobody listens any more if it took too long.
+        let _ = send.send(caught(work));
+    })?;
+    if let Ok(result) = receive.recv_timeout(UNUSUAL.min(limit)) {
+        return result;
+    }
+    aside(move || {
+        let _ = caught(nudge);
+    })?;
+    receive
+        .recv_timeout(limit.saturating_sub(UNUSUAL))
+        .unwrap_or_else(|_| {
+            let seconds = limit.as_secs();
+            Err(Fault::Io(format!(
+                "the disk has not answered for {seconds} seconds"
+            )))
+        })
+}
+
+fn aside(work: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
     std::thread::Builder::new()
         .name("journal".into())
-        .spawn(move || {
-            // Nobody listens any more if it took too long.
-            let _ = send.send(caught(work));
-        })
-        .map_err(|error| Fault::Io(format!("no thread for the journal: {error}")))?;
-    receive.recv_timeout(limit).unwrap_or_else(|_| {
-        let seconds = limit.as_secs();
-        Err(Fault::Io(format!(
-            "the disk has not answered for {seconds} seconds"
-        )))
-    })
+        .spawn(work)
+        .map(|_| ())
+        .map_err(|error| Fault::Io(format!("no thread for the journal: {error}")))
 }
 
 /// sled reports what it cannot parse as I/O errors, and wraps the kernel's errors in text of its
@@ -159,12 +175,14 @@ mod tests {
     #[test]
     fn what_never_ends_is_an_error() {
         let moment = Duration::from_millis(20);
-        let result: Result<(), Fault> = within(moment, || {
+        let forever = || {
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
-        });
+        };
+        let result = within(moment, forever, || Ok(()));
         assert!(matches!(result, Err(Fault::Io(_))), "{result:?}");
-        assert_eq!(within(Duration::from_secs(60), || Ok(7)), Ok(7));
+        let minute = Duration::from_secs(60);
+        assert_eq!(within(minute, || Ok(7), || Ok(())), Ok(7));
     }
 
     #[test]

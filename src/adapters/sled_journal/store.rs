@@ -32,9 +32,10 @@ const FORMAT: &[u8] = b"format";
 const HEAD: &[u8] = b"head";
 
 ///
-/// After a failed write sled 0.34.7 may wait for ever, most of all when it is closed. So what writes
-/// has a time limit, and a store that failed once is never closed, only left; its threads and its
-/// own lock end with the process.
+/// After a failed write sled 0.34.7 may wait for ever: the thread that writes stores its error and
+/// wakes nobody (`logger.rs`, `exit_reservation`). A second `flush` finds the error and wakes the
+/// first, so that is the nudge; what writes has a time limit besides, and a store that failed once
+/// is never closed, only left: its threads and its own lock end with the process.
 pub(super) struct Store {
     /// `None` only while it is dropped.
     open: Option<Open>,
@@ -65,7 +66,8 @@ pub(super) struct Batch {
 impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
         let folder = folder.to_owned();
-        within(OPENING, move || {
+        let open = move || {
+            remove_unfinished(&folder)?;
             let until = Instant::now() + PATIENCE;
             let db = loop {
                 let config = sled::Config::new()
@@ -98,7 +100,8 @@ impl Store {
                 open: Some(ManuallyDrop::into_inner(open)),
                 failed: Cell::new(false),
             })
-        })
+        };
+        within(OPENING, open, || Ok(()))
     }
 
     fn with<T>(&self, work: impl FnOnce(&Open) -> Result<T, Fault>) -> Result<T, Fault> {
@@ -118,12 +121,15 @@ impl Store {
         let Some(mut open) = self.open.take().map(ManuallyDrop::new) else {
             return Err(Fault::Io("the journal is closed".into()));
         };
-        let result = within(WRITING, move || {
+        let again = sled::Db::clone(&open.db);
+        let write = move || {
             work(&open)?;
             let Open { db, barrier, .. } = &mut *open;
             barrier.pass(db)?;
             Ok(ManuallyDrop::into_inner(open))
-        });
+        };
+        let nudge = move || Ok(again.flush().map(|_| ())?);
+        let result = within(WRITING, write, nudge);
         self.failed.set(result.is_err());
         self.open = Some(result?);
         Ok(())
@@ -250,12 +256,31 @@ impl Drop for Store {
             return;
         }
         // sled writes while it closes, and panics if it cannot. What had to be durable is.
-        let _ = within(CLOSING, move || {
+        let close = move || {
             drop(open);
             // Closing leaves a snapshot, made by the umask.
             folder.map_or(Ok(()), |folder| Barrier::new(&folder).make_private())
-        });
+        };
+        let _ = within(CLOSING, close, || Ok(()));
     }
+}
+
+/// Removes what sled was writing when it was killed.
+///
+/// sled 0.34.7 writes a snapshot as `snap.N.generating` and renames it when it is whole; but at open
+/// it passes over names that end in `.in___motion`, and takes an unfinished one for damage
+/// (`config.rs`, `get_snapshot_files`). The one before is still there, and so is the log.
+fn remove_unfinished(folder: &Path) -> Result<(), Fault> {
+    let fault = |error: std::io::Error| Fault::io(folder, error);
+    for entry in std::fs::read_dir(folder).map_err(fault)? {
+        let entry = entry.map_err(fault)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            std::fs::remove_file(entry.path()).map_err(fault)?;
+        }
+    }
+    Ok(())
 }
 
 fn event_key(id: u64, sequence: u64) -> [u8; 16] {
