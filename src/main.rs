@@ -1,1 +1,7 @@
-fn main() {}
+//! The `virt-retire` program; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    virt_retire::cli::main()
+}

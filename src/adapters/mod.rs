@@ -1,3 +1,6 @@
-//! The real implementations of [`crate::ports`].
+//! The ports' real implementations, one folder each. The only importers of `virt` and of `sled`.
 
+pub mod clock;
+pub mod files;
+pub mod libvirt;
 pub mod sled_journal;

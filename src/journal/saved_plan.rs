@@ -6,6 +6,9 @@ use super::envelope::Kind;
 use super::{DecodeError, EncodeError, Record, codec, v1};
 use crate::model::{Definition, Plan, Removal};
 
+/// Bytes. No plan is larger; a larger file is no plan.
+pub const LARGEST: u64 = 64 << 20;
+
 /// A plan with what is needed to make it again and compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedPlan {

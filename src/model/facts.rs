@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Access, Definition, Device, DomainRef, FileFacts, User};
+use super::{Access, Definition, Device, DomainRef, FileFacts, Policy, User};
 
 /// The pool and the volume that libvirt knows a file as.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -74,7 +74,7 @@ pub struct DiskFacts {
     pub chain: Vec<ChainFacts>,
     /// Set where the image or the chain could not be read to its end.
     pub unreadable: Option<Unreadable>,
-    /// What the domain's own policy says of this target.
+    /// What the domain's own policy says of this target by name.
     pub policy: Option<super::Verdict>,
 }
 
@@ -102,6 +102,10 @@ pub struct DomainFacts {
     pub definition: Definition,
     pub disks: Vec<DiskFacts>,
     pub artefacts: Vec<Artefact>,
+    /// The domain's own policy; says nothing where it could not be read.
+    pub policy: Policy,
+    /// What is wrong with the policy as it is written, in words.
+    pub policy_problems: Vec<String>,
     /// Parts of the domain that this version cannot bring back, each in words.
     pub unsupported: Vec<String>,
     /// What could not be looked at when users were counted.

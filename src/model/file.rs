@@ -63,10 +63,19 @@ pub struct FileFacts {
     pub gid: u32,
     pub links: u64,
     pub modified: Timestamp,
-    /// `FS_IOC_GETFLAGS` bits that forbid a rename (append-only, immutable).
-    pub locked_by_attribute: bool,
+    /// Those `FS_IOC_GETFLAGS` bits that forbid a rename, 0 for none: immutable (0x10),
+    /// append-only (0x20). Kept as bits: a move clears them for a moment, and if it is interrupted
+    /// then, only the plan still knows which one to set again.
+    pub attributes: u32,
     /// The target of a symlink, as it is spelled.
     pub link_target: Option<PathBuf>,
+}
+
+impl FileFacts {
+    /// Whether the file must be unlocked for a moment to be moved, which takes CAP_LINUX_IMMUTABLE.
+    pub fn is_locked_by_attribute(&self) -> bool {
+        self.attributes != 0
+    }
 }
 
 #[cfg(test)]

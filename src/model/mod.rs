@@ -10,6 +10,7 @@ mod facts;
 mod file;
 mod ids;
 mod plan;
+mod policy;
 mod refusal;
 mod request;
 mod state;
@@ -26,6 +27,7 @@ pub use facts::{
 pub use file::{FileFacts, FileKind, Identity, Timestamp};
 pub use ids::{DomainRef, TransactionId};
 pub use plan::{ChainLink, DiskPlan, Fate, Plan, Reason};
+pub use policy::{POLICY_NAMESPACE, POLICY_PREFIX, Policy};
 pub use refusal::{Refusal, RefusalCode};
 pub use request::{Removal, StorageFlags, Verdict};
 pub use state::{Claim, State};

@@ -1,6 +1,6 @@
 //! Why a plan is not executed (law 6).
 
-/// The contract's codes, and `unsupported` for what no code of the contract names yet.
+/// The contract's codes, then ours for what no code of the contract names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalCode {
     UndecidedDisk,
@@ -20,6 +20,7 @@ pub enum RefusalCode {
     Unseen,
     Protected,
     PolicyInvalid,
+    NoSuchDisk,
 }
 
 impl RefusalCode {
@@ -42,6 +43,7 @@ impl RefusalCode {
             RefusalCode::Unseen => "unseen-users",
             RefusalCode::Protected => "protected-domain",
             RefusalCode::PolicyInvalid => "invalid-policy",
+            RefusalCode::NoSuchDisk => "no-such-disk",
         }
     }
 }

@@ -7,6 +7,22 @@ pub enum Verdict {
     Keep,
 }
 
+impl Verdict {
+    /// The word on the command line and in the policy's XML.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Remove => "remove",
+            Verdict::Keep => "keep",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Verdict::Remove, Verdict::Keep]
+            .into_iter()
+            .find(|verdict| verdict.word() == word)
+    }
+}
+
 /// The flags that speak of disks. `keep` excludes the others; the command line sees to that.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StorageFlags {

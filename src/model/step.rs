@@ -23,6 +23,7 @@ pub enum FileRole {
     Link {
         target: String,
     },
+    ManagedSave,
     Nvram,
     TpmState,
     SnapshotMemory {
@@ -91,6 +92,7 @@ impl Step {
                 FileRole::Backing { .. } => "quarantine-backing",
                 FileRole::DataFile { .. } => "quarantine-data-file",
                 FileRole::Link { .. } => "quarantine-link",
+                FileRole::ManagedSave => "save-managed-save",
                 FileRole::Nvram => "quarantine-nvram",
                 FileRole::TpmState => "quarantine-tpm",
                 FileRole::SnapshotMemory { .. } => "quarantine-snapshot-memory",

@@ -1,6 +1,7 @@
 //! libvirt, as far as retiring a domain needs it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -67,6 +68,15 @@ pub struct StateFolders {
     pub managed_save: PathBuf,
     /// One folder per domain UUID.
     pub tpm: PathBuf,
+}
+
+/// One disk's images, from its own downwards, as libvirt follows the headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackingChain {
+    pub domain: DomainRef,
+    /// `vda` …
+    pub target: String,
+    pub images: Vec<PathBuf>,
 }
 
 #[derive(Debug, Error)]
@@ -139,4 +149,39 @@ pub trait Hypervisor {
         uuid: Uuid,
         checkpoint: &Checkpoint,
     ) -> Result<(), HypervisorError>;
+
+    /// Starts a defined domain; from its managed save, where it has one.
+    fn start(&self, uuid: Uuid) -> Result<(), HypervisorError>;
+    /// Starts a transient domain, its processors stopped if `paused`.
+    fn create(&self, xml: &SecretXml, paused: bool) -> Result<DomainRef, HypervisorError>;
+    /// Asks the guest to switch itself off (ACPI power button) and returns at once. A domain that
+    /// is not running has done so.
+    fn shutdown(&self, uuid: Uuid) -> Result<(), HypervisorError>;
+    /// Ends the guest at once, as if its plug were pulled. A domain that is not running has ended.
+    fn destroy(&self, uuid: Uuid) -> Result<(), HypervisorError>;
+    /// Waits until the domain is not running, or is no more (a transient one); false after
+    /// `timeout`.
+    fn wait_inactive(&self, uuid: Uuid, timeout: Duration) -> Result<bool, HypervisorError>;
+
+    /// The domain's metadata element of that namespace; of a persistent domain, the one it will
+    /// start with next time.
+    fn metadata(&self, uuid: Uuid, namespace: &str) -> Result<Option<String>, HypervisorError>;
+    /// Puts one element, or takes it away with `None`. `prefix` is how the XML abbreviates the
+    /// namespace. `live` and `config` say which state to change; neither means the one the domain
+    /// is in.
+    fn set_metadata(
+        &self,
+        uuid: Uuid,
+        namespace: &str,
+        prefix: &str,
+        xml: Option<&str>,
+        live: bool,
+        config: bool,
+    ) -> Result<(), HypervisorError>;
+
+    /// The backing chains of every domain's disks in one call. Only a running domain's are whole:
+    /// of an inactive one libvirt tells the disk's own image and what `<backingStore>` in its XML
+    /// names (seen with 11.3), and for an inactive `<disk type='volume'>` nothing. Never the proof
+    /// that an image is unused.
+    fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError>;
 }

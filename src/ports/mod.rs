@@ -10,7 +10,8 @@ mod storage;
 pub use clock::Clock;
 pub use control::Control;
 pub use hypervisor::{
-    Described, FilesAre, Hypervisor, HypervisorError, Pool, StateFolders, Status, Version, Volume,
+    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Pool, StateFolders, Status,
+    Version, Volume,
 };
 pub use journal::{Draft, Journal, JournalError, JournalReader};
 pub use storage::{Image, Moved, Reference, Resolved, Storage, StorageError};

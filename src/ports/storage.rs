@@ -23,9 +23,11 @@ pub struct Resolved {
 /// How an image's header names another file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
-    /// Absolute; a relative name has been joined to the folder of the image that names it.
+    /// Absolute, neither resolved nor normalised; a relative name has been joined to the folder of
+    /// the path by which the image was read.
     File(PathBuf),
-    /// A protocol that is no local file: its name and the whole reference.
+    /// A protocol behind which there is no file of this host: the reference as it is spelled, but
+    /// without what may be a password. A protocol that is not known is an error instead.
     Remote(String),
 }
 
@@ -86,12 +88,17 @@ pub trait Storage {
     fn resolve(&self, path: &Path) -> Result<Resolved, StorageError>;
     /// Reads an image's header. `format` is what the domain or the image above declares; without
     /// one the header's magic decides. A raw image is never looked into: its guest wrote it.
+    ///
+    /// `path` must be spelled as whoever uses the image spells it, its last symlink unresolved:
+    /// QEMU and libvirt join a relative backing name to that folder, and not to the one that the
+    /// symlink leads to (checked with qemu-img 10.0.2). An image in several files (VMDK extents)
+    /// is an error.
     fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError>;
-    /// Why a path may not be moved whoever asks, in words: a system folder, a mount's root, no
-    /// regular file or declared folder.
+    /// Why a path may not be moved whoever asks, in words: a system folder, a mount's root, the
+    /// state folder or a quarantine, neither a regular file nor a folder nor a symlink.
     fn protected(&self, path: &Path, facts: &FileFacts) -> Option<String>;
 
-    /// The quarantine root for files of `source`: the configured ones first, then folders of the
+    /// The quarantine root for files of the folder `source`: the configured ones first, then folders of the
     /// same file system, each tried with a real file and a real rename. `avoid` are folders that
     /// should not hold it if others will do (targets of pools).
     fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError>;
@@ -106,8 +113,11 @@ pub trait Storage {
     /// Writes a file of mode 0600, whole or not at all (temporary name, then rename).
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError>;
 
-    /// Renames `from` to `to`, never over anything, if `from` is the file `expected`.
-    /// Already done if `to` is that file and `from` is not there.
+    /// Renames `from` to `to`, never over anything, if `from` is the file `expected`: the same
+    /// inode, and for a regular file the same size and time of change. Already done if `to` is
+    /// that file and `from` is not, whether `from` is gone or has been made anew by somebody.
+    /// Both folders must be real and there. Attributes that forbid a rename are lifted for it and
+    /// those that `expected` has are set at its end, also where it was done already.
     fn relocate(&self, from: &Path, to: &Path, expected: &FileFacts)
     -> Result<Moved, StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.

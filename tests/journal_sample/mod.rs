@@ -28,7 +28,7 @@ pub fn facts(inode: u64) -> FileFacts {
         gid: u32::MAX - 1,
         links: 2,
         modified: file_time(1_700_000_000, 5),
-        locked_by_attribute: true,
+        attributes: 0x10,
         link_target: Some("../elsewhere".into()),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{DOMAIN, checkpoint_file, restore, snapshot_file};
-use crate::model::{self, FileKind, FileRole, Step, Transaction, Verdict};
+use crate::model::{self, FileKind, FileRole, Transaction, Verdict};
 
 pub(super) const VERSION: u16 = 1;
 
@@ -110,10 +110,7 @@ impl Manifest {
         let definition = &transaction.definition;
         let files: Vec<File> = transaction
             .files()
-            .map(|(step, moved, stored)| {
-                let linked = matches!(transaction.plan.steps[step], Step::LinkManagedSave(_));
-                File::of(step, moved, &stored, linked)
-            })
+            .map(|(step, moved, stored)| File::of(step, moved, &stored))
             .collect();
         let current = definition.current_snapshot.as_ref();
         let last_checkpoint = definition.checkpoints.len().checked_sub(1);
@@ -207,15 +204,15 @@ impl Flags {
 }
 
 impl File {
-    fn of(step: usize, moved: &model::FileMove, stored: &Path, linked: bool) -> Self {
+    fn of(step: usize, moved: &model::FileMove, stored: &Path) -> Self {
         let (original, original_hex) = spell(&moved.path);
         let (stored, stored_hex) = spell(stored);
         let (role, subject) = match moved.role.clone() {
-            _ if linked => ("managed-save", None),
             FileRole::Disk { target } => ("disk", Some(target)),
             FileRole::Backing { target } => ("backing", Some(target)),
             FileRole::DataFile { target } => ("data-file", Some(target)),
             FileRole::Link { target } => ("link", Some(target)),
+            FileRole::ManagedSave => ("managed-save", None),
             FileRole::Nvram => ("nvram", None),
             FileRole::TpmState => ("tpm-state", None),
             FileRole::SnapshotMemory { snapshot } => ("snapshot-memory", Some(snapshot)),

@@ -62,7 +62,7 @@ pub struct FileFacts {
     pub gid: u32,
     pub links: u64,
     pub modified: FileTime,
-    pub locked_by_attribute: bool,
+    pub attributes: u32,
     pub link_target: Option<Bytes>,
 }
 
@@ -83,7 +83,7 @@ impl From<&model::FileFacts> for FileFacts {
             gid,
             links,
             modified,
-            locked_by_attribute,
+            attributes,
             link_target,
         } = facts;
         Self {
@@ -98,7 +98,7 @@ impl From<&model::FileFacts> for FileFacts {
             gid: *gid,
             links: *links,
             modified: (*modified).into(),
-            locked_by_attribute: *locked_by_attribute,
+            attributes: *attributes,
             link_target: link_target.as_ref().map(Bytes::from),
         }
     }
@@ -118,7 +118,7 @@ impl From<FileFacts> for model::FileFacts {
             gid,
             links,
             modified,
-            locked_by_attribute,
+            attributes,
             link_target,
         } = facts;
         Self {
@@ -135,7 +135,7 @@ impl From<FileFacts> for model::FileFacts {
             gid,
             links,
             modified: modified.into(),
-            locked_by_attribute,
+            attributes,
             link_target: link_target.map(PathBuf::from),
         }
     }

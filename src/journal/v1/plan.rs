@@ -50,6 +50,7 @@ mirror!(RefusalCode, crate::model::RefusalCode, {
     Unseen,
     Protected,
     PolicyInvalid,
+    NoSuchDisk,
 });
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

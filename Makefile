@@ -1,0 +1,23 @@
+# What a person types here. Building and testing themselves are cargo's affair.
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build test lint demo
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+deps: ## Install libvirt, QEMU and what else the tests use (root, where something is missing)
+	@.ci/install-dependencies
+
+build: ## Build the program, for debugging
+	cargo build
+
+test: deps ## All tests, against real libvirts of their own (root)
+	cargo test --all-targets
+
+lint: ## Clippy without a warning, and the formatting
+	cargo clippy --all-targets -- -D warnings
+	cargo fmt --check
+
+demo: deps build ## A guest is retired with its disks, and comes back and boots
+	@tests/private-libvirt tests/demo

@@ -1,0 +1,189 @@
+//! Folders of our own, for their owner alone, and the few plain files in them.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::sys::{self, Entry};
+use super::{durable, facts};
+use crate::model::FileKind;
+use crate::ports::StorageError;
+
+/// The folders that a transaction's folder may have below it.
+const KNOWN_BELOW: [&str; 2] = ["snapshots", "checkpoints"];
+
+/// Makes a folder of mode 0700, or finds that one is there that is ours and closed to others.
+/// Tells whether it was made now.
+pub fn ensure_private(path: &Path) -> Result<bool, StorageError> {
+    let entry = Entry::open(path)?;
+    let made = match retry_on_intr(|| {
+        rustix::fs::mkdirat(&entry.folder, entry.name, Mode::from_raw_mode(0o700))
+    }) {
+        Ok(()) => true,
+        Err(Errno::EXIST) => false,
+        Err(errno) => return Err(StorageError::io("make the folder", path, errno)),
+    };
+    let folder = open_private(&entry)?;
+    // Also when it was there: the run that made it may have been cut off before this.
+    durable::sync_folder(&folder, path)?;
+    durable::sync_folder(&entry.folder, &entry.folder_path)?;
+    Ok(made)
+}
+
+/// Opens a folder that is ours and that nobody else can enter.
+fn open_private(entry: &Entry<'_>) -> Result<OwnedFd, StorageError> {
+    let failed = |source| StorageError::Io {
+        doing: "use the folder",
+        path: entry.path.to_owned(),
+        source,
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let folder = sys::open_at(&entry.folder, entry.name, flags)
+        .map_err(|errno| match errno {
+            Errno::NOTDIR | Errno::LOOP => sys::said(errno, "it is not a folder of ours"),
+            other => other.into(),
+        })
+        .map_err(failed)?;
+    let stat = sys::stat(&folder).map_err(|errno| failed(errno.into()))?;
+    let me = rustix::process::geteuid().as_raw();
+    if stat.stx_uid != me {
+        let words = format!("it belongs to user {}, and this is user {me}", stat.stx_uid);
+        return Err(failed(sys::said(Errno::PERM, &words)));
+    }
+    if stat.stx_mode & 0o077 != 0 {
+        let words = format!(
+            "others can enter it: its mode is {:o}",
+            stat.stx_mode & 0o7777
+        );
+        return Err(failed(sys::said(Errno::PERM, &words)));
+    }
+    Ok(folder)
+}
+
+/// Writes a file of mode 0600, whole or not at all. One of that name is replaced: it is ours, from
+/// a run that was interrupted.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    let entry = Entry::open(path)?;
+    let failed = |source| StorageError::Io {
+        doing: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let temporary = OsString::from(format!(".new-{}", uuid::Uuid::new_v4()));
+    let file = create(&entry.folder, &temporary).map_err(|errno| failed(errno.into()))?;
+    let mut file = std::fs::File::from(file);
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| {
+            retry_on_intr(|| {
+                rustix::fs::renameat(&entry.folder, &temporary, &entry.folder, entry.name)
+            })
+            .map_err(Into::into)
+        });
+    if let Err(source) = written {
+        // The cause is worth more than what the clean-up says.
+        let _ = rustix::fs::unlinkat(&entry.folder, &temporary, AtFlags::empty());
+        return Err(failed(source));
+    }
+    durable::sync_folder(&entry.folder, &entry.folder_path)
+}
+
+/// A new file of mode 0600, whatever the umask and the folder's default ACL add or take.
+pub fn create(folder: impl AsFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let mode = Mode::from_raw_mode(0o600);
+    let file = retry_on_intr(|| rustix::fs::openat(&folder, name, flags, mode))?;
+    retry_on_intr(|| rustix::fs::fchmod(&file, mode))?;
+    Ok(file)
+}
+
+/// Removes a folder with what [`write`] put there. Everything is looked at before anything is
+/// removed, so a refusal has changed nothing.
+pub fn remove(path: &Path) -> Result<(), StorageError> {
+    let Some(entry) = Entry::open_if_there(path)? else {
+        return Ok(());
+    };
+    if entry.look()?.is_none() {
+        return durable::sync_folder(&entry.folder, &entry.folder_path);
+    }
+    let folder = open_private(&entry)?;
+    let mut below = Vec::new();
+    let mut files = Vec::new();
+    for (name, kind) in names(&folder, path)? {
+        let known = KNOWN_BELOW.iter().any(|known| name == *known);
+        match kind {
+            FileKind::Directory if known => below.push(name),
+            kind => files.push(removable(path, name, kind)?),
+        }
+    }
+    let mut inner = Vec::new();
+    for name in below {
+        let inner_path = path.join(&name);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        let fd = sys::open_at(&folder, &name, flags)
+            .map_err(|errno| StorageError::io("open the folder", &inner_path, errno))?;
+        let files = names(&fd, &inner_path)?
+            .into_iter()
+            .map(|(name, kind)| removable(&inner_path, name, kind))
+            .collect::<Result<Vec<_>, _>>()?;
+        inner.push((name, inner_path, fd, files));
+    }
+    for (name, inner_path, fd, files) in inner {
+        unlink_all(&fd, &inner_path, &files)?;
+        unlink(&folder, &name, &inner_path, AtFlags::REMOVEDIR)?;
+    }
+    unlink_all(&folder, path, &files)?;
+    unlink(&entry.folder, entry.name, path, AtFlags::REMOVEDIR)?;
+    durable::sync_folder(&entry.folder, &entry.folder_path)
+}
+
+/// A plain file that is no quarantined one: those have numbers for names.
+fn removable(folder: &Path, name: OsString, kind: FileKind) -> Result<OsString, StorageError> {
+    let is_number = name.as_bytes().iter().all(u8::is_ascii_digit);
+    let why = match kind {
+        FileKind::Regular if !is_number => return Ok(name),
+        FileKind::Regular => "it is a quarantined file",
+        _ => "it is not a file of the transaction's record",
+    };
+    let source = sys::said(Errno::NOTEMPTY, why);
+    Err(StorageError::io("remove", &folder.join(name), source))
+}
+
+fn unlink_all(folder: &OwnedFd, path: &Path, names: &[OsString]) -> Result<(), StorageError> {
+    names
+        .iter()
+        .try_for_each(|name| unlink(folder, name, &path.join(name), AtFlags::empty()))
+}
+
+fn unlink(folder: &OwnedFd, name: &OsStr, path: &Path, flags: AtFlags) -> Result<(), StorageError> {
+    match retry_on_intr(|| rustix::fs::unlinkat(folder, name, flags)) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(StorageError::io("remove", path, errno)),
+    }
+}
+
+/// What a folder holds, by name and kind.
+fn names(folder: &OwnedFd, path: &Path) -> Result<Vec<(OsString, FileKind)>, StorageError> {
+    let failed = |errno| StorageError::io("read the folder", path, errno);
+    let mut found = Vec::new();
+    for entry in Dir::read_from(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name == "." || name == ".." {
+            continue;
+        }
+        let stat = sys::stat_at(folder, name, AtFlags::empty()).map_err(failed)?;
+        found.push((name.to_owned(), facts::kind(&stat)));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+#[path = "folders_tests.rs"]
+mod tests;

@@ -1,0 +1,93 @@
+//! Failure story: the quarantine was a folder that somebody else had made first, and could read;
+//! the clean-up after a rollback removed a file that had not been put back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::super::testing::{is_root, names};
+use super::*;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_folder_is_made_once_and_closed() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().canonicalize().unwrap().join("q");
+    assert!(ensure_private(&path).unwrap());
+    assert!(!ensure_private(&path).unwrap());
+    assert_eq!(mode(&path), 0o700);
+}
+
+#[test]
+fn an_open_folder_a_symlink_and_a_strangers_folder_are_refused() {
+    let base = tempfile::tempdir().unwrap();
+    let base = base.path().canonicalize().unwrap();
+    fs::create_dir(base.join("open")).unwrap();
+    fs::set_permissions(base.join("open"), Permissions::from_mode(0o750)).unwrap();
+    fs::create_dir(base.join("mine")).unwrap();
+    fs::set_permissions(base.join("mine"), Permissions::from_mode(0o700)).unwrap();
+    symlink("mine", base.join("link")).unwrap();
+    fs::write(base.join("file"), "").unwrap();
+    for name in ["open", "link", "file"] {
+        assert!(ensure_private(&base.join(name)).is_err(), "{name}");
+    }
+    if is_root("an_open_folder_a_symlink_and_a_strangers_folder_are_refused") {
+        std::os::unix::fs::chown(base.join("mine"), Some(12345), None).unwrap();
+        assert!(ensure_private(&base.join("mine")).is_err());
+    }
+}
+
+#[test]
+fn a_file_is_written_whole_for_its_owner_alone_and_again() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().canonicalize().unwrap().join("manifest.json");
+    write(&path, b"one").unwrap();
+    write(&path, b"two").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"two");
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(names(base.path()), ["manifest.json"]);
+}
+
+#[test]
+fn a_folder_goes_with_its_record_and_going_twice_is_fine() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().canonicalize().unwrap().join("1");
+    for folder in [
+        path.clone(),
+        path.join("snapshots"),
+        path.join("checkpoints"),
+    ] {
+        ensure_private(&folder).unwrap();
+    }
+    write(&path.join("domain.xml"), b"x").unwrap();
+    write(&path.join("snapshots/a.xml"), b"x").unwrap();
+    remove(&path).unwrap();
+    remove(&path).unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_quarantined_file_or_anything_unknown_keeps_the_whole_folder() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().canonicalize().unwrap().join("1");
+    ensure_private(&path).unwrap();
+    ensure_private(&path.join("snapshots")).unwrap();
+    write(&path.join("domain.xml"), b"x").unwrap();
+    for name in ["000", "snapshots/1"] {
+        write(&path.join(name), b"disk").unwrap();
+        assert!(remove(&path).is_err());
+        fs::remove_file(path.join(name)).unwrap();
+    }
+    for name in ["tpm", "snapshots/more"] {
+        fs::create_dir(path.join(name)).unwrap();
+        assert!(remove(&path).is_err());
+        fs::remove_dir(path.join(name)).unwrap();
+    }
+    symlink("domain.xml", path.join("link")).unwrap();
+    assert!(remove(&path).is_err());
+    assert_eq!(names(&path), ["domain.xml", "link", "snapshots"]);
+}

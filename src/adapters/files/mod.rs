@@ -1,0 +1,97 @@
+//! [`Storage`] on the local file systems.
+
+mod attributes;
+mod durable;
+mod facts;
+mod folders;
+mod header_io;
+mod mounts;
+mod place;
+mod protected;
+mod qemu_img;
+mod relocate;
+mod resolve;
+mod second_name;
+mod sys;
+mod system_folders;
+#[cfg(test)]
+mod testing;
+
+use std::path::{Path, PathBuf};
+
+use crate::model::{FileFacts, Identity};
+use crate::ports::{Image, Moved, Resolved, Storage, StorageError};
+
+/// Files as this host's kernel sees them.
+#[derive(Debug, Clone)]
+pub struct LocalFiles {
+    /// `STATE/quarantine`: used where no folder is configured, and for files of its file system.
+    quarantine: PathBuf,
+    /// Quarantine folders of the operator's choice, tried before all others.
+    configured: Vec<PathBuf>,
+}
+
+impl LocalFiles {
+    /// Touches nothing yet: folders are made when they are asked for.
+    pub fn new(quarantine: PathBuf, configured: Vec<PathBuf>) -> Self {
+        Self {
+            quarantine,
+            configured,
+        }
+    }
+}
+
+impl Storage for LocalFiles {
+    fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
+        facts::facts(path)
+    }
+
+    fn resolve(&self, path: &Path) -> Result<Resolved, StorageError> {
+        resolve::resolve(path)
+    }
+
+    fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
+        header_io::image(path, format)
+    }
+
+    fn protected(&self, path: &Path, facts: &FileFacts) -> Option<String> {
+        protected::protected(self, path, facts)
+    }
+
+    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
+        place::place(self, source, avoid)
+    }
+
+    fn home(&self) -> Result<PathBuf, StorageError> {
+        place::home(self)
+    }
+
+    fn make_folder(&self, path: &Path) -> Result<(), StorageError> {
+        folders::ensure_private(path).map(|_| ())
+    }
+
+    fn remove_folder(&self, path: &Path) -> Result<(), StorageError> {
+        folders::remove(path)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+        folders::write(path, bytes)
+    }
+
+    fn relocate(
+        &self,
+        from: &Path,
+        to: &Path,
+        expected: &FileFacts,
+    ) -> Result<Moved, StorageError> {
+        relocate::relocate(from, to, expected)
+    }
+
+    fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
+        second_name::link(from, to, expected)
+    }
+
+    fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError> {
+        second_name::unlink_spare(spare, kept)
+    }
+}

@@ -1,0 +1,194 @@
+//! A domain as it can be defined again: XML with secrets, snapshots, checkpoints.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+use virt::domain::Domain;
+use virt::error::ErrorNumber;
+
+use super::{Libvirt, errors, flags, sys};
+use crate::model::{Checkpoint, Definition, SecretXml, Snapshot};
+use crate::ports::HypervisorError;
+use crate::xml::{CheckpointXml, DomainXml, SnapshotXml, escape_line_breaks};
+
+impl Libvirt {
+    pub(super) fn read_definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError> {
+        let domain = self.domain(uuid, "looking up the domain")?;
+        let xml = self.read_xml(&domain)?;
+        Ok(Definition {
+            xml: SecretXml::new(escape_line_breaks(&xml).into_owned()),
+            autostart: self.read_autostart(&domain)?,
+            snapshots: self.read_snapshots(&domain)?,
+            current_snapshot: self.read_current_snapshot(&domain)?,
+            checkpoints: self.read_checkpoints(&domain)?,
+        })
+    }
+
+    /// The XML as it would be defined.
+    ///
+    /// Of a domain that was undefined while it ran, libvirt 11.3 still gives the old definition
+    /// (`vm->newDef`) as the inactive one: disks and policy in it may be out of date. A transient
+    /// domain is what it is now.
+    fn read_xml(&self, domain: &Domain) -> Result<String, HypervisorError> {
+        use virt::sys::{
+            VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_MIGRATABLE, VIR_DOMAIN_XML_SECURE,
+        };
+        let failed = self.failed("reading the domain's XML");
+        let dump = |flags| domain.xml_desc(flags).map_err(&failed);
+        let inactive = dump(VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE)?;
+        if domain.is_persistent().map_err(&failed)? {
+            return Ok(inactive);
+        }
+        let live = dump(VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE)?;
+        let read = |xml: &str| {
+            DomainXml::read(&escape_line_breaks(xml)).map_err(errors::xml("a transient domain"))
+        };
+        let is_same = read(&inactive)?.says_the_same_as(&read(&live)?);
+        Ok(if is_same { inactive } else { live })
+    }
+
+    fn read_snapshots(&self, domain: &Domain) -> Result<Vec<Snapshot>, HypervisorError> {
+        let failed = self.failed("reading the snapshots");
+        let mut snapshots = Vec::new();
+        for snapshot in domain.list_all_snapshots(0).map_err(&failed)? {
+            let xml = snapshot
+                .xml_desc(virt::sys::VIR_DOMAIN_SNAPSHOT_XML_SECURE)
+                .map_err(&failed)?;
+            let xml = escape_line_breaks(&xml).into_owned();
+            let read = SnapshotXml::read(&xml).map_err(errors::xml("a snapshot"))?;
+            snapshots.push(Snapshot {
+                name: read.name,
+                parent: read.parent,
+                xml: SecretXml::new(xml),
+            });
+        }
+        Ok(parents_first(snapshots, |one| {
+            (&one.name, one.parent.as_deref())
+        }))
+    }
+
+    fn read_current_snapshot(&self, domain: &Domain) -> Result<Option<String>, HypervisorError> {
+        let failed = self.failed("reading the current snapshot");
+        match domain.current_snapshot(0) {
+            Ok(snapshot) => Ok(Some(snapshot.name().map_err(&failed)?)),
+            Err(error) if errors::is(&error, ErrorNumber::NoDomainSnapshot) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn read_checkpoints(&self, domain: &Domain) -> Result<Vec<Checkpoint>, HypervisorError> {
+        let (_, since) = flags::CHECKPOINTS_SINCE;
+        if self.common_version() < since {
+            return Ok(Vec::new());
+        }
+        let mut checkpoints = Vec::new();
+        let dumps = match sys::checkpoints(domain) {
+            Ok(dumps) => dumps,
+            // Drivers other than QEMU have none.
+            Err(error) if errors::is(&error, ErrorNumber::NoSupport) => Vec::new(),
+            Err(error) => return Err(self.classify("reading the checkpoints", &error)),
+        };
+        for xml in dumps {
+            let xml = escape_line_breaks(&xml).into_owned();
+            let read = CheckpointXml::read(&xml).map_err(errors::xml("a checkpoint"))?;
+            checkpoints.push(Checkpoint {
+                name: read.name,
+                parent: read.parent,
+                xml: SecretXml::new(xml),
+            });
+        }
+        Ok(parents_first(checkpoints, |one| {
+            (&one.name, one.parent.as_deref())
+        }))
+    }
+
+    /// With `REDEFINE` libvirt replaces metadata of that name, so doing it again is harmless.
+    pub(super) fn put_snapshot(
+        &self,
+        uuid: Uuid,
+        snapshot: &Snapshot,
+        current: bool,
+    ) -> Result<(), HypervisorError> {
+        let mut flags = virt::sys::VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE;
+        if current {
+            flags |= virt::sys::VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT;
+        }
+        self.domain(uuid, "redefining a snapshot")?
+            .create_snapshot_xml(snapshot.xml.reveal(), flags)
+            .map_err(self.failed("redefining a snapshot"))?;
+        Ok(())
+    }
+
+    /// Without `REDEFINE_VALIDATE`, which looks at the bitmaps and needs a running guest
+    /// (`qemuCheckpointRedefineValidateBitmaps`). libvirt makes the first one current, and then
+    /// each child of the current one (`virDomainCheckpointRedefinePrep`): parents first ends at the
+    /// leaf.
+    pub(super) fn put_checkpoint(
+        &self,
+        uuid: Uuid,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), HypervisorError> {
+        let (since, version) = flags::CHECKPOINTS_SINCE;
+        self.require("redefining a checkpoint", since, version)?;
+        let domain = self.domain(uuid, "redefining a checkpoint")?;
+        sys::redefine_checkpoint(&domain, checkpoint.xml.reveal())
+            .map_err(self.failed("redefining a checkpoint"))
+    }
+}
+
+/// By depth, otherwise in libvirt's order. libvirt sorts so itself when asked, since 5.2; a
+/// parent that is not in the list makes its child a root.
+fn parents_first<T>(items: Vec<T>, key: impl Fn(&T) -> (&str, Option<&str>)) -> Vec<T> {
+    let parents: HashMap<&str, Option<&str>> = items.iter().map(&key).collect();
+    let depth = |item: &T| {
+        let mut depth = 0;
+        let mut above = key(item).1;
+        // Bounded, should the parents go in a circle.
+        while let Some(parent) = above
+            && depth < parents.len()
+        {
+            depth += 1;
+            above = parents.get(parent).copied().flatten();
+        }
+        depth
+    };
+    let mut order: Vec<(usize, usize)> = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| (depth(item), index))
+        .collect();
+    order.sort_unstable();
+    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|(_, index)| items[index].take())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parents_first;
+
+    fn sorted(items: &[(&'static str, Option<&'static str>)]) -> Vec<&'static str> {
+        parents_first(items.to_vec(), |one| *one)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    #[test]
+    fn a_child_never_comes_before_its_parent() {
+        let tree = [
+            ("leaf", Some("middle")),
+            ("middle", Some("root")),
+            ("branch", Some("root")),
+            ("root", None),
+        ];
+        assert_eq!(sorted(&tree), ["root", "middle", "branch", "leaf"]);
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        assert_eq!(sorted(&[("a", Some("b")), ("b", Some("a"))]), ["a", "b"]);
+    }
+}

@@ -1,0 +1,182 @@
+//! Finding domains, and what state they are in.
+
+use uuid::Uuid;
+use virt::domain::Domain;
+use virt::error::ErrorNumber;
+use virt::sys;
+
+use super::{Libvirt, errors, flags};
+use crate::model::{DomainRef, SecretXml, UndefineCall};
+use crate::ports::{Described, HypervisorError, Status};
+use crate::xml::escape_line_breaks;
+
+/// Every domain. libvirt reads no flags as no filter (virConnectListAllDomains' page).
+const ALL: u32 = 0;
+
+impl Libvirt {
+    pub(super) fn lookup(
+        &self,
+        uuid: Uuid,
+        call: &'static str,
+    ) -> Result<Option<Domain>, HypervisorError> {
+        self.present(call, self.connection.lookup_domain_by_uuid(uuid))
+    }
+
+    pub(super) fn lookup_name(&self, name: &str) -> Result<Option<Domain>, HypervisorError> {
+        self.present(
+            "looking up the domain",
+            self.connection.lookup_domain_by_name(name),
+        )
+    }
+
+    fn present<T>(
+        &self,
+        call: &'static str,
+        result: Result<T, virt::error::Error>,
+    ) -> Result<Option<T>, HypervisorError> {
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if errors::is(&error, ErrorNumber::NoDomain) => Ok(None),
+            Err(error) => Err(self.classify(call, &error)),
+        }
+    }
+
+    /// virsh's order (virsh(1), "NOTES"; `virshLookupDomainInternal`): what looks like an id is
+    /// tried as one, what is as long as a UUID as one, and everything as a name.
+    pub(super) fn find_domain(&self, spec: &str) -> Result<DomainRef, HypervisorError> {
+        let call = "looking up the domain";
+        let mut found = None;
+        let is_number = !spec.is_empty() && spec.bytes().all(|byte| byte.is_ascii_digit());
+        if let (true, Ok(id @ 0..=0x7fff_ffff)) = (is_number, spec.parse::<u32>()) {
+            found = self.present(call, self.connection.lookup_domain_by_id(id))?;
+        }
+        if found.is_none()
+            && spec.len() == 36
+            && let Ok(uuid) = Uuid::try_parse(spec)
+        {
+            found = self.lookup(uuid, call)?;
+        }
+        if found.is_none() {
+            found = self.lookup_name(spec)?;
+        }
+        let domain = found.ok_or_else(|| HypervisorError::NoSuchDomain(spec.to_owned()))?;
+        self.reference(&domain)
+    }
+
+    /// Both are in the handle: no call is made.
+    pub(super) fn reference(&self, domain: &Domain) -> Result<DomainRef, HypervisorError> {
+        let failed = self.failed("reading the domain's name");
+        Ok(DomainRef {
+            name: domain.name().map_err(&failed)?,
+            uuid: domain.uuid().map_err(&failed)?,
+        })
+    }
+
+    /// A domain that goes away between the calls is one that is not there.
+    pub(super) fn status_of(
+        &self,
+        domain: Option<Domain>,
+    ) -> Result<Option<Status>, HypervisorError> {
+        let call = "asking for the domain's state";
+        let Some(domain) = domain else {
+            return Ok(None);
+        };
+        let Some(active) = self.present(call, domain.is_active())? else {
+            return Ok(None);
+        };
+        let Some(persistent) = self.present(call, domain.is_persistent())? else {
+            return Ok(None);
+        };
+        Ok(Some(Status {
+            domain: self.reference(&domain)?,
+            active,
+            persistent,
+        }))
+    }
+
+    /// Three lists and one or two dumps for each domain: a list says by itself who is active and
+    /// who is transient.
+    pub(super) fn describe_all(&self) -> Result<Vec<Described>, HypervisorError> {
+        let failed = self.failed("listing the domains");
+        let all = self.connection.list_all_domains(ALL).map_err(&failed)?;
+        let transient = self
+            .connection
+            .list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+            .map_err(&failed)?
+            .iter()
+            .map(|domain| domain.uuid().map_err(&failed))
+            .collect::<Result<std::collections::HashSet<_>, _>>()?;
+        let mut described = Vec::with_capacity(all.len());
+        for domain in all {
+            let reference = self.reference(&domain)?;
+            let status = Status {
+                active: domain.id().is_some(),
+                persistent: !transient.contains(&reference.uuid),
+                domain: reference,
+            };
+            if let Some(one) = self.describe(&domain, status)? {
+                described.push(one);
+            }
+        }
+        Ok(described)
+    }
+
+    fn describe(
+        &self,
+        domain: &Domain,
+        status: Status,
+    ) -> Result<Option<Described>, HypervisorError> {
+        let dump = |flags| {
+            self.present("reading a domain's XML", domain.xml_desc(flags))
+                .map(|xml| xml.map(|xml| SecretXml::new(escape_line_breaks(&xml).into_owned())))
+        };
+        let first = if status.persistent {
+            sys::VIR_DOMAIN_XML_INACTIVE
+        } else {
+            0
+        };
+        let Some(xml) = dump(first)? else {
+            return Ok(None);
+        };
+        // Flags 0 give the live XML of an active domain and the inactive one of any other, so a
+        // guest that ends in between does no harm.
+        let live_xml = if status.active && status.persistent {
+            dump(0)?
+        } else {
+            None
+        };
+        Ok(Some(Described {
+            status,
+            xml,
+            live_xml,
+        }))
+    }
+
+    /// One call with every flag: a call that is refused for a missing one may already have dropped
+    /// the snapshots' metadata.
+    pub(super) fn undefine_domain(
+        &self,
+        uuid: Uuid,
+        call: UndefineCall,
+    ) -> Result<(), HypervisorError> {
+        if call.keep_tpm {
+            let (since, version) = flags::KEEP_TPM_SINCE;
+            self.require("keeping TPM state", since, version)?;
+        }
+        if call.checkpoints_metadata {
+            let (since, version) = flags::CHECKPOINTS_SINCE;
+            self.require("removing checkpoints", since, version)?;
+        }
+        self.domain(uuid, "undefining the domain")?
+            .undefine_flags(flags::undefine(call))
+            .map_err(self.failed("undefining the domain"))
+    }
+
+    pub(super) fn define_domain(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError> {
+        let domain = self
+            .connection
+            .define_domain_xml_flags(xml.reveal(), 0)
+            .map_err(self.failed("defining the domain"))?;
+        self.reference(&domain)
+    }
+}

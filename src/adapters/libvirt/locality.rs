@@ -1,0 +1,267 @@
+//! Where a connection's files are, judged by its URI (law 6: refuse rather than guess).
+
+use std::path::PathBuf;
+
+use super::Libvirt;
+use crate::ports::{FilesAre, HypervisorError, StateFolders};
+
+/// libvirt's URI: `driver[+transport]://[user[:password]@][host][:port]/path[?parameters]`.
+struct Uri<'u> {
+    driver: &'u str,
+    transport: Option<&'u str>,
+    authority: &'u str,
+    path: &'u str,
+    query: &'u str,
+}
+
+impl<'u> Uri<'u> {
+    fn split(uri: &'u str) -> Option<Self> {
+        let (scheme, rest) = uri.split_once("://")?;
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let at = rest.find('/').unwrap_or(rest.len());
+        let (driver, transport) = match scheme.split_once('+') {
+            Some((driver, transport)) => (driver, Some(transport)),
+            None => (scheme, None),
+        };
+        Some(Self {
+            driver,
+            transport,
+            authority: &rest[..at],
+            path: &rest[at..],
+            query,
+        })
+    }
+
+    fn parameter(&self, name: &str) -> Option<&'u str> {
+        self.query
+            .split(['&', ';'])
+            .filter_map(|pair| pair.split_once('='))
+            .find_map(|(key, value)| (key == name).then_some(value))
+    }
+}
+
+pub(super) fn without_password(uri: &str) -> String {
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return uri.to_owned();
+    };
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    // The last '@': a password may contain one.
+    match rest[..authority].rfind('@') {
+        Some(at) => match rest[..at].split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}{}", &rest[at..]),
+            None => uri.to_owned(),
+        },
+        None => uri.to_owned(),
+    }
+}
+
+impl Libvirt {
+    /// What a URI says by itself, before anyone connects. `None` for what is no whole URI: an alias
+    /// of `libvirt.conf`, or nothing, which libvirt makes its default of.
+    pub fn files_of(uri: &str) -> Option<FilesAre> {
+        uri.contains("://").then(|| judge(uri))
+    }
+
+    /// For messages and the journal.
+    pub fn without_password(uri: &str) -> String {
+        without_password(uri)
+    }
+
+    pub(super) fn locality(&self) -> FilesAre {
+        let custom_socket =
+            Uri::split(&self.uri).is_some_and(|uri| uri.parameter("socket").is_some());
+        if custom_socket {
+            // A socket elsewhere may be forwarded from another host.
+            let ours = rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned();
+            match self.connection.hostname() {
+                Ok(theirs) if short(&theirs) == short(&ours) => {}
+                Ok(theirs) => {
+                    return FilesAre::Elsewhere(format!("the socket leads to host {theirs}"));
+                }
+                Err(error) => {
+                    return FilesAre::Elsewhere(format!(
+                        "the socket leads to a host that does not tell its name: {}",
+                        error.message()
+                    ));
+                }
+            }
+        }
+        judge(&self.uri)
+    }
+}
+
+/// Some hosts know their domain name and some do not.
+fn short(host: &str) -> &str {
+    host.split('.').next().unwrap_or(host)
+}
+
+/// A transport to `localhost` counts as elsewhere too: it may be a tunnel.
+fn judge(canonical: &str) -> FilesAre {
+    let elsewhere = |why: String| FilesAre::Elsewhere(why);
+    let Some(uri) = Uri::split(canonical) else {
+        return elsewhere(format!("'{canonical}' does not say where they are"));
+    };
+    if uri.driver == "test" {
+        return elsewhere("the test driver has no files".into());
+    }
+    if uri.driver != "qemu" {
+        return elsewhere(format!(
+            "only QEMU domains are supported yet, and this is the {} driver",
+            uri.driver
+        ));
+    }
+    match (uri.transport, uri.authority) {
+        (None | Some("unix"), "") => FilesAre::Here,
+        (None, host) => elsewhere(format!("they are on {host}, reached over TLS")),
+        (Some(transport), "") => elsewhere(format!("the connection goes over {transport}")),
+        (Some(transport), host) => {
+            elsewhere(format!("they are on {host}, reached over {transport}"))
+        }
+    }
+}
+
+/// What of this process decides about a session daemon's folders.
+pub(super) struct Surroundings {
+    pub root: bool,
+    /// `XDG_CONFIG_HOME`, or `~/.config`.
+    pub config: Option<PathBuf>,
+}
+
+impl Surroundings {
+    pub(super) fn of_this_process() -> Self {
+        // GLib, by which libvirt finds the folder, takes an absolute XDG_CONFIG_HOME only.
+        let absolute = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        Self {
+            root: rustix::process::geteuid().is_root(),
+            config: absolute("XDG_CONFIG_HOME")
+                .or_else(|| std::env::home_dir().map(|home| home.join(".config"))),
+        }
+    }
+}
+
+/// libvirt has no call that tells them; these are the paths of `virQEMUDriverConfigNew` in its
+/// qemu_conf.c, seen in use with 11.3. A session daemon that was started with another
+/// `XDG_CONFIG_HOME` than ours has other folders, and nothing tells us.
+pub(super) fn state_folders(
+    canonical: &str,
+    surroundings: &Surroundings,
+) -> Result<StateFolders, HypervisorError> {
+    let refused = |cause: String| HypervisorError::Refused {
+        call: "finding the daemon's state folders",
+        cause,
+    };
+    let uri = Uri::split(canonical).ok_or_else(|| refused(format!("odd URI {canonical}")))?;
+    match uri.path {
+        // As root there is no session daemon: the system's answers to both.
+        "/session" if !surroundings.root => {
+            let config = surroundings
+                .config
+                .as_ref()
+                .ok_or_else(|| refused("neither XDG_CONFIG_HOME nor HOME is set".into()))?;
+            let base = config.join("libvirt/qemu");
+            Ok(StateFolders {
+                managed_save: base.join("save"),
+                tpm: base.join("swtpm"),
+            })
+        }
+        "/system" | "/session" => Ok(StateFolders {
+            managed_save: "/var/lib/libvirt/qemu/save".into(),
+            tpm: "/var/lib/libvirt/swtpm".into(),
+        }),
+        "/embed" => {
+            let root = uri
+                .parameter("root")
+                .filter(|root| root.starts_with('/') && !root.contains('%'))
+                .ok_or_else(|| refused(format!("no plain root folder in {canonical}")))?;
+            Ok(StateFolders {
+                managed_save: PathBuf::from(root).join("lib/qemu/save"),
+                tpm: PathBuf::from(root).join("lib/swtpm"),
+            })
+        }
+        other => Err(refused(format!("unknown path {other} in {canonical}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machines_qemu_has_its_files_here() {
+        for here in [
+            "qemu:///system",
+            "qemu:///session",
+            "qemu+unix:///system",
+            "qemu+unix:///system?socket=/run/x",
+            "qemu:///embed?root=/srv/vm",
+        ] {
+            assert_eq!(judge(here), FilesAre::Here, "{here}");
+        }
+        for elsewhere in [
+            "qemu+ssh://localhost/system",
+            "qemu+ssh://root@host/system",
+            "qemu+tcp:///system",
+            "qemu+libssh2://h/session",
+            "qemu+ext:///system?command=nc",
+            "qemu://host/system",
+            "qemu+tls://[::1]:16514/system",
+            "test:///default",
+            "lxc:///system",
+            "xen:///system",
+            "qemu+unix://host/system",
+            "",
+            "qemu",
+        ] {
+            assert!(
+                matches!(judge(elsewhere), FilesAre::Elsewhere(_)),
+                "{elsewhere}"
+            );
+        }
+    }
+
+    #[test]
+    fn passwords_are_taken_out() {
+        for (with, without) in [
+            ("qemu+ssh://u:p@h/system", "qemu+ssh://u@h/system"),
+            ("qemu+ssh://u:p@q:@h/system", "qemu+ssh://u@h/system"),
+            ("qemu+ssh://u@h/system", "qemu+ssh://u@h/system"),
+            ("qemu:///system?a=b:c@d", "qemu:///system?a=b:c@d"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(without_password(with), without);
+        }
+    }
+
+    #[test]
+    fn a_session_of_root_is_the_system_daemon() {
+        let surroundings = |root| Surroundings {
+            root,
+            config: Some("/home/u/.config".into()),
+        };
+        let save = |uri, root| {
+            state_folders(uri, &surroundings(root))
+                .map(|folders| folders.managed_save)
+                .ok()
+        };
+        assert_eq!(
+            save("qemu:///session", false),
+            Some(PathBuf::from("/home/u/.config/libvirt/qemu/save"))
+        );
+        assert_eq!(
+            save("qemu:///session", true),
+            Some(PathBuf::from("/var/lib/libvirt/qemu/save"))
+        );
+        assert_eq!(
+            save("qemu:///embed?root=/srv/e", true),
+            Some(PathBuf::from("/srv/e/lib/qemu/save"))
+        );
+        assert!(state_folders("qemu:///embed", &surroundings(true)).is_err());
+    }
+}

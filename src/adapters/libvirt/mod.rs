@@ -1,0 +1,209 @@
+//! libvirt behind [`crate::ports::Hypervisor`].
+//!
+//! Every call is made anew from a UUID: a handle that was kept would speak of a domain that has
+//! been undefined and defined again in the meantime. Sources: libvirt's headers and API pages; where
+//! a rule was found by running libvirt 11.3, the comment says so.
+
+mod autostart;
+mod chains;
+mod connect;
+mod definition;
+mod domains;
+mod errors;
+mod flags;
+mod locality;
+mod metadata;
+mod pools;
+mod power;
+mod sys;
+
+use std::time::Duration;
+
+use uuid::Uuid;
+use virt::connect::Connect;
+use virt::domain::Domain;
+
+use crate::model::{
+    Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
+};
+use crate::ports::{
+    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Pool, StateFolders, Status,
+    Version, Volume,
+};
+
+/// One connection. Calls block; a server that stops answering is noticed after some 20 seconds.
+pub struct Libvirt {
+    connection: Connect,
+    /// Canonical, without a password.
+    uri: String,
+    /// Of the server; see [`Libvirt::common_version`].
+    server: Version,
+    /// Of the library this process runs with.
+    library: Version,
+}
+
+impl Libvirt {
+    /// What both ends know. A new library offers calls that an old server refuses, and the other
+    /// way round there is no call to make.
+    fn common_version(&self) -> Version {
+        self.server.min(self.library)
+    }
+
+    fn require(
+        &self,
+        what: &'static str,
+        since: &'static str,
+        version: Version,
+    ) -> Result<(), HypervisorError> {
+        if self.common_version() >= version {
+            return Ok(());
+        }
+        Err(self.too_old(what, since))
+    }
+
+    fn too_old(&self, what: &'static str, since: &'static str) -> HypervisorError {
+        let Version(have) = self.common_version();
+        HypervisorError::TooOld {
+            what,
+            since,
+            have: format!(
+                "{}.{}.{}",
+                have / 1_000_000,
+                have / 1_000 % 1_000,
+                have % 1_000
+            ),
+        }
+    }
+
+    fn domain(&self, uuid: Uuid, call: &'static str) -> Result<Domain, HypervisorError> {
+        self.lookup(uuid, call)?
+            .ok_or_else(|| HypervisorError::NoSuchDomain(uuid.to_string()))
+    }
+}
+
+impl Hypervisor for Libvirt {
+    fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    fn files(&self) -> FilesAre {
+        self.locality()
+    }
+
+    fn version(&self) -> Version {
+        self.server
+    }
+
+    fn state_folders(&self) -> Result<StateFolders, HypervisorError> {
+        locality::state_folders(&self.uri, &locality::Surroundings::of_this_process())
+    }
+
+    fn find(&self, spec: &str) -> Result<DomainRef, HypervisorError> {
+        self.find_domain(spec)
+    }
+
+    fn status(&self, uuid: Uuid) -> Result<Option<Status>, HypervisorError> {
+        self.status_of(self.lookup(uuid, "looking up the domain")?)
+    }
+
+    fn status_by_name(&self, name: &str) -> Result<Option<Status>, HypervisorError> {
+        self.status_of(self.lookup_name(name)?)
+    }
+
+    fn definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError> {
+        self.read_definition(uuid)
+    }
+
+    fn domains(&self) -> Result<Vec<Described>, HypervisorError> {
+        self.describe_all()
+    }
+
+    fn pools(&self) -> Result<Vec<Pool>, HypervisorError> {
+        self.list_pools()
+    }
+
+    fn volumes(&self, pool: &str) -> Result<Vec<Volume>, HypervisorError> {
+        self.list_volumes(pool)
+    }
+
+    fn volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError> {
+        self.find_volume(pool, volume)
+    }
+
+    fn refresh_pool(&self, pool: &str) -> Result<(), HypervisorError> {
+        self.refresh(pool)
+    }
+
+    fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError> {
+        self.undefine_domain(uuid, call)
+    }
+
+    fn define(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError> {
+        self.define_domain(xml)
+    }
+
+    fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError> {
+        self.read_autostart(&self.domain(uuid, "looking up the domain")?)
+    }
+
+    fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<(), HypervisorError> {
+        self.write_autostart(&self.domain(uuid, "looking up the domain")?, autostart)
+    }
+
+    fn redefine_snapshot(
+        &self,
+        uuid: Uuid,
+        snapshot: &Snapshot,
+        current: bool,
+    ) -> Result<(), HypervisorError> {
+        self.put_snapshot(uuid, snapshot, current)
+    }
+
+    fn redefine_checkpoint(
+        &self,
+        uuid: Uuid,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), HypervisorError> {
+        self.put_checkpoint(uuid, checkpoint)
+    }
+
+    fn start(&self, uuid: Uuid) -> Result<(), HypervisorError> {
+        self.start_domain(uuid)
+    }
+
+    fn create(&self, xml: &SecretXml, paused: bool) -> Result<DomainRef, HypervisorError> {
+        self.create_transient(xml, paused)
+    }
+
+    fn shutdown(&self, uuid: Uuid) -> Result<(), HypervisorError> {
+        self.ask_to_stop(uuid)
+    }
+
+    fn destroy(&self, uuid: Uuid) -> Result<(), HypervisorError> {
+        self.stop_at_once(uuid)
+    }
+
+    fn wait_inactive(&self, uuid: Uuid, timeout: Duration) -> Result<bool, HypervisorError> {
+        self.wait_until_inactive(uuid, timeout)
+    }
+
+    fn metadata(&self, uuid: Uuid, namespace: &str) -> Result<Option<String>, HypervisorError> {
+        self.read_metadata(uuid, namespace)
+    }
+
+    fn set_metadata(
+        &self,
+        uuid: Uuid,
+        namespace: &str,
+        prefix: &str,
+        xml: Option<&str>,
+        live: bool,
+        config: bool,
+    ) -> Result<(), HypervisorError> {
+        self.write_metadata(uuid, namespace, prefix, xml, flags::impact(live, config))
+    }
+
+    fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError> {
+        self.read_backing_chains()
+    }
+}

@@ -1,0 +1,111 @@
+//! Storage pools and volumes, as libvirt lists them.
+
+use virt::error::ErrorNumber;
+use virt::storage_pool::StoragePool;
+
+use super::{Libvirt, errors};
+use crate::ports::{HypervisorError, Pool, Volume};
+use crate::xml::{PoolXml, VolumeXml};
+
+impl Libvirt {
+    /// A host without libvirt's storage driver has no pools.
+    pub(super) fn list_pools(&self) -> Result<Vec<Pool>, HypervisorError> {
+        let call = "listing the pools";
+        let found = match self.connection.list_all_storage_pools(0) {
+            Ok(found) => found,
+            Err(error) if errors::is(&error, ErrorNumber::NoSupport) => return Ok(Vec::new()),
+            Err(error) => return Err(self.classify(call, &error)),
+        };
+        let mut pools = Vec::with_capacity(found.len());
+        for pool in found {
+            let facts = pool
+                .is_active()
+                .and_then(|active| Ok((active, pool.xml_desc(0)?)));
+            let (active, xml) = match facts {
+                Ok(facts) => facts,
+                // Gone since it was listed.
+                Err(error) if errors::is(&error, ErrorNumber::NoStoragePool) => continue,
+                Err(error) => return Err(self.classify(call, &error)),
+            };
+            let read = PoolXml::read(&xml).map_err(errors::xml("a pool"))?;
+            pools.push(Pool {
+                name: read.name,
+                kind: read.kind,
+                active,
+                target: read.target,
+            });
+        }
+        Ok(pools)
+    }
+
+    /// One list, and one call for each volume's XML.
+    pub(super) fn list_volumes(&self, name: &str) -> Result<Vec<Volume>, HypervisorError> {
+        let call = "listing a pool's volumes";
+        let failed = self.failed(call);
+        let pool = self
+            .connection
+            .lookup_storage_pool_by_name(name)
+            .map_err(&failed)?;
+        let mut volumes = Vec::new();
+        for volume in pool.list_all_volumes(0).map_err(&failed)? {
+            match volume.xml_desc(0) {
+                Ok(xml) => volumes.push(describe(name, &xml)?),
+                // Gone since it was listed.
+                Err(error) if errors::is(&error, ErrorNumber::NoStorageVolume) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(volumes)
+    }
+
+    pub(super) fn find_volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError> {
+        let xml = self
+            .connection
+            .lookup_storage_pool_by_name(pool)
+            .and_then(|found| found.lookup_storage_vol_by_name(volume))
+            .and_then(|found| found.xml_desc(0))
+            .map_err(|error| match self.classify("looking up a volume", &error) {
+                HypervisorError::Refused { cause, .. } => HypervisorError::NoSuchVolume {
+                    pool: pool.to_owned(),
+                    volume: volume.to_owned(),
+                    cause,
+                },
+                other => other,
+            })?;
+        describe(pool, &xml)
+    }
+
+    pub(super) fn refresh(&self, name: &str) -> Result<(), HypervisorError> {
+        let failed = self.failed("refreshing a pool");
+        let pool = match self.connection.lookup_storage_pool_by_name(name) {
+            Ok(pool) => pool,
+            Err(error) if errors::is(&error, ErrorNumber::NoStoragePool) => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        match pool.refresh(0) {
+            Ok(()) => Ok(()),
+            // Asked afterwards: it may have been stopped a moment ago.
+            Err(_) if has_no_list(&pool) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+fn has_no_list(pool: &StoragePool) -> bool {
+    match pool.is_active() {
+        Ok(active) => !active,
+        Err(error) => errors::is(&error, ErrorNumber::NoStoragePool),
+    }
+}
+
+fn describe(pool: &str, xml: &str) -> Result<Volume, HypervisorError> {
+    let read = VolumeXml::read(xml).map_err(errors::xml(format!("a volume of pool {pool}")))?;
+    Ok(Volume {
+        pool: pool.to_owned(),
+        name: read.name,
+        path: read.path,
+        kind: read.kind,
+        format: read.format,
+        backing: read.backing,
+    })
+}

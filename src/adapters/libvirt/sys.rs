@@ -1,0 +1,215 @@
+//! What the virt crate 0.5 has no names for: checkpoints, autostart-once, domain statistics.
+//!
+//! All unsafe code of the project is in this file. Each function takes safe values, frees what
+//! libvirt allocated, and gives safe values back.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ptr;
+
+use virt::connect::Connect;
+use virt::domain::Domain;
+use virt::error::Error;
+use virt::sys;
+
+unsafe extern "C" {
+    // C's own: libvirt's arrays and strings are the caller's to free with it.
+    fn free(pointer: *mut c_void);
+    // POSIX's. A null handle is RTLD_DEFAULT with both glibc and musl: all libraries loaded.
+    fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *mut c_void;
+}
+
+/// A checkpoint's handle, released at the end of its scope.
+struct Handle(sys::virDomainCheckpointPtr);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from libvirt with a reference that is ours, and is used by
+        // nobody after this.
+        unsafe { sys::virDomainCheckpointFree(self.0) };
+    }
+}
+
+/// Takes over a string that libvirt allocated.
+///
+/// # Safety
+/// `text` is a NUL-terminated string from libvirt that nobody else frees.
+unsafe fn take(text: *mut c_char) -> String {
+    // SAFETY: the caller's promise; it is copied before it is freed, and freed once.
+    unsafe {
+        let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
+        free(text.cast());
+        copy
+    }
+}
+
+/// The XML of every checkpoint, passwords included.
+pub(super) fn checkpoints(domain: &Domain) -> Result<Vec<String>, Error> {
+    let mut list: *mut sys::virDomainCheckpointPtr = ptr::null_mut();
+    // SAFETY: the domain's pointer is valid while `domain` lives; libvirt writes one array to
+    // `list` and answers its length, or -1 and writes none.
+    let count = unsafe { sys::virDomainListAllCheckpoints(domain.as_ptr(), &mut list, 0) };
+    let Ok(count) = usize::try_from(count) else {
+        return Err(Error::last_error());
+    };
+    // SAFETY: `count` pointers are in the array, each with a reference that is now ours. The array
+    // is freed once; its elements are not part of it.
+    let handles: Vec<Handle> = unsafe {
+        let handles = (0..count).map(|index| Handle(*list.add(index))).collect();
+        free(list.cast());
+        handles
+    };
+    handles
+        .iter()
+        .map(|handle| {
+            // SAFETY: the handle is valid until the end of this function; the answer is null or a
+            // string for us to free.
+            unsafe {
+                let xml = sys::virDomainCheckpointGetXMLDesc(
+                    handle.0,
+                    sys::VIR_DOMAIN_CHECKPOINT_XML_SECURE as c_uint,
+                );
+                if xml.is_null() {
+                    Err(Error::last_error())
+                } else {
+                    Ok(take(xml))
+                }
+            }
+        })
+        .collect()
+}
+
+/// `VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE`: metadata of a checkpoint that is in the image.
+pub(super) fn redefine_checkpoint(domain: &Domain, xml: &str) -> Result<(), Error> {
+    let xml = CString::new(xml)?;
+    // SAFETY: both pointers are valid for the call; the answer is null or a reference of ours,
+    // which the handle releases.
+    unsafe {
+        let created = sys::virDomainCheckpointCreateXML(
+            domain.as_ptr(),
+            xml.as_ptr(),
+            sys::VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE as c_uint,
+        );
+        if created.is_null() {
+            return Err(Error::last_error());
+        }
+        drop(Handle(created));
+    }
+    Ok(())
+}
+
+type GetOnce = unsafe extern "C" fn(sys::virDomainPtr, *mut c_int) -> c_int;
+type SetOnce = unsafe extern "C" fn(sys::virDomainPtr, c_int) -> c_int;
+
+/// libvirt 11.2's calls, looked up while running: a program linked to them would not start where
+/// libvirt is older.
+pub(super) struct AutostartOnce {
+    get: GetOnce,
+    set: SetOnce,
+}
+
+impl AutostartOnce {
+    pub(super) fn find() -> Option<Self> {
+        // SAFETY: dlsym reads a C string and answers null or the address of that symbol. The
+        // types are those of libvirt-domain.h 11.3; libvirt never changes a published call.
+        unsafe {
+            let get = dlsym(ptr::null_mut(), c"virDomainGetAutostartOnce".as_ptr());
+            let set = dlsym(ptr::null_mut(), c"virDomainSetAutostartOnce".as_ptr());
+            if get.is_null() || set.is_null() {
+                return None;
+            }
+            Some(Self {
+                get: std::mem::transmute::<*mut c_void, GetOnce>(get),
+                set: std::mem::transmute::<*mut c_void, SetOnce>(set),
+            })
+        }
+    }
+
+    pub(super) fn get(&self, domain: &Domain) -> Result<bool, Error> {
+        let mut once: c_int = 0;
+        // SAFETY: the domain is valid while borrowed; libvirt writes one int.
+        if unsafe { (self.get)(domain.as_ptr(), &mut once) } < 0 {
+            return Err(Error::last_error());
+        }
+        Ok(once != 0)
+    }
+
+    pub(super) fn set(&self, domain: &Domain, once: bool) -> Result<(), Error> {
+        // SAFETY: the domain is valid while borrowed.
+        if unsafe { (self.set)(domain.as_ptr(), c_int::from(once)) } < 0 {
+            return Err(Error::last_error());
+        }
+        Ok(())
+    }
+}
+
+/// One domain's string parameters of a statistics call.
+pub(super) struct Record {
+    pub name: String,
+    pub uuid: [u8; 16],
+    pub texts: Vec<(String, String)>,
+}
+
+/// `BLOCK` statistics with backing chains, of every domain, active or not.
+pub(super) fn block_statistics(connection: &Connect) -> Result<Vec<Record>, Error> {
+    let mut list: *mut sys::virDomainStatsRecordPtr = ptr::null_mut();
+    // SAFETY: the connection is valid while borrowed; libvirt writes one array to `list` and
+    // answers its length, or -1 and writes none.
+    let count = unsafe {
+        sys::virConnectGetAllDomainStats(
+            connection.as_ptr(),
+            sys::VIR_DOMAIN_STATS_BLOCK as c_uint,
+            &mut list,
+            sys::VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING as c_uint,
+        )
+    };
+    let Ok(count) = usize::try_from(count) else {
+        return Err(Error::last_error());
+    };
+    // SAFETY: `count` valid records are in the array, which stays until it is freed below.
+    let records = (0..count)
+        .map(|index| unsafe { record(&**list.add(index)) })
+        .collect();
+    // SAFETY: the array is libvirt's, is freed once, and nothing in it is referred to any more.
+    unsafe { sys::virDomainStatsRecordListFree(list) };
+    records
+}
+
+/// # Safety
+/// The record is one of libvirt's, and whole.
+unsafe fn record(record: &sys::virDomainStatsRecord) -> Result<Record, Error> {
+    let mut uuid = [0_u8; 16];
+    // SAFETY: the record's domain lives as long as the record, and libvirt writes VIR_UUID_BUFLEN,
+    // which is 16, bytes. Its name belongs to it and is copied.
+    let name = unsafe {
+        if sys::virDomainGetUUID(record.dom, uuid.as_mut_ptr()) < 0 {
+            return Err(Error::last_error());
+        }
+        let name = sys::virDomainGetName(record.dom);
+        if name.is_null() {
+            return Err(Error::last_error());
+        }
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    };
+    let count = usize::try_from(record.nparams).unwrap_or(0);
+    let mut texts = Vec::new();
+    for index in 0..count {
+        // SAFETY: `nparams` parameters follow `params`; `field` is a NUL-terminated array, and the
+        // union holds a string where the type says so.
+        unsafe {
+            let parameter = &*record.params.add(index);
+            if parameter.type_ == sys::VIR_TYPED_PARAM_STRING as c_int
+                && !parameter.value.s.is_null()
+            {
+                texts.push((
+                    CStr::from_ptr(parameter.field.as_ptr())
+                        .to_string_lossy()
+                        .into_owned(),
+                    CStr::from_ptr(parameter.value.s)
+                        .to_string_lossy()
+                        .into_owned(),
+                ));
+            }
+        }
+    }
+    Ok(Record { name, uuid, texts })
+}

@@ -1,0 +1,315 @@
+//! The contract's command line. Arguments become the model's values before any work starts.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::{Removal, StorageFlags, TransactionId, Verdict};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+/// Retire libvirt domains and their storage: undoable until purged, durable, never half.
+#[derive(Debug, Parser)]
+#[command(name = "virt-retire", version, max_term_width = 100)]
+pub struct Arguments {
+    /// libvirt's URI; without it LIBVIRT_DEFAULT_URI, then libvirt's own default
+    #[arg(short, long, value_name = "URI", global = true)]
+    pub connect: Option<String>,
+
+    /// Folder of the journal [default: /var/lib/virt-retire for root, else
+    /// $XDG_STATE_HOME/virt-retire]
+    #[arg(long, value_name = "DIR", env = "VIRT_RETIRE_STATE_DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+
+    /// Folder for removed files, tried before others on the same file system; may be repeated
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "VIRT_RETIRE_QUARANTINE",
+        value_delimiter = ':',
+        global = true
+    )]
+    pub quarantine: Vec<PathBuf>,
+
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    pub output: Output,
+
+    /// Print no more than what was asked for
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Tell more of what is done; may be repeated
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// How long to wait for another command that holds the journal or the domain
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, global = true)]
+    pub wait: u64,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every step, every disk's fate and the reason; change nothing
+    Plan {
+        #[command(flatten)]
+        what: What,
+        /// Save the plan of one domain for `apply`
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+    },
+    /// Run a saved plan, if nothing has changed since
+    Apply {
+        file: PathBuf,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Plan, ask, execute, commit; on a failed step, roll back
+    Undefine {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Keep the decision of a prepared transaction
+    Commit {
+        #[command(flatten)]
+        ids: Ids,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Bring a prepared or committed transaction's domain and files back
+    Rollback {
+        #[command(flatten)]
+        ids: Ids,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Finish or undo whatever a crash left open
+    Recover {
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// The domain's own word on each of its disks, kept in its metadata
+    Policy {
+        #[command(subcommand)]
+        what: PolicyCommand,
+    },
+    /// All transactions
+    List,
+    /// One transaction, whole
+    Show {
+        #[arg(value_parser = transaction_id)]
+        id: TransactionId,
+        /// Show the domain's XML with its secrets
+        #[arg(long)]
+        security_info: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Show it
+    Show {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+    },
+    /// Write what shall become of a disk, of the read-write disks without a word of their own, or
+    /// of the whole domain
+    Set {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+        /// A disk's target, such as vda
+        #[arg(value_name = "TARGET", required_unless_present_any = ["default", "protected"])]
+        target: Option<String>,
+        #[arg(value_name = "FATE", value_enum)]
+        fate: Option<Word>,
+        /// For read-write disks that the policy does not name
+        #[arg(long, value_name = "FATE", value_enum)]
+        default: Option<Word>,
+        /// Refuse undefine and destroy
+        #[arg(long)]
+        protected: bool,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Take one word away, or the whole policy
+    Clear {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+        #[arg(value_name = "TARGET")]
+        target: Option<String>,
+        /// Only the default
+        #[arg(long)]
+        default: bool,
+        /// Only the protection
+        #[arg(long)]
+        protected: bool,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+/// What a policy may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Word {
+    Remove,
+    Keep,
+}
+
+impl From<Word> for Verdict {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Remove => Verdict::Remove,
+            Word::Keep => Verdict::Keep,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Ids {
+    #[arg(required = true, value_name = "ID", value_parser = transaction_id)]
+    pub ids: Vec<TransactionId>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Sure {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct How {
+    /// Stop before the decision; `commit` or `rollback` takes it later
+    #[arg(long)]
+    pub prepare: bool,
+    /// Why, for the journal
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub sure: Sure,
+}
+
+#[derive(Debug, Args)]
+pub struct What {
+    /// Name, UUID or id
+    #[arg(required = true, value_name = "DOMAIN")]
+    pub domains: Vec<String>,
+    #[command(flatten)]
+    pub removal: RemovalFlags,
+}
+
+/// The removal flags, with virsh's names.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Removal flags")]
+pub struct RemovalFlags {
+    /// Remove every read-write disk
+    #[arg(long, conflicts_with_all = ["storage", "keep_storage"])]
+    remove_all_storage: bool,
+    /// Remove the read-write disks that belong to a pool
+    #[arg(long, conflicts_with_all = ["storage", "keep_storage"])]
+    remove_managed_storage: bool,
+    /// Remove the read-write disks that belong to no pool
+    #[arg(long, conflicts_with_all = ["storage", "keep_storage"])]
+    remove_unmanaged_storage: bool,
+    /// Remove these disks, by target or source path, and keep the rest
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    storage: Option<Vec<String>>,
+    /// Keep every disk that nothing else decides about
+    #[arg(long, conflicts_with = "storage")]
+    keep_storage: bool,
+    /// Retire the managed save image
+    #[arg(long)]
+    managed_save: bool,
+    /// Retire the snapshots' metadata
+    #[arg(long)]
+    snapshots_metadata: bool,
+    /// Retire the checkpoints' metadata
+    #[arg(long)]
+    checkpoints_metadata: bool,
+    /// Retire the NVRAM file
+    #[arg(long, conflicts_with = "keep_nvram")]
+    nvram: bool,
+    /// Leave the NVRAM file where it is
+    #[arg(long)]
+    keep_nvram: bool,
+    /// Retire the TPM state (as without this flag)
+    #[arg(long, conflicts_with = "keep_tpm")]
+    tpm: bool,
+    /// Leave the TPM state where it is
+    #[arg(long)]
+    keep_tpm: bool,
+    /// Overwrite the removed files at purge
+    #[arg(long)]
+    wipe_storage: bool,
+    /// Retire volumes' own snapshots with them
+    #[arg(long)]
+    delete_storage_volume_snapshots: bool,
+    /// All of --managed-save, --snapshots-metadata, --checkpoints-metadata, and --nvram and --tpm
+    /// unless kept
+    #[arg(long)]
+    all: bool,
+    /// Go on although not everyone who may use the disks could be looked for
+    #[arg(long)]
+    accept_unseen: bool,
+    /// Go on although the domain's policy protects it; needs --reason
+    #[arg(long)]
+    override_protection: bool,
+}
+
+impl RemovalFlags {
+    pub fn removal(&self) -> Removal {
+        Removal {
+            storage: StorageFlags {
+                named: self.storage.clone(),
+                all: self.remove_all_storage,
+                managed: self.remove_managed_storage,
+                unmanaged: self.remove_unmanaged_storage,
+                keep: self.keep_storage,
+            },
+            managed_save: self.managed_save || self.all,
+            snapshots_metadata: self.snapshots_metadata || self.all,
+            checkpoints_metadata: self.checkpoints_metadata || self.all,
+            nvram: verdict(self.nvram || self.all, self.keep_nvram),
+            tpm: verdict(self.tpm || self.all, self.keep_tpm),
+            wipe_storage: self.wipe_storage,
+            delete_volume_snapshots: self.delete_storage_volume_snapshots,
+            accept_unseen: self.accept_unseen,
+            override_protection: self.override_protection,
+            stop_first: false,
+        }
+    }
+}
+
+/// A flag that keeps is the more careful one: it wins over `--all`.
+fn verdict(remove: bool, keep: bool) -> Option<Verdict> {
+    match (keep, remove) {
+        (true, _) => Some(Verdict::Keep),
+        (false, true) => Some(Verdict::Remove),
+        (false, false) => None,
+    }
+}
+
+fn transaction_id(text: &str) -> Result<TransactionId, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(TransactionId(number)),
+        _ => Err("a transaction's id is a whole number from 1 (see `virt-retire list`)".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,227 @@
+//! What most verbs need: libvirt, the files, the journal, each opened when it is first asked for.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::adapters::clock::SystemClock;
+use crate::adapters::files::LocalFiles;
+use crate::adapters::libvirt::Libvirt;
+use crate::adapters::sled_journal::{Reader, SledJournal, open_reader};
+use crate::engine::World;
+use crate::model::{Evidence, TransactionId};
+use crate::ports::{FilesAre, Hypervisor, JournalError};
+use crate::survey;
+
+use super::args::{Arguments, Output};
+use super::control::Terminal;
+use super::error::{CliError, Exit};
+use super::evidence;
+use super::safe::safe;
+
+/// The global arguments, and where things are.
+pub struct Context {
+    pub output: Output,
+    pub quiet: bool,
+    /// Whether each step is told on stderr as it is run.
+    tells_steps: bool,
+    connect: Option<String>,
+    state_dir: PathBuf,
+    quarantine: Vec<PathBuf>,
+    wait: Duration,
+}
+
+/// Everything of the world that is open at once.
+pub struct Host {
+    pub hypervisor: Libvirt,
+    pub storage: LocalFiles,
+    clock: SystemClock,
+    control: Terminal,
+}
+
+impl Context {
+    /// # Errors
+    /// There is no folder for state (no home, no `--state-dir`).
+    pub fn new(arguments: &Arguments) -> Result<Self, CliError> {
+        let state_dir = match &arguments.state_dir {
+            Some(folder) => std::path::absolute(folder).map_err(|error| {
+                CliError::new(
+                    Exit::Error,
+                    "state-folder",
+                    format!("the state folder cannot be named: {error}"),
+                    "give an absolute path to --state-dir",
+                )
+            })?,
+            None => default_state_dir()?,
+        };
+        Ok(Self {
+            output: arguments.output,
+            quiet: arguments.quiet,
+            tells_steps: arguments.output == Output::Text
+                && !arguments.quiet
+                && (arguments.verbose > 0 || std::io::stderr().is_terminal()),
+            connect: arguments.connect.clone(),
+            state_dir,
+            quarantine: arguments.quarantine.clone(),
+            wait: Duration::from_secs(arguments.wait),
+        })
+    }
+
+    pub fn host(&self) -> Result<Host, CliError> {
+        self.host_at(None)
+    }
+
+    /// Connects to where a saved plan or a transaction was made.
+    ///
+    /// # Errors
+    /// `--connect` names another place: what is there by the same name is something else.
+    pub fn host_of(&self, made_at: &str) -> Result<Host, CliError> {
+        let host = self.host_at(Some(made_at))?;
+        if host.uri() == made_at {
+            return Ok(host);
+        }
+        Err(CliError::new(
+            Exit::Error,
+            "other-connection",
+            format!(
+                "this was made at {made_at}, and --connect leads to {}. Nothing was changed.",
+                host.uri()
+            ),
+            "leave --connect out: the connection is recorded",
+        ))
+    }
+
+    fn host_at(&self, uri: Option<&str>) -> Result<Host, CliError> {
+        let uri = self.connect.as_deref().or(uri);
+        refuse_elsewhere(uri)?;
+        Ok(Host {
+            hypervisor: Libvirt::connect(uri)?,
+            storage: LocalFiles::new(self.state_dir.join("quarantine"), self.quarantine.clone()),
+            clock: SystemClock,
+            control: Terminal::new(self.tells_steps)?,
+        })
+    }
+
+    /// Holds the journal; `purpose` is what another process is told that it waits for.
+    pub fn journal(&self, purpose: &str) -> Result<SledJournal, CliError> {
+        Ok(SledJournal::open(
+            &self.state_dir,
+            self.wait,
+            purpose,
+            &mut |holder| self.tell_waiting(holder),
+        )?)
+    }
+
+    /// Whether there is a state folder. Where there is none there are no transactions, and a
+    /// command that only asks for them makes none.
+    pub fn has_state(&self) -> bool {
+        // What cannot be looked at is there, and the journal will say what is wrong with it.
+        self.state_dir.try_exists().unwrap_or(true)
+    }
+
+    /// Holds the journal that has these transactions.
+    ///
+    /// # Errors
+    /// There is no state folder, and so no such transaction.
+    pub fn journal_of(
+        &self,
+        ids: &[TransactionId],
+        purpose: &str,
+    ) -> Result<SledJournal, CliError> {
+        match ids.first() {
+            Some(first) if !self.has_state() => Err(JournalError::NoSuchTransaction(*first).into()),
+            _ => self.journal(purpose),
+        }
+    }
+
+    /// The journal for reading, whoever holds it.
+    pub fn reader(&self, purpose: &str) -> Result<Reader, CliError> {
+        Ok(open_reader(
+            &self.state_dir,
+            self.wait,
+            purpose,
+            &mut |holder| self.tell_waiting(holder),
+        )?)
+    }
+
+    fn tell_waiting(&self, holder: &str) {
+        // In JSON the one document on stderr is the error, which names the holder too.
+        if !self.quiet && self.output == Output::Text {
+            eprintln!("waiting for {}", safe(holder));
+        }
+    }
+
+    pub fn evidence(&self, host: &Host, reason: Option<String>, unseen: Vec<String>) -> Evidence {
+        evidence::gather(host.hypervisor.uri(), reason, unseen)
+    }
+}
+
+impl Host {
+    pub fn uri(&self) -> &str {
+        self.hypervisor.uri()
+    }
+
+    pub fn world(&self) -> World<'_> {
+        World {
+            hypervisor: &self.hypervisor,
+            storage: &self.storage,
+            clock: &self.clock,
+            control: &self.control,
+        }
+    }
+}
+
+/// Files of another host are out of reach whatever libvirt there says: nobody is asked for a
+/// password first.
+fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
+    let uri = match uri {
+        Some(uri) => uri.to_owned(),
+        None => std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_default(),
+    };
+    match Libvirt::files_of(&uri) {
+        Some(FilesAre::Elsewhere(why)) => Err(CliError::refused(&[survey::elsewhere(
+            &Libvirt::without_password(&uri),
+            &why,
+        )])),
+        _ => Ok(()),
+    }
+}
+
+/// The contract's default: `/var/lib/virt-retire` for root, else below the XDG state folder.
+fn default_state_dir() -> Result<PathBuf, CliError> {
+    if rustix::process::geteuid().is_root() {
+        return Ok("/var/lib/virt-retire".into());
+    }
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .map(|state| state.join("virt-retire"))
+        .ok_or_else(|| {
+            CliError::new(
+                Exit::Error,
+                "state-folder",
+                "there is no folder for the journal: neither XDG_STATE_HOME nor HOME is set",
+                "name one with --state-dir",
+            )
+        })
+}
+
+/// Diagnostics go to stderr, more with each `-v`.
+pub fn trace(arguments: &Arguments) {
+    use tracing_subscriber::filter::LevelFilter;
+    let level = match (arguments.quiet, arguments.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::ERROR,
+        (false, 1) => LevelFilter::INFO,
+        (false, 2) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .init();
+}

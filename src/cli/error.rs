@@ -1,0 +1,268 @@
+//! The one file that maps errors to exit codes, words and hints.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::engine::EngineError;
+use crate::model::Refusal;
+use crate::ports::{HypervisorError, JournalError, StorageError};
+use crate::survey::SurveyError;
+
+use super::args::Output;
+use super::safe::safe;
+
+/// The contract's exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    /// Nothing was changed.
+    Error = 1,
+    Usage = 2,
+    /// Refused by a law or a rule; nothing was changed.
+    Refused = 3,
+    /// A step failed and everything was rolled back.
+    PutBack = 4,
+    /// Stuck, or work left for `recover`.
+    Unfinished = 5,
+    /// Another process holds the journal or the domain.
+    Held = 6,
+}
+
+/// What a person or a program is told when a command does not end well.
+#[derive(Debug)]
+pub struct CliError {
+    pub exit: Exit,
+    pub code: &'static str,
+    pub message: String,
+    pub hint: String,
+}
+
+impl CliError {
+    pub fn new(
+        exit: Exit,
+        code: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            exit,
+            code,
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// Several refusals in one error: the first one's code, everyone's message and hint.
+    pub fn refused(refusals: &[Refusal]) -> Self {
+        let lines = |part: fn(&Refusal) -> &String| {
+            let mut lines: Vec<&str> = Vec::new();
+            for refusal in refusals {
+                if !lines.contains(&part(refusal).as_str()) {
+                    lines.push(part(refusal));
+                }
+            }
+            lines.join("; ")
+        };
+        Self::new(
+            Exit::Refused,
+            refusals
+                .first()
+                .map_or("refused", |first| first.code.word()),
+            format!(
+                "{}. Nothing was changed.",
+                lines(|refusal| &refusal.message)
+            ),
+            lines(|refusal| &refusal.hint),
+        )
+    }
+}
+
+impl From<HypervisorError> for CliError {
+    fn from(error: HypervisorError) -> Self {
+        let (code, hint) = match &error {
+            HypervisorError::Unreachable { .. } => (
+                "libvirt-unreachable",
+                "is libvirtd running, and is the URI right? To see: virsh -c URI version",
+            ),
+            HypervisorError::NoSuchDomain(_) => (
+                "no-such-domain",
+                "to see the domains there are: virsh list --all; those retired: virt-retire list",
+            ),
+            HypervisorError::NoSuchVolume { .. } => (
+                "no-such-volume",
+                "to see a pool's volumes: virsh vol-list POOL",
+            ),
+            HypervisorError::Lost { .. } => (
+                "libvirt-lost",
+                "when libvirtd is back, type: virt-retire recover",
+            ),
+            HypervisorError::Refused { .. } => ("libvirt-refused", "libvirt's log says more"),
+            HypervisorError::TooOld { .. } => {
+                ("libvirt-too-old", "upgrade libvirt, or leave that flag out")
+            }
+            HypervisorError::Xml { .. } => {
+                ("libvirt-xml", "please report this XML; nothing was changed")
+            }
+        };
+        Self::new(Exit::Error, code, error.to_string(), hint)
+    }
+}
+
+impl From<StorageError> for CliError {
+    fn from(error: StorageError) -> Self {
+        Self::new(
+            Exit::Error,
+            "storage",
+            error.to_string(),
+            "nothing was changed; mend the cause and try again",
+        )
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        let (exit, code, hint) = match &error {
+            JournalError::Held { .. } => (
+                Exit::Held,
+                "journal-held",
+                "try again later, or wait longer with --wait SECONDS".to_owned(),
+            ),
+            JournalError::Folder { path, .. } => (
+                Exit::Error,
+                "state-folder",
+                format!(
+                    "make it yours alone: chmod 700 '{}'; or name another with --state-dir",
+                    path.display()
+                ),
+            ),
+            JournalError::Io { .. } => (
+                Exit::Error,
+                "journal-io",
+                "is the disk full or read-only? To see: df -h".to_owned(),
+            ),
+            JournalError::Newer { .. } => (
+                Exit::Error,
+                "journal-newer",
+                "use the version of virt-retire that wrote it, or a newer one".to_owned(),
+            ),
+            JournalError::Damaged { path, .. } => (
+                Exit::Error,
+                "journal-damaged",
+                format!(
+                    "nothing in quarantine is touched. Restore '{}' from a backup; every \
+                     transaction's manifest lies beside its files",
+                    path.display()
+                ),
+            ),
+            JournalError::NoSuchTransaction(_) => (
+                Exit::Error,
+                "no-such-transaction",
+                "to see them all: virt-retire list".to_owned(),
+            ),
+        };
+        Self::new(exit, code, error.to_string(), hint)
+    }
+}
+
+impl From<SurveyError> for CliError {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::Hypervisor(error) => error.into(),
+            SurveyError::Storage(error) => error.into(),
+            SurveyError::Refused(refusal) => Self::refused(&[*refusal]),
+        }
+    }
+}
+
+impl From<EngineError> for CliError {
+    fn from(error: EngineError) -> Self {
+        let message = error.to_string();
+        match error {
+            EngineError::Journal(error) => error.into(),
+            EngineError::Hypervisor(error) => error.into(),
+            EngineError::Storage(error) => error.into(),
+            EngineError::Refused { refusals } => Self::refused(&refusals),
+            EngineError::WrongState { id, .. } => Self::new(
+                Exit::Error,
+                "wrong-state",
+                format!("{message}. Nothing was changed."),
+                format!("to see what it is: virt-retire show {id}"),
+            ),
+            EngineError::Claimed { by, state, .. } => Self::new(
+                Exit::Refused,
+                "claimed",
+                format!("{message}. Nothing was changed."),
+                match state.claim() {
+                    crate::model::Claim::Undecided => format!(
+                        "decide it first: virt-retire commit {by}, or virt-retire rollback {by}"
+                    ),
+                    _ => "finish it first: virt-retire recover".to_owned(),
+                },
+            ),
+            EngineError::PutBack { transaction, .. } => Self::new(
+                Exit::PutBack,
+                "step-failed",
+                message,
+                format!(
+                    "mend the cause and try again; for the whole story: virt-retire show {}",
+                    transaction.id
+                ),
+            ),
+            EngineError::Stuck { transaction, .. } => Self::new(
+                Exit::Unfinished,
+                "stuck",
+                message,
+                format!(
+                    "mend one of the two causes, then: virt-retire recover; for the whole story: \
+                     virt-retire show {}",
+                    transaction.id
+                ),
+            ),
+            EngineError::Unfinished { .. } => Self::new(
+                Exit::Unfinished,
+                "unfinished",
+                message,
+                "mend the cause, then: virt-retire recover",
+            ),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+/// Prints to stderr. A closed stderr is no reason to fail differently.
+pub fn print(error: &CliError, output: Output) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = match output {
+        Output::Text => writeln!(
+            stderr,
+            "error: {}\n hint: {}",
+            safe(&error.message),
+            safe(&error.hint)
+        ),
+        Output::Json => {
+            let document = Document {
+                error: Body {
+                    code: error.code,
+                    message: &error.message,
+                    hint: &error.hint,
+                },
+            };
+            match serde_json::to_string(&document) {
+                Ok(text) => writeln!(stderr, "{text}"),
+                Err(error) => writeln!(stderr, "{error}"),
+            }
+        }
+    };
+}

@@ -1,0 +1,38 @@
+//! The command line: the only place that prints, asks, and turns results into exit codes.
+
+mod args;
+mod confirm;
+mod context;
+mod control;
+mod error;
+mod evidence;
+mod json;
+mod safe;
+mod text;
+mod usage;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use error::Exit;
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::end(&error),
+    };
+    // Whatever the caller's umask: what we make is for its owner alone, and for its owner indeed.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    context::trace(&arguments);
+    let output = arguments.output;
+    match verbs::run(arguments) {
+        Ok(()) => ExitCode::from(Exit::Done as u8),
+        Err(error) => {
+            error::print(&error, output);
+            ExitCode::from(error.exit as u8)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `apply`: a saved plan, executed only if it would be made again just so.
+
+use std::path::Path;
+
+use crate::journal::saved_plan;
+
+use super::super::args::How;
+use super::super::context::Context;
+use super::super::error::{CliError, Exit};
+use super::{plan, undefine};
+
+pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
+    let unusable = |cause: String| {
+        CliError::new(
+            Exit::Error,
+            "saved-plan",
+            format!(
+                "{} is no plan to apply: {cause}. Nothing was changed.",
+                file.display()
+            ),
+            "make one: virt-retire plan DOMAIN … --save FILE",
+        )
+    };
+    let size = std::fs::metadata(file)
+        .map_err(|error| unusable(error.to_string()))?
+        .len();
+    if size > saved_plan::LARGEST {
+        return Err(unusable(format!("it has {size} bytes")));
+    }
+    let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    let saved = saved_plan::decode(&bytes).map_err(|error| unusable(error.to_string()))?;
+
+    undefine::reasoned(&saved.removal, how)?;
+    let host = context.host_of(&saved.uri)?;
+    let domain = [saved.plan.domain.uuid.to_string()];
+    let changed = || CliError::refused(&[undefine::changed(&saved.plan.domain.name)]);
+    let make = || -> Result<_, CliError> {
+        // A domain that is no more has changed, too.
+        let planned =
+            plan::make(&host, &domain, &saved.removal).map_err(|error| match error.code {
+                "no-such-domain" => changed(),
+                _ => error,
+            })?;
+        let same = planned.iter().all(|planned| {
+            planned.plan == saved.plan
+                && saved_plan::fingerprint(&planned.facts.definition)
+                    .is_ok_and(|fingerprint| fingerprint == saved.definition)
+        });
+        if same { Ok(planned) } else { Err(changed()) }
+    };
+    let planned = make()?;
+    plan::refuse(&planned)?;
+    if !how.sure.yes {
+        undefine::ask(context, &planned)?;
+    }
+    let journal = context.journal(&format!("apply {}", saved.plan.domain.name))?;
+    let planned = make()?;
+    undefine::execute(context, &host, journal, planned, &saved.removal, how)
+}

@@ -1,0 +1,56 @@
+//! `commit`: the decision that a prepared transaction stands.
+
+use crate::engine::Engine;
+use crate::model::{Transaction, TransactionId};
+use crate::ports::JournalReader;
+
+use super::super::args::Sure;
+use super::super::confirm::{can_ask, confirm};
+use super::super::context::Context;
+use super::super::error::CliError;
+use super::super::{evidence, text};
+use super::{batch, report};
+
+pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), CliError> {
+    let ids = batch::unique(ids);
+    if !sure.yes {
+        can_ask()?;
+        if context.has_state() {
+            let reader = context.reader("commit")?;
+            for id in &ids {
+                eprintln!("{}", text::would_come_back(&reader.read(*id)?));
+            }
+        }
+        confirm(&format!("Commit {}?", report::named(&ids)))?;
+    }
+    let purpose = format!("commit {}", report::named(&ids));
+    let mut journal = context.journal_of(&ids, &purpose)?;
+    let wanted = ids
+        .iter()
+        .map(|id| journal.read(*id))
+        .collect::<Result<Vec<_>, _>>()?;
+    let host = context.host_of(batch::made_at(&wanted)?)?;
+    let mut engine = Engine::new(host.world(), &mut journal);
+    for id in &ids {
+        engine.may_commit(*id)?;
+    }
+    let mut done: Vec<Transaction> = Vec::new();
+    let mut failed = None;
+    for id in ids {
+        match engine.commit(id, evidence::gather(host.uri(), None, Vec::new())) {
+            Ok(transaction) => done.push(transaction),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    let mut touched: Vec<_> = done.iter().map(Transaction::summary).collect();
+    if let Some(error) = failed {
+        touched.extend(report::left_behind(&error).map(Transaction::summary));
+        report::transactions(context, &touched);
+        return Err(batch::after(&done, "committed", error));
+    }
+    report::transactions(context, &touched);
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! One file per verb.
+
+mod apply;
+mod batch;
+mod commit;
+mod list;
+mod plan;
+mod policy;
+mod recover;
+mod report;
+mod rollback;
+mod show;
+mod undefine;
+
+use super::args::{Arguments, Command};
+use super::context::Context;
+use super::error::CliError;
+
+pub fn run(arguments: Arguments) -> Result<(), CliError> {
+    let context = Context::new(&arguments)?;
+    match arguments.command {
+        Command::Plan { what, save } => plan::run(&context, &what, save.as_deref()),
+        Command::Apply { file, how } => apply::run(&context, &file, &how),
+        Command::Undefine { what, how } => undefine::run(&context, &what, &how),
+        Command::Commit { ids, sure } => commit::run(&context, &ids.ids, sure),
+        Command::Rollback { ids, sure } => rollback::run(&context, &ids.ids, sure),
+        Command::Recover { sure } => recover::run(&context, sure),
+        Command::Policy { what } => policy::run(&context, &what),
+        Command::List => list::run(&context),
+        Command::Show { id, security_info } => show::run(&context, id, security_info),
+    }
+}

@@ -1,0 +1,129 @@
+//! `plan`: the same value that `undefine` executes, shown.
+
+use std::path::Path;
+
+use crate::journal::saved_plan::{self, SavedPlan};
+use crate::model::{DomainFacts, Plan, Removal};
+use crate::planner;
+use crate::ports::{Hypervisor, Storage};
+use crate::survey::Survey;
+
+use super::super::args::{Output, What};
+use super::super::context::{Context, Host};
+use super::super::error::{CliError, Exit};
+use super::super::{json, text};
+
+/// A plan with the facts it was made from.
+pub struct Planned {
+    pub facts: DomainFacts,
+    pub plan: Plan,
+}
+
+pub fn run(context: &Context, what: &What, save: Option<&Path>) -> Result<(), CliError> {
+    let host = context.host()?;
+    let removal = what.removal.removal();
+    let planned = make(&host, &what.domains, &removal)?;
+    if let Some(file) = save {
+        self::save(&host, &removal, &planned, file)?;
+    }
+    let plans = planned.iter().map(|planned| &planned.plan);
+    match context.output {
+        Output::Json => json::print(&json::Plans::new(plans))?,
+        Output::Text => show(&planned)?,
+    }
+    refuse(&planned)
+}
+
+/// Plans each domain once, however often it was named.
+pub fn make(host: &Host, domains: &[String], removal: &Removal) -> Result<Vec<Planned>, CliError> {
+    let survey = Survey::new(&host.hypervisor, &host.storage)?;
+    let mut planned: Vec<Planned> = Vec::new();
+    for spec in domains {
+        let domain = host.hypervisor.find(spec)?;
+        if planned
+            .iter()
+            .all(|planned| planned.plan.domain.uuid != domain.uuid)
+        {
+            let facts = survey.domain(&domain)?;
+            let plan = planner::plan(&facts, removal);
+            planned.push(Planned { facts, plan });
+        }
+    }
+    Ok(planned)
+}
+
+pub fn show(planned: &[Planned]) -> Result<(), CliError> {
+    let plans: Vec<String> = planned
+        .iter()
+        .map(|planned| text::plan(&planned.plan))
+        .collect();
+    text::out(&plans.join("\n\n"))
+}
+
+/// # Errors
+/// One of the plans is refused: exit 3.
+pub fn refuse(planned: &[Planned]) -> Result<(), CliError> {
+    let refusals: Vec<_> = planned
+        .iter()
+        .flat_map(|planned| planned.plan.refusals.clone())
+        .collect();
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::refused(&refusals))
+    }
+}
+
+fn save(host: &Host, removal: &Removal, planned: &[Planned], file: &Path) -> Result<(), CliError> {
+    let [one] = planned else {
+        return Err(CliError::new(
+            Exit::Usage,
+            "usage",
+            "--save takes the plan of one domain",
+            "save each domain's plan in a file of its own",
+        ));
+    };
+    let bytes = saved_plan::fingerprint(&one.facts.definition)
+        .and_then(|definition| {
+            saved_plan::encode(&SavedPlan {
+                uri: host.hypervisor.uri().to_owned(),
+                removal: removal.clone(),
+                plan: one.plan.clone(),
+                definition,
+            })
+        })
+        .map_err(|error| {
+            CliError::new(
+                Exit::Error,
+                "saved-plan",
+                format!("the plan cannot be saved: {error}"),
+                "run `undefine` without a saved plan",
+            )
+        })?;
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    refuse_overwriting(&file)?;
+    Ok(host.storage.write(&file, &bytes)?)
+}
+
+/// `plan` changes nothing: an older plan may be written over, and nothing else. A slip of the finger
+/// must not cost a disk.
+fn refuse_overwriting(file: &Path) -> Result<(), CliError> {
+    let Ok(found) = std::fs::symlink_metadata(file) else {
+        return Ok(());
+    };
+    let is_plan = found.is_file()
+        && found.len() <= saved_plan::LARGEST
+        && std::fs::read(file).is_ok_and(|bytes| saved_plan::decode(&bytes).is_ok());
+    if is_plan {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Error,
+        "saved-plan",
+        format!(
+            "{} is there already, and is no saved plan. Nothing was changed.",
+            file.display()
+        ),
+        "name a file that does not exist",
+    ))
+}

@@ -1,0 +1,60 @@
+//! What every verb that changes transactions says at its end.
+
+use crate::engine::EngineError;
+use crate::model::{Summary, Transaction};
+
+use super::super::args::Output;
+use super::super::context::Context;
+use super::super::error::{self, CliError};
+use super::super::{json, text};
+
+/// One line, or one JSON object, a transaction.
+///
+/// By now the work is done, and the exit code speaks of the work: an answer that cannot be written
+/// (a full disk behind `>`) is told on stderr and changes nothing.
+pub fn transactions(context: &Context, touched: &[Summary]) {
+    let told = match context.output {
+        Output::Json => json::print(&json::Transactions::new(touched)),
+        Output::Text if context.quiet => Ok(()),
+        Output::Text => touched
+            .iter()
+            .try_for_each(|summary| text::out(&text::done(summary))),
+    };
+    if let Err(untold) = told {
+        error::print(&untold, context.output);
+    }
+}
+
+/// A line of text after the work is done.
+pub fn say(line: String) {
+    if let Err(untold) = text::out(&line) {
+        error::print(&untold, Output::Text);
+    }
+}
+
+/// The transaction an error is about, if it left one behind.
+pub fn left_behind(error: &EngineError) -> Option<&Transaction> {
+    match error {
+        EngineError::PutBack { transaction, .. } | EngineError::Stuck { transaction, .. } => {
+            Some(transaction)
+        }
+        _ => None,
+    }
+}
+
+/// Tells of what was touched before the error, and passes the error on.
+pub fn fail(context: &Context, mut touched: Vec<Summary>, error: EngineError) -> CliError {
+    touched.extend(left_behind(&error).map(Transaction::summary));
+    if !touched.is_empty() {
+        transactions(context, &touched);
+    }
+    error.into()
+}
+
+/// Ids as a sentence lists them.
+pub fn named(ids: &[crate::model::TransactionId]) -> String {
+    ids.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

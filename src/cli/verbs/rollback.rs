@@ -1,0 +1,70 @@
+//! `rollback`: everything back where it was.
+
+use crate::engine::Engine;
+use crate::model::{Transaction, TransactionId};
+use crate::ports::JournalReader;
+
+use super::super::args::{Output, Sure};
+use super::super::confirm::{can_ask, confirm};
+use super::super::context::Context;
+use super::super::error::CliError;
+use super::super::{evidence, text};
+use super::{batch, report};
+
+pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), CliError> {
+    let ids = batch::unique(ids);
+    if !sure.yes {
+        ask(context, &ids)?;
+    }
+    let purpose = format!("rollback {}", report::named(&ids));
+    let mut journal = context.journal_of(&ids, &purpose)?;
+    let wanted = ids
+        .iter()
+        .map(|id| journal.read(*id))
+        .collect::<Result<Vec<_>, _>>()?;
+    let host = context.host_of(batch::made_at(&wanted)?)?;
+    let mut engine = Engine::new(host.world(), &mut journal);
+    for id in &ids {
+        engine.may_roll_back(*id)?;
+    }
+    batch::refuse_rivals(&wanted)?;
+    let mut done: Vec<Transaction> = Vec::new();
+    let mut failed = None;
+    for id in ids {
+        match engine.rollback(id, evidence::gather(host.uri(), None, Vec::new())) {
+            Ok(transaction) => done.push(transaction),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    let mut touched: Vec<_> = done.iter().map(Transaction::summary).collect();
+    if let Some(error) = failed {
+        touched.extend(report::left_behind(&error).map(Transaction::summary));
+        report::transactions(context, &touched);
+        return Err(batch::after(&done, "rolled back", error));
+    }
+    report::transactions(context, &touched);
+    if context.output == Output::Text && !context.quiet {
+        for transaction in &done {
+            report::say(text::came_back(transaction));
+        }
+    }
+    Ok(())
+}
+
+/// Shows what would come back, and from where.
+fn ask(context: &Context, ids: &[TransactionId]) -> Result<(), CliError> {
+    can_ask()?;
+    if !context.has_state() {
+        return context.journal_of(ids, "rollback").map(|_| ());
+    }
+    let reader = context.reader("rollback")?;
+    for id in ids {
+        eprintln!("{}", text::would_come_back(&reader.read(*id)?));
+    }
+    // Nobody else is kept waiting while the operator reads.
+    drop(reader);
+    confirm(&format!("Roll back {}?", report::named(ids)))
+}

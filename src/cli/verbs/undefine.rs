@@ -1,0 +1,185 @@
+//! `undefine`: plan, ask, execute, commit; on a failed step, roll back.
+
+use crate::adapters::sled_journal::SledJournal;
+use crate::engine::{Engine, EngineError};
+use crate::model::{Refusal, RefusalCode, Removal, Summary, Transaction};
+use crate::ports::Hypervisor;
+
+use super::super::args::{How, Output, What};
+use super::super::confirm::{can_ask, confirm};
+use super::super::context::{Context, Host};
+use super::super::error::{CliError, Exit};
+use super::super::text;
+use super::plan::{self, Planned};
+use super::report;
+
+pub fn run(context: &Context, what: &What, how: &How) -> Result<(), CliError> {
+    let removal = what.removal.removal();
+    reasoned(&removal, how)?;
+    let host = context.host()?;
+    let purpose = format!("undefine {}", what.domains.join(" "));
+    let (journal, planned) = if how.sure.yes {
+        // A command that is refused leaves nothing behind, not even a new journal; and nobody waits
+        // for the journal only to hear of a typing error.
+        if context.has_state() {
+            for domain in &what.domains {
+                host.hypervisor.find(domain)?;
+            }
+        } else {
+            plan::refuse(&plan::make(&host, &what.domains, &removal)?)?;
+        }
+        let journal = context.journal(&purpose)?;
+        let planned = plan::make(&host, &what.domains, &removal)?;
+        plan::refuse(&planned)?;
+        (journal, planned)
+    } else {
+        // Nobody else is kept waiting while the operator reads.
+        let shown = plan::make(&host, &what.domains, &removal)?;
+        plan::refuse(&shown)?;
+        ask(context, &shown)?;
+        // Planned again under the journal's lock: another command may have come first.
+        let journal = context.journal(&purpose)?;
+        let planned = plan::make(&host, &what.domains, &removal)?;
+        unchanged(&shown, &planned)?;
+        (journal, planned)
+    };
+    execute(context, &host, journal, planned, &removal, how)
+}
+
+/// # Errors
+/// Protection is overridden and nobody says why: exit 2.
+pub fn reasoned(removal: &Removal, how: &How) -> Result<(), CliError> {
+    let has_reason = how
+        .reason
+        .as_ref()
+        .is_some_and(|reason| !reason.trim().is_empty());
+    if removal.override_protection && !has_reason {
+        return Err(CliError::new(
+            Exit::Usage,
+            "usage",
+            "--override-protection needs a reason, which the journal keeps. Nothing was changed.",
+            "add --reason TEXT",
+        ));
+    }
+    Ok(())
+}
+
+/// Shows the plans where the question is asked: on stderr, as stdout is for the answer.
+pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
+    match context.output {
+        Output::Text => plan::show(planned)?,
+        // Without anyone to ask, stderr has the one document that says so.
+        Output::Json => {
+            can_ask()?;
+            for planned in planned {
+                eprintln!("{}", text::plan(&planned.plan));
+            }
+        }
+    }
+    confirm("Go on?")
+}
+
+/// # Errors
+/// The plan that was shown is not the one that would be executed now: exit 3.
+fn unchanged(shown: &[Planned], now: &[Planned]) -> Result<(), CliError> {
+    for (shown, now) in shown.iter().zip(now) {
+        if shown.plan != now.plan || shown.facts.definition != now.facts.definition {
+            return Err(CliError::refused(&[changed(&now.plan.domain.name)]));
+        }
+    }
+    Ok(())
+}
+
+pub fn changed(domain: &str) -> Refusal {
+    Refusal {
+        code: RefusalCode::ChangedSincePlan,
+        subject: domain.to_owned(),
+        message: format!(
+            "domain '{domain}', its disks or their users have changed since the plan was made"
+        ),
+        hint: format!("look at it again: virt-retire plan '{domain}' with the same flags"),
+    }
+}
+
+/// Runs the plans as one batch: all are prepared before the first is committed, and where one
+/// fails, all are put back. So exit 4 means that nothing at all was retired.
+pub fn execute(
+    context: &Context,
+    host: &Host,
+    mut journal: SledJournal,
+    planned: Vec<Planned>,
+    removal: &Removal,
+    how: &How,
+) -> Result<(), CliError> {
+    let mut engine = Engine::new(host.world(), &mut journal);
+    let mut prepared: Vec<Transaction> = Vec::new();
+    for planned in planned {
+        let evidence = context.evidence(host, how.reason.clone(), planned.facts.unseen.clone());
+        let result = engine.prepare(
+            planned.plan,
+            planned.facts.definition,
+            removal.clone(),
+            evidence,
+            !how.prepare,
+        );
+        match result {
+            Ok(transaction) => prepared.push(transaction),
+            Err(error) => return Err(put_back(context, &mut engine, prepared, error)),
+        }
+    }
+    let mut touched: Vec<Summary> = Vec::new();
+    for transaction in &mut prepared {
+        if !how.prepare
+            && let Err(error) = engine.commit_own(transaction)
+        {
+            return Err(report::fail(context, touched, error));
+        }
+        touched.push(transaction.summary());
+    }
+    report::transactions(context, &touched);
+    Ok(())
+}
+
+/// One domain of the command failed: those that were prepared before it come back too.
+fn put_back(
+    context: &Context,
+    engine: &mut Engine,
+    prepared: Vec<Transaction>,
+    error: EngineError,
+) -> CliError {
+    let mut touched: Vec<Summary> = Vec::new();
+    let mut names = Vec::new();
+    let mut half = Vec::new();
+    for transaction in prepared.into_iter().rev() {
+        let name = transaction.domain().name.clone();
+        match engine.rollback_own(transaction, "another domain of the same command failed") {
+            Ok(transaction) => {
+                touched.push(transaction.summary());
+                names.push(format!("'{name}'"));
+            }
+            Err(error) => {
+                half.push(format!("domain '{name}' could not be put back: {error}"));
+                touched.extend(report::left_behind(&error).map(Transaction::summary));
+            }
+        }
+    }
+    let mut failed = report::fail(context, touched, error);
+    if !names.is_empty() {
+        names.reverse();
+        let told = failed.message.strip_suffix(" Nothing was changed.");
+        failed.message = format!(
+            "{} So {} was put back, too.",
+            told.map_or_else(|| format!("{}.", failed.message), str::to_owned),
+            names.join(", ")
+        );
+        if failed.exit != Exit::Unfinished {
+            failed.exit = Exit::PutBack;
+        }
+    }
+    if !half.is_empty() {
+        failed.exit = Exit::Unfinished;
+        failed.message = format!("{}; and {}", failed.message, half.join("; "));
+        failed.hint = "mend the cause, then: virt-retire recover".into();
+    }
+    failed
+}

@@ -1,0 +1,103 @@
+//! A plan becomes a transaction, and its steps are run to `prepared`.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::{
+    Definition, Direction, Evidence, Place, Plan, Removal, State, Step, Transaction, TransactionId,
+};
+use crate::ports::Draft;
+
+use super::Engine;
+use super::error::EngineError;
+use super::run::{Stop, Unwritten};
+
+impl Engine<'_> {
+    /// Runs an executable plan up to `prepared`.
+    ///
+    /// # Errors
+    /// Before the transaction is begun: nothing was changed. After: [`EngineError::PutBack`]
+    /// where a step failed and rollback worked, [`EngineError::Stuck`] where it did not.
+    pub fn prepare(
+        &mut self,
+        plan: Plan,
+        definition: Definition,
+        removal: Removal,
+        evidence: Evidence,
+        commit_at_once: bool,
+    ) -> Result<Transaction, EngineError> {
+        if !plan.is_executable() {
+            return Err(EngineError::Refused {
+                refusals: plan.refusals,
+            });
+        }
+        self.refuse_claimed(&plan)?;
+        let draft = self.draft(plan, definition, removal, evidence, commit_at_once)?;
+        let mut transaction = self.journal.begin(draft)?;
+        // In the event log as well as in the record of the flags: who reads the one sees it.
+        let cause = transaction.removal.override_protection.then(|| {
+            format!(
+                "the domain's protection is overridden: {}",
+                transaction
+                    .evidence
+                    .reason
+                    .as_deref()
+                    .unwrap_or("no reason")
+            )
+        });
+        self.enter(&mut transaction, Unwritten::none(), State::Executing, cause)?;
+        match self.run(&mut transaction, Direction::Forward, Unwritten::none()) {
+            Ok(unwritten) => {
+                self.enter(&mut transaction, unwritten, State::Prepared, None)?;
+                Ok(transaction)
+            }
+            Err(Stop::Unfinished(error)) => Err(error),
+            Err(Stop::Failed { step, cause }) => Err(self.give_up(transaction, step, cause)),
+        }
+    }
+
+    fn draft(
+        &self,
+        plan: Plan,
+        definition: Definition,
+        removal: Removal,
+        evidence: Evidence,
+        commit_at_once: bool,
+    ) -> Result<Draft, EngineError> {
+        let id = self.journal.next_id()?;
+        let uuid = uuid::Uuid::new_v4();
+        let folder = |root: PathBuf| root.join(folder_name(id, uuid));
+        let avoid: Vec<PathBuf> = self
+            .world
+            .hypervisor
+            .pools()?
+            .into_iter()
+            .filter_map(|pool| pool.target)
+            .collect();
+        let mut places: Vec<Place> = Vec::new();
+        for moved in plan.steps.iter().filter_map(Step::file) {
+            let source = moved.path.parent().unwrap_or(Path::new("/"));
+            if places.iter().all(|place| place.source != source) {
+                places.push(Place {
+                    source: source.to_owned(),
+                    folder: folder(self.world.storage.place(source, &avoid)?),
+                });
+            }
+        }
+        Ok(Draft {
+            uuid,
+            evidence,
+            removal,
+            plan,
+            definition,
+            home: folder(self.world.storage.home()?),
+            places,
+            commit_at_once,
+            started_at: self.world.clock.now(),
+        })
+    }
+}
+
+/// The number for people, the UUID because two journals may share a quarantine.
+fn folder_name(id: TransactionId, uuid: uuid::Uuid) -> String {
+    format!("{id}-{uuid}")
+}

@@ -1,0 +1,189 @@
+//! Decisions on a transaction: commit, roll back, and what a failed step leads to.
+
+use crate::model::{Direction, EventKind, Evidence, State, Transaction, TransactionId};
+
+use super::error::{EngineError, Failure};
+use super::run::{Stop, Unwritten};
+use super::{Engine, preflight};
+
+impl Engine<'_> {
+    /// Commits a prepared transaction: a decision, not a deletion (law 2).
+    pub fn commit(&mut self, id: TransactionId, by: Evidence) -> Result<Transaction, EngineError> {
+        let mut transaction = self.may_commit(id)?;
+        let decided = decided("commit", by);
+        self.enter(
+            &mut transaction,
+            Unwritten::one(decided),
+            State::Committed,
+            None,
+        )?;
+        Ok(transaction)
+    }
+
+    /// Commits what this very command has prepared.
+    pub fn commit_own(&mut self, transaction: &mut Transaction) -> Result<(), EngineError> {
+        self.enter(transaction, Unwritten::none(), State::Committed, None)
+    }
+
+    /// What [`Engine::rollback`] would find in its way before it changes anything.
+    ///
+    /// # Errors
+    /// [`EngineError::WrongState`], [`EngineError::Refused`]; nothing was changed.
+    pub fn may_roll_back(&self, id: TransactionId) -> Result<Transaction, EngineError> {
+        let transaction = self.journal.read(id)?;
+        if !matches!(transaction.state(), State::Prepared | State::Committed) {
+            return Err(wrong_state(&transaction, "rolled back"));
+        }
+        let refusals = preflight::rollback(&self.world, &transaction)?;
+        if !refusals.is_empty() {
+            return Err(EngineError::Refused { refusals });
+        }
+        Ok(transaction)
+    }
+
+    /// What [`Engine::commit`] would find in its way.
+    ///
+    /// # Errors
+    /// [`EngineError::WrongState`]; nothing was changed.
+    pub fn may_commit(&self, id: TransactionId) -> Result<Transaction, EngineError> {
+        let transaction = self.journal.read(id)?;
+        if transaction.state() != State::Prepared {
+            return Err(wrong_state(&transaction, "committed"));
+        }
+        Ok(transaction)
+    }
+
+    /// Puts everything back. Nothing is moved where something stands in the way.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`]: a name or path is taken; nothing was changed.
+    /// [`EngineError::PutBack`]: a step failed, and the domain is retired as before.
+    pub fn rollback(
+        &mut self,
+        id: TransactionId,
+        by: Evidence,
+    ) -> Result<Transaction, EngineError> {
+        let transaction = self.may_roll_back(id)?;
+        self.roll_back(transaction, Unwritten::one(decided("rollback", by)), None)
+    }
+
+    /// Rolls back what this very command has prepared, because another domain of the same command
+    /// failed.
+    pub fn rollback_own(
+        &mut self,
+        transaction: Transaction,
+        cause: &str,
+    ) -> Result<Transaction, EngineError> {
+        self.roll_back(transaction, Unwritten::none(), Some(cause.to_owned()))
+    }
+
+    fn roll_back(
+        &mut self,
+        mut transaction: Transaction,
+        first: Unwritten,
+        cause: Option<String>,
+    ) -> Result<Transaction, EngineError> {
+        let before = transaction.state();
+        self.enter(&mut transaction, first, State::RollingBack, cause)?;
+        match self.run(&mut transaction, Direction::Back, Unwritten::none()) {
+            Ok(unwritten) => {
+                self.enter(&mut transaction, unwritten, State::RolledBack, None)?;
+                Ok(transaction)
+            }
+            Err(Stop::Unfinished(error)) => Err(error),
+            Err(Stop::Failed { step, cause }) => {
+                Err(self.go_forward_again(transaction, before, step, cause))
+            }
+        }
+    }
+
+    /// A rollback failed half way: do again what it had undone, so that the domain is retired as
+    /// before, or say that it is stuck.
+    fn go_forward_again(
+        &mut self,
+        mut transaction: Transaction,
+        before: State,
+        step: String,
+        cause: Failure,
+    ) -> EngineError {
+        match self.run(&mut transaction, Direction::Forward, Unwritten::none()) {
+            Ok(unwritten) => {
+                let why = Some(format!("rollback failed at '{step}': {cause}"));
+                match self.enter(&mut transaction, unwritten, before, why) {
+                    Ok(()) => EngineError::PutBack {
+                        transaction: Box::new(transaction),
+                        step,
+                        cause,
+                    },
+                    Err(error) => error,
+                }
+            }
+            Err(Stop::Unfinished(error)) => error,
+            Err(Stop::Failed { cause: forward, .. }) => {
+                self.stick(transaction, forward.to_string(), cause.to_string())
+            }
+        }
+    }
+
+    /// A step of an undefine failed: undo what was done.
+    pub(super) fn give_up(
+        &mut self,
+        mut transaction: Transaction,
+        step: String,
+        cause: Failure,
+    ) -> EngineError {
+        let why = Some(format!("'{step}' failed: {cause}"));
+        if let Err(error) = self.enter(&mut transaction, Unwritten::none(), State::RollingBack, why)
+        {
+            return error;
+        }
+        match self.run(&mut transaction, Direction::Back, Unwritten::none()) {
+            Ok(unwritten) => {
+                match self.enter(&mut transaction, unwritten, State::RolledBack, None) {
+                    Ok(()) => EngineError::PutBack {
+                        transaction: Box::new(transaction),
+                        step,
+                        cause,
+                    },
+                    Err(error) => error,
+                }
+            }
+            Err(Stop::Unfinished(error)) => error,
+            Err(Stop::Failed { cause: back, .. }) => {
+                self.stick(transaction, cause.to_string(), back.to_string())
+            }
+        }
+    }
+
+    pub(super) fn stick(
+        &mut self,
+        mut transaction: Transaction,
+        forward: String,
+        back: String,
+    ) -> EngineError {
+        let why = Some(format!("forward: {forward}; back: {back}"));
+        match self.enter(&mut transaction, Unwritten::none(), State::Stuck, why) {
+            Ok(()) => EngineError::Stuck {
+                transaction: Box::new(transaction),
+                forward,
+                back,
+            },
+            Err(error) => error,
+        }
+    }
+}
+
+pub(super) fn decided(verb: &str, by: Evidence) -> EventKind {
+    EventKind::Decided {
+        verb: verb.to_owned(),
+        by: Box::new(by),
+    }
+}
+
+fn wrong_state(transaction: &Transaction, verb: &'static str) -> EngineError {
+    EngineError::WrongState {
+        id: transaction.id,
+        state: transaction.state(),
+        verb,
+    }
+}

@@ -1,0 +1,67 @@
+//! How a verb of the engine can end other than well. Each variant says what was changed.
+
+use thiserror::Error;
+
+use crate::model::{Refusal, State, Transaction, TransactionId};
+use crate::ports::{HypervisorError, JournalError, StorageError};
+
+/// Why one step failed.
+#[derive(Debug, Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Hypervisor(#[from] HypervisorError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The world is not as the step needs it; in words.
+    #[error("{0}")]
+    Unfit(String),
+    #[error("interrupted by a signal")]
+    Interrupted,
+}
+
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// Nothing was changed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Nothing was changed.
+    #[error(transparent)]
+    Hypervisor(#[from] HypervisorError),
+    /// Nothing was changed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Nothing was changed.
+    #[error("{}", refusals.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Refused { refusals: Vec<Refusal> },
+    /// Nothing was changed.
+    #[error("transaction {id} is {}: it cannot be {verb}", state.word())]
+    WrongState {
+        id: TransactionId,
+        state: State,
+        verb: &'static str,
+    },
+    /// Nothing was changed.
+    #[error("{subject} belongs to transaction {by}, which is {}", state.word())]
+    Claimed {
+        subject: String,
+        by: TransactionId,
+        state: State,
+    },
+    /// The domain is as it was before the verb began.
+    #[error("step '{step}' failed and everything was put back as it was: {cause}")]
+    PutBack {
+        transaction: Box<Transaction>,
+        step: String,
+        cause: Failure,
+    },
+    /// Neither direction could finish.
+    #[error("transaction {} is stuck: {forward}; and the other way: {back}", transaction.id)]
+    Stuck {
+        transaction: Box<Transaction>,
+        forward: String,
+        back: String,
+    },
+    /// Stopped in the middle (a second signal, a journal that takes no more records).
+    #[error("transaction {id} is unfinished: {cause}")]
+    Unfinished { id: TransactionId, cause: String },
+}

@@ -1,0 +1,52 @@
+//! Executing, undoing, deciding and recovering transactions.
+//!
+//! The engine knows the world through [`crate::ports`] alone. It holds to law 3 in one place,
+//! `run`: an intent is durable before its effect starts, and an effect is durable before its
+//! outcome is written.
+//!
+//! # A new kind of step
+//!
+//! 1. A variant of [`crate::model::Step`], with its word and its bytes. The compiler now lists
+//!    what is missing:
+//! 2. its stored form in `journal` (a new variant at the end of the stored enum: bincode
+//!    numbers variants by position, so the order there is part of the format);
+//! 3. its effect and inverse, a file of its own in `engine::steps`, both idempotent: each looks at
+//!    the world first and answers [`crate::ports::Moved::Already`] where nothing is left to do;
+//! 4. what would stand in the way of its inverse, in `engine::preflight`;
+//! 5. where the planner puts it, in `planner::steps`. Before `Undefine` stands what must be saved
+//!    first and comes back last; after it, what may only happen once nobody can start the domain.
+
+mod begin;
+mod claims;
+mod decide;
+mod error;
+mod preflight;
+mod recover;
+mod run;
+mod steps;
+
+pub use error::{EngineError, Failure};
+pub use recover::{Recovered, Recovery};
+
+use crate::ports::{Clock, Control, Hypervisor, Journal, Storage};
+
+/// Everything outside that an effect may touch.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    pub hypervisor: &'a dyn Hypervisor,
+    pub storage: &'a dyn Storage,
+    pub clock: &'a dyn Clock,
+    pub control: &'a dyn Control,
+}
+
+/// The engine, while it holds the journal.
+pub struct Engine<'a> {
+    world: World<'a>,
+    journal: &'a mut dyn Journal,
+}
+
+impl<'a> Engine<'a> {
+    pub fn new(world: World<'a>, journal: &'a mut dyn Journal) -> Self {
+        Self { world, journal }
+    }
+}

@@ -1,0 +1,126 @@
+//! Running steps one way, with intents and outcomes around each (law 3).
+
+use crate::model::{Direction, EventKind, Progress, State, Transaction, undo_order};
+
+use super::error::{EngineError, Failure};
+use super::{Engine, steps};
+
+/// Events that are true but not yet in the journal. They are written together with the next
+/// intent or state, so that a step costs one durable write instead of two. To drop them is to
+/// forget an outcome: harmless, because steps are idempotent, but a needless second run.
+#[must_use = "outcomes must be written with the next intent or state"]
+pub(super) struct Unwritten(Vec<EventKind>);
+
+impl Unwritten {
+    pub(super) fn then(mut self, kind: EventKind) -> Vec<EventKind> {
+        self.0.push(kind);
+        self.0
+    }
+
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn one(kind: EventKind) -> Self {
+        Self(vec![kind])
+    }
+}
+
+/// Why a run stopped before its end.
+pub(super) enum Stop {
+    /// One step failed; its failure is in the journal.
+    Failed { step: String, cause: Failure },
+    /// The journal takes no more, or the operator wants out: only `recover` can go on.
+    Unfinished(EngineError),
+}
+
+impl Engine<'_> {
+    /// Appends to the journal and to the transaction in hand.
+    pub(super) fn write(
+        &mut self,
+        transaction: &mut Transaction,
+        kinds: Vec<EventKind>,
+    ) -> Result<(), EngineError> {
+        let events = self
+            .journal
+            .append(transaction.id, kinds)
+            .map_err(|error| EngineError::Unfinished {
+                id: transaction.id,
+                cause: error.to_string(),
+            })?;
+        transaction.events.extend(events);
+        Ok(())
+    }
+
+    pub(super) fn enter(
+        &mut self,
+        transaction: &mut Transaction,
+        unwritten: Unwritten,
+        state: State,
+        cause: Option<String>,
+    ) -> Result<(), EngineError> {
+        debug_assert!(transaction.state().may_become(state));
+        let kinds = unwritten.then(EventKind::Entered { state, cause });
+        self.write(transaction, kinds)
+    }
+
+    /// Runs every step that is left in `direction`. On success the last outcome is still
+    /// unwritten: it goes with the state that the caller enters.
+    pub(super) fn run(
+        &mut self,
+        transaction: &mut Transaction,
+        direction: Direction,
+        mut unwritten: Unwritten,
+    ) -> Result<Unwritten, Stop> {
+        let progress = transaction.progress();
+        let order: Vec<usize> = match direction {
+            Direction::Forward => (0..transaction.plan.steps.len())
+                .filter(|index| progress[*index] != Progress::Done)
+                .collect(),
+            Direction::Back => undo_order(&transaction.plan.steps)
+                .into_iter()
+                .filter(|index| !matches!(progress[*index], Progress::Pending | Progress::Undone))
+                .collect(),
+        };
+        for index in order {
+            let intent = EventKind::Intent {
+                step: index,
+                direction,
+            };
+            self.write(transaction, unwritten.then(intent))
+                .map_err(Stop::Unfinished)?;
+            if self.world.control.wants_out() {
+                return Err(Stop::Unfinished(EngineError::Unfinished {
+                    id: transaction.id,
+                    cause: "stopped by a second signal".into(),
+                }));
+            }
+            let step = &transaction.plan.steps[index];
+            self.world.control.step(transaction, index, step, direction);
+            let result = if direction == Direction::Forward && self.world.control.wants_rollback() {
+                Err(Failure::Interrupted)
+            } else {
+                steps::run(&self.world, transaction, index, direction)
+            };
+            let outcome = |result| EventKind::Outcome {
+                step: index,
+                direction,
+                result,
+            };
+            match result {
+                Ok(moved) => {
+                    let already = moved == crate::ports::Moved::Already;
+                    unwritten = Unwritten::one(outcome(Ok(already)));
+                }
+                Err(cause) => {
+                    let step = step.kind().to_owned();
+                    tracing::warn!(%step, direction = direction.word(), %cause, "step failed");
+                    self.write(transaction, vec![outcome(Err(cause.to_string()))])
+                        .map_err(Stop::Unfinished)?;
+                    return Err(Stop::Failed { step, cause });
+                }
+            }
+        }
+        Ok(unwritten)
+    }
+}

@@ -1,0 +1,69 @@
+//! Snapshots, checkpoints, autostart: saved with the definition, told to libvirt again on the way
+//! back, when the domain is defined.
+
+use crate::model::{Progress, Step, Transaction};
+use crate::ports::Moved;
+
+use super::super::World;
+use super::super::error::Failure;
+use super::definition;
+
+pub(super) fn save_snapshots(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+    definition::write(world, transaction, Some(definition::SNAPSHOTS))
+}
+
+pub(super) fn save_checkpoints(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+    definition::write(world, transaction, Some(definition::CHECKPOINTS))
+}
+
+pub(super) fn redefine_snapshots(
+    world: &World,
+    transaction: &Transaction,
+) -> Result<Moved, Failure> {
+    if never_undefined(transaction) {
+        return Ok(Moved::Already);
+    }
+    let definition = &transaction.definition;
+    for snapshot in &definition.snapshots {
+        let current = definition.current_snapshot.as_ref() == Some(&snapshot.name);
+        world
+            .hypervisor
+            .redefine_snapshot(transaction.domain().uuid, snapshot, current)?;
+    }
+    Ok(Moved::Now)
+}
+
+pub(super) fn redefine_checkpoints(
+    world: &World,
+    transaction: &Transaction,
+) -> Result<Moved, Failure> {
+    if never_undefined(transaction) {
+        return Ok(Moved::Already);
+    }
+    for checkpoint in &transaction.definition.checkpoints {
+        world
+            .hypervisor
+            .redefine_checkpoint(transaction.domain().uuid, checkpoint)?;
+    }
+    Ok(Moved::Now)
+}
+
+pub(super) fn set_autostart(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+    let uuid = transaction.domain().uuid;
+    let wanted = transaction.definition.autostart;
+    if world.hypervisor.autostart(uuid)? == wanted {
+        return Ok(Moved::Already);
+    }
+    world.hypervisor.set_autostart(uuid, wanted)?;
+    Ok(Moved::Now)
+}
+
+/// Undefine was not even intended: libvirt still has all of it.
+fn never_undefined(transaction: &Transaction) -> bool {
+    transaction
+        .plan
+        .steps
+        .iter()
+        .zip(transaction.progress())
+        .all(|(step, progress)| !matches!(step, Step::Undefine(_)) || progress == Progress::Pending)
+}

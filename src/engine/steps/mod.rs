@@ -1,0 +1,61 @@
+//! Effects and inverses, one file per kind. Each looks at the world first and answers `Already`
+//! where nothing is left to do, so that it may be run again after any crash.
+
+mod definition;
+mod files;
+mod managed_save;
+mod metadata;
+mod undefine;
+
+use crate::model::{Direction, Step, Transaction};
+use crate::ports::Moved;
+
+use super::World;
+use super::error::Failure;
+
+/// Runs step `index` of the transaction's plan in one direction.
+pub(super) fn run(
+    world: &World,
+    transaction: &Transaction,
+    index: usize,
+    direction: Direction,
+) -> Result<Moved, Failure> {
+    use Direction::{Back, Forward};
+    match (&transaction.plan.steps[index], direction) {
+        (Step::SaveDefinition { .. }, Forward) => definition::save(world, transaction),
+        (Step::SaveDefinition { .. }, Back) => definition::drop(world, transaction),
+        (Step::SaveSnapshots { .. }, Forward) => metadata::save_snapshots(world, transaction),
+        (Step::SaveSnapshots { .. }, Back) => metadata::redefine_snapshots(world, transaction),
+        (Step::SaveCheckpoints { .. }, Forward) => metadata::save_checkpoints(world, transaction),
+        (Step::SaveCheckpoints { .. }, Back) => metadata::redefine_checkpoints(world, transaction),
+        // The flags are in the journal's record of the definition; undefine drops them.
+        (Step::SaveAutostart { .. }, Forward) => Ok(Moved::Already),
+        (Step::SaveAutostart { .. }, Back) => metadata::set_autostart(world, transaction),
+        (Step::LinkManagedSave(moved), Forward) => {
+            managed_save::link(world, transaction, index, moved)
+        }
+        (Step::LinkManagedSave(moved), Back) => {
+            managed_save::restore(world, transaction, index, moved)
+        }
+        (Step::Undefine(call), Forward) => undefine::undefine(world, transaction, *call),
+        (Step::Undefine(_), Back) => undefine::define(world, transaction),
+        (Step::ConfirmInactive, Forward) => undefine::confirm_inactive(world, transaction),
+        (Step::ConfirmInactive, Back) => Ok(Moved::Already),
+        (Step::Quarantine(moved), Forward) => files::quarantine(world, transaction, index, moved),
+        (Step::Quarantine(moved), Back) => files::restore(world, transaction, index, moved),
+        (Step::RefreshPool { pool }, Forward | Back) => {
+            world.hypervisor.refresh_pool(pool)?;
+            Ok(Moved::Now)
+        }
+    }
+}
+
+/// Where the file of step `index` waits. The journal binds every moved file to a folder when the
+/// transaction begins, so that a missing one is a damaged record.
+fn stored(transaction: &Transaction, index: usize) -> Result<std::path::PathBuf, Failure> {
+    transaction.stored(index).ok_or_else(|| {
+        Failure::Unfit(format!(
+            "the journal names no quarantine folder for step {index}"
+        ))
+    })
+}

@@ -1,0 +1,36 @@
+//! Image headers: bytes in, facts out.
+//!
+//! Pure, because what it reads was written by whoever had the image: a guest, another host, a
+//! download. It opens nothing, so a hostile header can make it answer wrongly at worst, and the
+//! answers it is unsure of are errors (law 6). `adapters::files` does the reading.
+
+mod json;
+mod magic;
+mod qcow2;
+mod reference;
+
+use thiserror::Error;
+
+pub use magic::{MAGIC_BYTES, guess};
+pub use qcow2::{Outcome, Qcow2, parse};
+pub use reference::{Location, Named, locate};
+
+/// Why a header, or a name in one, is not understood.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum HeaderError {
+    #[error("its header is damaged: {0}")]
+    Damaged(&'static str),
+    #[error("it is not a qcow2 image, as which it is declared")]
+    NotQcow2,
+    #[error("it is qcow2 version {0}; versions 2 and 3 are known")]
+    Version(u32),
+    #[error("it uses qcow2 features that are not known (incompatible bits {0:#x})")]
+    Features(u64),
+    #[error("it names its {what} as '{name}', {why}")]
+    Name {
+        what: &'static str,
+        /// Escaped for a terminal.
+        name: String,
+        why: String,
+    },
+}

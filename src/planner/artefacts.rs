@@ -1,0 +1,129 @@
+//! Managed save, snapshots, checkpoints, NVRAM, TPM state: as in virsh, each needs its flag.
+
+use crate::model::{
+    Artefact, DomainFacts, FileMove, FileRef, FileRole, Refusal, RefusalCode, Removal, Verdict,
+};
+
+use super::disks::{KeptFile, kept_users, moved, names_of};
+
+/// What the flags make of a domain's artefacts.
+#[derive(Default)]
+pub struct Decided {
+    /// The managed save image, which undefine is allowed to unlink.
+    pub managed_save: Option<FileMove>,
+    /// NVRAM, TPM state, memory files.
+    pub moves: Vec<FileMove>,
+}
+
+pub fn decide(
+    facts: &DomainFacts,
+    removal: &Removal,
+    kept: &[KeptFile],
+    refusals: &mut Vec<Refusal>,
+) -> Decided {
+    // A running domain becomes transient and keeps all of this until it ends.
+    let runs_on = facts.active && !removal.stop_first;
+    let mut decided = Decided::default();
+    if !runs_on {
+        refusals.extend(metadata(facts, removal));
+    }
+    for artefact in &facts.artefacts {
+        match artefact {
+            Artefact::ManagedSave(file) if removal.managed_save => {
+                decided.managed_save = Some(moved(file, FileRole::ManagedSave));
+                refusals.extend(obstacle(facts, "managed save image", file, kept));
+            }
+            Artefact::ManagedSave(file) => refusals.push(Refusal {
+                code: RefusalCode::ManagedSaveExists,
+                subject: file.path.display().to_string(),
+                message: format!("domain '{}' has a managed save image", facts.domain.name),
+                hint: "add --managed-save (or --all) to retire it too".into(),
+            }),
+            Artefact::Nvram(file) => match removal.nvram {
+                Some(Verdict::Remove) if !runs_on => {
+                    decided.moves.push(moved(file, FileRole::Nvram));
+                    refusals.extend(obstacle(facts, "NVRAM", file, kept));
+                }
+                Some(_) => {}
+                None => refusals.push(Refusal {
+                    code: RefusalCode::NvramUndecided,
+                    subject: file.path.display().to_string(),
+                    message: format!(
+                        "domain '{}' has an NVRAM file, and nothing says whether to remove it",
+                        facts.domain.name
+                    ),
+                    hint: "add --nvram (or --all) to retire it, or --keep-nvram".into(),
+                }),
+            },
+            // virsh deletes TPM state unless told to keep it; ours waits in quarantine instead.
+            Artefact::TpmState(file) => {
+                if removal.tpm != Some(Verdict::Keep) && !runs_on {
+                    decided.moves.push(moved(file, FileRole::TpmState));
+                    refusals.extend(obstacle(facts, "TPM state", file, kept));
+                }
+            }
+            Artefact::SnapshotMemory { snapshot, file } => {
+                // The memory of a snapshot whose disks go is of no use where it is; one that
+                // belongs to kept disks stays with them.
+                if removal.storage.removes() && removal.snapshots_metadata && !runs_on {
+                    let role = FileRole::SnapshotMemory {
+                        snapshot: snapshot.clone(),
+                    };
+                    decided.moves.push(moved(file, role));
+                    refusals.extend(obstacle(facts, "snapshot memory", file, kept));
+                }
+            }
+        }
+    }
+    decided
+}
+
+fn metadata(facts: &DomainFacts, removal: &Removal) -> Vec<Refusal> {
+    let definition = &facts.definition;
+    let mut refusals = Vec::new();
+    let mut exist = |code, count: usize, what: &str, flag: &str| {
+        refusals.push(Refusal {
+            code,
+            subject: facts.domain.name.clone(),
+            message: format!("domain '{}' has {count} {what}(s)", facts.domain.name),
+            hint: format!("add {flag} (or --all) to retire their metadata too"),
+        });
+    };
+    if !definition.snapshots.is_empty() && !removal.snapshots_metadata {
+        exist(
+            RefusalCode::SnapshotsExist,
+            definition.snapshots.len(),
+            "snapshot",
+            "--snapshots-metadata",
+        );
+    }
+    if !definition.checkpoints.is_empty() && !removal.checkpoints_metadata {
+        exist(
+            RefusalCode::CheckpointsExist,
+            definition.checkpoints.len(),
+            "checkpoint",
+            "--checkpoints-metadata",
+        );
+    }
+    refusals
+}
+
+fn obstacle(facts: &DomainFacts, what: &str, file: &FileRef, kept: &[KeptFile]) -> Option<Refusal> {
+    let path = file.path.display();
+    if let Some(why) = &file.protected {
+        return Some(Refusal {
+            code: RefusalCode::ProtectedPath,
+            subject: path.to_string(),
+            message: format!("the {what} {path} must not be moved: {why}"),
+            hint: "keep it with --keep-nvram or --keep-tpm, if it is one of these".into(),
+        });
+    }
+    let mut users = file.users.clone();
+    users.extend(kept_users(facts, file, kept));
+    (!users.is_empty()).then(|| Refusal {
+        code: RefusalCode::InUse,
+        subject: path.to_string(),
+        message: format!("the {what} {path} is used by {}", names_of(&users)),
+        hint: "end that use first, or keep it with --keep-nvram or --keep-tpm".into(),
+    })
+}

@@ -1,0 +1,72 @@
+//! The contract's four rules, in its order: the first that speaks decides one disk's fate.
+
+use crate::model::{Access, Device, DiskFacts, Fate, Reason, SourceKind, StorageFlags, Verdict};
+
+/// Rules 1 to 4 alone; `default` is the policy's word for what it does not name. Whether a removal is then possible (law 5 and 6) is not asked here.
+pub fn of(disk: &DiskFacts, default: Option<Verdict>, flags: &StorageFlags) -> (Fate, Reason) {
+    if disk.kind == SourceKind::Empty {
+        return (Fate::Keep, Reason::EmptyDrive);
+    }
+    by_name(disk, flags)
+        .or_else(|| disk.policy.map(by_policy))
+        .or_else(|| by_nature(disk))
+        // After the disk's nature: see `Policy::default`.
+        .or_else(|| default.map(by_policy))
+        .unwrap_or_else(|| by_flag(disk, flags))
+}
+
+fn by_name(disk: &DiskFacts, flags: &StorageFlags) -> Option<(Fate, Reason)> {
+    let named = flags.named.as_ref()?;
+    Some(if named.iter().any(|name| names(name, disk)) {
+        (Fate::Quarantine, Reason::Named)
+    } else {
+        (Fate::Keep, Reason::NotNamed)
+    })
+}
+
+/// Whether a word of `--storage` means this disk: its target, or its source under any of its
+/// names.
+pub fn names(word: &str, disk: &DiskFacts) -> bool {
+    let path = std::path::Path::new(word);
+    word == disk.target
+        || disk.source.as_deref() == Some(word)
+        || disk.file.as_ref().is_some_and(|file| file.path == path)
+        || disk.links.iter().any(|link| link.path == path)
+}
+
+fn by_policy(verdict: Verdict) -> (Fate, Reason) {
+    match verdict {
+        Verdict::Remove => (Fate::Quarantine, Reason::PolicyRemove),
+        Verdict::Keep => (Fate::Keep, Reason::PolicyKeep),
+    }
+}
+
+fn by_nature(disk: &DiskFacts) -> Option<(Fate, Reason)> {
+    let reason = match (disk.device, disk.access) {
+        (Device::Cdrom, _) => Reason::Cdrom,
+        (Device::Floppy, _) => Reason::Floppy,
+        (_, Access::ReadOnly) => Reason::ReadOnly,
+        (_, Access::Shared) => Reason::Shareable,
+        (Device::Disk | Device::Lun, Access::ReadWrite) => return None,
+    };
+    Some((Fate::Keep, reason))
+}
+
+fn by_flag(disk: &DiskFacts, flags: &StorageFlags) -> (Fate, Reason) {
+    let managed = disk.file.as_ref().is_some_and(|file| file.pooled.is_some());
+    if flags.all {
+        (Fate::Quarantine, Reason::RemoveAll)
+    } else if flags.managed && managed {
+        (Fate::Quarantine, Reason::RemoveManaged)
+    } else if flags.unmanaged && !managed {
+        (Fate::Quarantine, Reason::RemoveUnmanaged)
+    } else if flags.managed {
+        (Fate::Keep, Reason::OnlyManaged)
+    } else if flags.unmanaged {
+        (Fate::Keep, Reason::OnlyUnmanaged)
+    } else if flags.keep {
+        (Fate::Keep, Reason::KeepStorage)
+    } else {
+        (Fate::Refuse, Reason::Undecided)
+    }
+}

@@ -1,0 +1,111 @@
+//! From facts and flags to a plan, or to the reasons why there is none. Pure: the same input gives
+//! the same plan, which is how `apply` and the second look before executing know that nothing has
+//! changed.
+
+mod artefacts;
+mod disks;
+mod fate;
+mod policy;
+mod steps;
+
+use crate::model::{DomainFacts, Plan, Refusal, RefusalCode, Removal};
+
+/// Makes the plan for one domain. Every rule that refuses is heard, so that the operator reads all
+/// reasons at once.
+pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
+    let mut refusals = Vec::new();
+    refusals.extend(policy::protection(facts, removal));
+    refusals.extend(policy::problems(facts));
+    refusals.extend(transient(facts, removal));
+    refusals.extend(unsupported(facts));
+    let decided = disks::decide(facts, &removal.storage, &mut refusals);
+    let kept_files = disks::kept_files(facts, &decided);
+    let artefacts = artefacts::decide(facts, removal, &kept_files, &mut refusals);
+    let removes_files = !artefacts.moves.is_empty() || decided.iter().any(|disk| disk.moves());
+    refusals.extend(running(facts, removal, removes_files));
+    refusals.extend(unseen(facts, removal, removes_files));
+
+    let steps = if refusals.is_empty() {
+        steps::list(facts, removal, &decided, &artefacts)
+    } else {
+        Vec::new()
+    };
+    Plan {
+        domain: facts.domain.clone(),
+        title: facts.title.clone(),
+        active: facts.active,
+        persistent: facts.persistent,
+        refusals,
+        disks: decided.into_iter().map(|disk| disk.plan).collect(),
+        steps,
+        unseen: facts.unseen.clone(),
+    }
+}
+
+fn transient(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
+    (!facts.persistent && !removal.stop_first).then(|| Refusal {
+        code: RefusalCode::ActiveDomain,
+        subject: facts.domain.name.clone(),
+        message: format!(
+            "domain '{}' is transient: it has no definition to remove and ends when it stops",
+            facts.domain.name
+        ),
+        hint: format!(
+            "to stop it and retire its storage: virt-retire destroy '{}'",
+            facts.domain.name
+        ),
+    })
+}
+
+fn running(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Option<Refusal> {
+    let refused = facts.active
+        && !removal.stop_first
+        && facts.persistent
+        && (removal.storage.removes() || removes_files);
+    refused.then(|| Refusal {
+        code: RefusalCode::ActiveDomain,
+        subject: facts.domain.name.clone(),
+        message: format!(
+            "domain '{}' is running, and its storage cannot be removed under it",
+            facts.domain.name
+        ),
+        hint: format!(
+            "to stop it first: virt-retire destroy '{0}' with the same flags; to undefine it and \
+             let it run on: virt-retire undefine '{0}' --keep-storage",
+            facts.domain.name
+        ),
+    })
+}
+
+fn unsupported(facts: &DomainFacts) -> Vec<Refusal> {
+    facts
+        .unsupported
+        .iter()
+        .map(|what| Refusal {
+            code: RefusalCode::Unsupported,
+            subject: facts.domain.name.clone(),
+            message: format!(
+                "domain '{}' has {what}, which this version cannot bring back",
+                facts.domain.name
+            ),
+            hint: "remove that part first, or retire the domain by hand".into(),
+        })
+        .collect()
+}
+
+fn unseen(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Option<Refusal> {
+    let refused = removes_files && !facts.unseen.is_empty() && !removal.accept_unseen;
+    refused.then(|| Refusal {
+        code: RefusalCode::Unseen,
+        subject: facts.domain.name.clone(),
+        message: format!(
+            "not everyone who may use these disks could be looked for: {}",
+            facts.unseen.join("; ")
+        ),
+        hint: "run as root, or accept the risk with --accept-unseen (the journal records it)"
+            .into(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

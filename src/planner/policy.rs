@@ -1,0 +1,56 @@
+//! What a domain's policy forbids, and what is wrong with it (never ignored: half a policy may
+//! remove what its author meant to keep).
+
+use crate::model::{DomainFacts, Refusal, RefusalCode, Removal};
+
+pub fn protection(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
+    let name = &facts.domain.name;
+    (facts.policy.protected && !removal.override_protection).then(|| Refusal {
+        code: RefusalCode::Protected,
+        subject: name.clone(),
+        message: format!("domain '{name}' is protected by its policy"),
+        hint: format!(
+            "to lift that for good: virt-retire policy clear '{name}' --protected; for this once: \
+             --override-protection --reason TEXT"
+        ),
+    })
+}
+
+pub fn problems(facts: &DomainFacts) -> Vec<Refusal> {
+    let name = &facts.domain.name;
+    let refusal = |subject: &str, message: String, hint: String| Refusal {
+        code: RefusalCode::PolicyInvalid,
+        subject: subject.to_owned(),
+        message,
+        hint,
+    };
+    let unread = facts.policy_problems.iter().map(|problem| {
+        refusal(
+            name,
+            format!("the policy of domain '{name}' is not valid: {problem}"),
+            format!("write it anew: virt-retire policy clear '{name}', then policy set"),
+        )
+    });
+    let targets: Vec<&str> = facts
+        .disks
+        .iter()
+        .map(|disk| disk.target.as_str())
+        .collect();
+    let strange = facts
+        .policy
+        .disks
+        .iter()
+        .filter(|(target, _)| !targets.contains(&target.as_str()))
+        .map(|(target, _)| {
+            refusal(
+                target,
+                format!("the policy of domain '{name}' names '{target}', which is no disk of it"),
+                format!(
+                    "take that away: virt-retire policy clear '{name}' '{target}'; its targets \
+                     are: {}",
+                    targets.join(", ")
+                ),
+            )
+        });
+    unread.chain(strange).collect()
+}

@@ -1,0 +1,128 @@
+//! The domain's own disks, with everything that decides their fate.
+
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use crate::model::{Access, ChainFacts, DiskFacts, FileRef, Policy, SourceKind, Unreadable};
+use crate::ports::{FilesAre, HypervisorError};
+use crate::xml::{DiskXml, DomainXml, Source};
+
+use super::chain::{self, Layer};
+use super::{Survey, SurveyError};
+
+impl Survey<'_> {
+    pub(super) fn disks(
+        &self,
+        owner: Uuid,
+        xml: &DomainXml,
+        policy: &Policy,
+    ) -> Result<Vec<DiskFacts>, SurveyError> {
+        debug_assert_eq!(self.hypervisor.files(), FilesAre::Here);
+        xml.disks
+            .iter()
+            .map(|disk| self.disk(owner, disk, policy))
+            .collect()
+    }
+
+    fn disk(&self, owner: Uuid, disk: &DiskXml, policy: &Policy) -> Result<DiskFacts, SurveyError> {
+        let mut facts = DiskFacts {
+            target: disk.target.clone(),
+            device: disk.device,
+            access: access(disk),
+            kind: kind(&disk.source),
+            source: spelled(&disk.source),
+            file: None,
+            links: Vec::new(),
+            chain: Vec::new(),
+            unreadable: None,
+            policy: policy.of(&disk.target),
+        };
+        let path = match &disk.source {
+            Source::File(path) | Source::Block(path) | Source::Dir(path) => path.clone(),
+            Source::Volume { pool, volume } => match self.hypervisor.volume(pool, volume) {
+                Ok(found) if found.kind == "file" || found.kind == "dir" => found.path,
+                Ok(found) => {
+                    facts.kind = SourceKind::Foreign(format!("a volume of type '{}'", found.kind));
+                    return Ok(facts);
+                }
+                Err(HypervisorError::NoSuchVolume { cause, .. }) => {
+                    facts.unreadable = Some(Unreadable {
+                        path: PathBuf::from(format!("{pool}/{volume}")),
+                        cause,
+                    });
+                    return Ok(facts);
+                }
+                Err(error) => return Err(error.into()),
+            },
+            Source::None | Source::Network { .. } | Source::Other(_) => return Ok(facts),
+        };
+        // Without a declared format libvirt takes a disk for raw, and a raw image has no chain:
+        // its guest could have written any header.
+        let walk = chain::walk(
+            self.storage,
+            &path,
+            Some(disk.format.as_deref().unwrap_or("raw")),
+        );
+        facts.unreadable = walk.unreadable;
+        let mut layers = walk.layers.into_iter();
+        if let Some(top) = layers.next() {
+            facts.links = self.links(owner, &top);
+            facts.file = Some(self.file(owner, top.path, top.facts));
+        }
+        facts.chain = layers
+            .map(|layer| ChainFacts {
+                links: self.links(owner, &layer),
+                file: self.file(owner, layer.path, layer.facts),
+                is_data_file: layer.is_data_file,
+            })
+            .collect();
+        Ok(facts)
+    }
+
+    fn links(&self, owner: Uuid, layer: &Layer) -> Vec<FileRef> {
+        layer
+            .links
+            .iter()
+            .map(|(path, facts)| self.file(owner, path.clone(), facts.clone()))
+            .collect()
+    }
+}
+
+fn access(disk: &DiskXml) -> Access {
+    if disk.readonly {
+        Access::ReadOnly
+    } else if disk.shareable {
+        Access::Shared
+    } else {
+        Access::ReadWrite
+    }
+}
+
+fn kind(source: &Source) -> SourceKind {
+    match source {
+        Source::None => SourceKind::Empty,
+        Source::File(_) => SourceKind::File,
+        Source::Volume { .. } => SourceKind::Volume,
+        Source::Block(_) => SourceKind::Block,
+        Source::Dir(_) => SourceKind::Dir,
+        Source::Network { protocol, .. } => SourceKind::Network(protocol.clone()),
+        Source::Other(what) => SourceKind::Foreign(what.clone()),
+    }
+}
+
+/// The source in the words that `--storage` may use for it.
+fn spelled(source: &Source) -> Option<String> {
+    match source {
+        Source::File(path) | Source::Block(path) | Source::Dir(path) => {
+            path.to_str().map(str::to_owned)
+        }
+        Source::Volume { pool, volume } => Some(format!("{pool}/{volume}")),
+        Source::Network { protocol, name, .. } => Some(match name {
+            Some(name) => format!("{protocol}:{name}"),
+            None => protocol.clone(),
+        }),
+        Source::Other(what) => Some(what.clone()),
+        Source::None => None,
+    }
+}

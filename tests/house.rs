@@ -1,0 +1,111 @@
+//! The shape of the house. If this fails, a dependency runs the wrong way or a crate of weight has
+//! a second importer, and the next change of that crate will have to be made in two places.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file with its path below `src` and its code, comment lines left out.
+fn code() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&root, &mut found);
+    assert!(found.len() > 50, "the sources were not found");
+    found
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect::<Vec<_>>()
+                .join("\n");
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy();
+            (name.into_owned(), code)
+        })
+        .collect()
+}
+
+fn mentions(code: &str, path: &str) -> bool {
+    code.match_indices(path).any(|(at, _)| {
+        !code[..at].ends_with(|before: char| before.is_alphanumeric() || "_:".contains(before))
+    })
+}
+
+#[test]
+fn each_crate_of_weight_has_one_importer() {
+    for (krate, home) in [
+        ("virt::", "adapters/libvirt/"),
+        ("virt_sys::", "adapters/libvirt/"),
+        ("sled::", "adapters/sled_journal/"),
+        ("bincode::", "journal/"),
+        ("roxmltree::", "xml/"),
+        ("clap::", "cli/"),
+    ] {
+        for (name, code) in code() {
+            assert!(
+                !mentions(&code, krate) || name.starts_with(home),
+                "src/{name} uses {krate}; only src/{home} may"
+            );
+        }
+    }
+}
+
+#[test]
+fn dependencies_run_one_way() {
+    // A layer may use those before it, and its own.
+    let layers: [(&str, &[&str]); 9] = [
+        ("model", &[]),
+        ("image", &[]),
+        ("xml", &["model"]),
+        ("ports", &["model"]),
+        ("planner", &["model"]),
+        ("journal", &["model"]),
+        ("survey", &["model", "ports", "xml"]),
+        ("engine", &["model", "ports", "journal"]),
+        ("adapters", &["model", "ports", "journal", "xml", "image"]),
+    ];
+    let all = [
+        "model", "image", "xml", "ports", "planner", "journal", "survey", "engine", "adapters",
+        "cli",
+    ];
+    for (name, code) in code() {
+        let Some((layer, allowed)) = layers
+            .iter()
+            .find(|(layer, _)| name.starts_with(&format!("{layer}/")))
+        else {
+            continue;
+        };
+        for other in all.iter().filter(|other| *other != layer) {
+            assert!(
+                allowed.contains(other) || !code.contains(&format!("crate::{other}::")),
+                "src/{name} uses crate::{other}, which {layer} may not"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_command_line_prints() {
+    for (name, code) in code() {
+        let prints = ["println!(", "eprintln!(", "print!(", "eprint!("]
+            .iter()
+            .any(|word| mentions(&code, word));
+        assert!(
+            !prints || name.starts_with("cli/") || name.contains("test"),
+            "src/{name} prints"
+        );
+    }
+}
