@@ -37,7 +37,7 @@ fn entered(state: State) -> EventKind {
 }
 
 impl Sample {
-    /// A closed journal of three transactions, one of them with a value in a file of its own.
+    /// A closed journal of three transactions, one of them long.
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
@@ -244,6 +244,27 @@ fn a_watermark_behind_the_journal_is_fine_and_catches_up() {
     }
 }
 
+/// sled was killed while it wrote its snapshot: a file that it later takes for damage.
+#[test]
+fn an_unfinished_snapshot_is_no_damage() {
+    let sample = Sample::new();
+    let mut snapshots = sample.files().into_iter().filter(|name| {
+        let name = name.file_name().unwrap().to_string_lossy();
+        name.starts_with("snap.")
+    });
+    let snapshot = snapshots.next().unwrap();
+    let whole = fs::read(sample.dir.path().join(&snapshot)).unwrap();
+    for length in [0, 1, whole.len() / 2, whole.len() - 1, whole.len()] {
+        for name in ["snap.0000000000000001", "snap.7000000000000000"] {
+            let copy = sample.copy();
+            let unfinished = format!("journal/{name}.generating");
+            fs::write(copy.path().join(unfinished), &whole[..length]).unwrap();
+            let what = format!("{name} cut to {length}");
+            assert!(sample.look(copy.path(), &what).is_none(), "{what}");
+        }
+    }
+}
+
 /// Whoever edits a record and seals it again still breaks the chain. sled is opened from outside
 /// the adapter here, as an intruder would.
 #[test]
@@ -257,19 +278,37 @@ fn an_edited_log_shows() {
         drop(db);
         copy
     };
+    // The key without the number of the piece, and the pieces' keys.
+    let nth = |tree: &sled::Tree, at: usize| {
+        let mut keys: Vec<_> = tree.iter().keys().map(|key| key.unwrap()).collect();
+        keys.retain(|key| key.ends_with(&[0; 4]));
+        let prefix = keys[at][..keys[at].len() - 4].to_vec();
+        let pieces = tree.scan_prefix(&prefix).map(|item| item.unwrap());
+        pieces.collect::<Vec<_>>()
+    };
     let reseal = |tree: &sled::Tree, at: usize| {
-        let (key, value) = tree.iter().nth(at).unwrap().unwrap();
+        let pieces = nth(tree, at);
+        let value: Vec<u8> = pieces
+            .iter()
+            .flat_map(|(_, piece)| piece.to_vec())
+            .collect();
         let sealed = envelope::open(&value).unwrap();
         let mut payload = sealed.payload.to_vec();
         // Within a word, where the record still decodes.
         let last = payload.len() - 1;
         payload[last] ^= 1;
         let value = envelope::seal(sealed.kind, sealed.version, &payload);
-        tree.insert(key, value).unwrap();
+        let mut rest = value.as_slice();
+        for (key, piece) in pieces {
+            let (this, after) = rest.split_at(piece.len());
+            tree.insert(key, this).unwrap();
+            rest = after;
+        }
     };
     let remove = |tree: &sled::Tree, at: usize| {
-        let (key, _) = tree.iter().nth(at).unwrap().unwrap();
-        tree.remove(key).unwrap();
+        for (key, _) in nth(tree, at) {
+            tree.remove(key).unwrap();
+        }
     };
     for tree in ["transactions", "events", "summaries"] {
         for at in 0..3 {

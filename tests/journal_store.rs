@@ -62,9 +62,9 @@ fn everything_comes_back_after_closing() {
     assert_eq!(sequences, all);
 }
 
-/// Beyond the size at which sled keeps a value in a file of its own.
+/// Beyond the size at which sled keeps a value in a file of its own, whose loss it does not notice.
 #[test]
-fn a_large_definition_comes_back() {
+fn a_large_definition_comes_back_and_makes_no_blob() {
     let dir = private_dir();
     let mut draft = sample::draft();
     let noise: String = (0..2_000_000u32)
@@ -78,6 +78,25 @@ fn a_large_definition_comes_back() {
     let journal = SledJournal::open_now(dir.path()).unwrap();
     assert_eq!(journal.read(begun.id).unwrap(), begun);
     assert_modes(dir.path());
+    let blobs = dir.path().join("journal/blobs");
+    assert_eq!(fs::read_dir(blobs).unwrap().count(), 0);
+}
+
+/// A summary that shrinks leaves nothing of its longer self.
+#[test]
+fn a_long_reason_is_kept_whole() {
+    let dir = private_dir();
+    let mut journal = SledJournal::open_now(dir.path()).unwrap();
+    let mut draft = sample::draft();
+    draft.evidence.reason = Some("because ".repeat(511));
+    let id = journal.begin(draft).unwrap().id;
+    for state in [State::Committed, State::RollingBack, State::Committed] {
+        journal.append(id, vec![entered(state)]).unwrap();
+        drop(journal);
+        journal = SledJournal::open_now(dir.path()).unwrap();
+    }
+    let expected = journal.read(id).unwrap().summary();
+    assert_eq!(journal.summaries().unwrap(), [expected]);
 }
 
 #[test]

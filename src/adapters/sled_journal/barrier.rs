@@ -35,15 +35,9 @@ impl Barrier {
         &self.folder
     }
 
-    /// Takes the blobs that are there for durable, so that a command does not pay for every large
-    /// record in history. The rest is synced at the first pass all the same: opening sled writes.
-    pub(super) fn trust(&mut self) -> Result<(), Fault> {
-        let mut found = BTreeSet::new();
-        self.look(&self.folder, &mut found)?;
-        let mut blobs = BTreeSet::new();
-        self.look(&self.folder.join("blobs"), &mut blobs)?;
-        self.synced = blobs;
-        Ok(())
+    /// Makes sled's files the owner's alone, and no more than that.
+    pub(super) fn make_private(&self) -> Result<(), Fault> {
+        self.look(&self.folder, &mut BTreeSet::new())
     }
 
     /// Returns when all that was written to `db` is on the medium.
@@ -58,6 +52,7 @@ impl Barrier {
         }
         let mut found = BTreeSet::new();
         self.look(&self.folder, &mut found)?;
+        // Empty: `chunks.rs`. Synced all the same, should a page ever grow beyond sled's limit.
         self.look(&self.folder.join("blobs"), &mut found)?;
         for path in found.difference(&self.synced) {
             // Snapshots are replaced, and may be gone again: by a rename of what is synced itself.

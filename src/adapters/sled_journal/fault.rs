@@ -7,7 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Once, mpsc};
+use std::time::Duration;
 
 use crate::journal::{DecodeError, EncodeError};
 use crate::ports::JournalError;
@@ -71,6 +72,9 @@ pub(super) fn is_lock(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(cause) if cause.to_string().contains("could not acquire lock"))
 }
 
+/// A thousand times what a write takes.
+const UNUSUAL: Duration = Duration::from_secs(1);
+
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
     static SAID: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -88,6 +92,42 @@ pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fa
         let words = SAID.take().unwrap_or_else(|| "no reason given".into());
         Err(said(format!("sled gave up: {words}")))
     })
+}
+
+/// Runs `work` as [`caught`] does, and gives it up after `limit`; its thread is left to end with
+/// the process. Where it takes unusually long, `nudge` is run beside it.
+pub(super) fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    nudge: impl FnOnce() -> Result<(), Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let (send, receive) = mpsc::sync_channel(1);
+    aside(move || {
+        // Nobody listens any more if it took too long.
+        let _ = send.send(caught(work));
+    })?;
+    if let Ok(result) = receive.recv_timeout(UNUSUAL.min(limit)) {
+        return result;
+    }
+    aside(move || {
+        let _ = caught(nudge);
+    })?;
+    receive
+        .recv_timeout(limit.saturating_sub(UNUSUAL))
+        .unwrap_or_else(|_| {
+            let seconds = limit.as_secs();
+            Err(Fault::Io(format!(
+                "the disk has not answered for {seconds} seconds"
+            )))
+        })
+}
+
+fn aside(work: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
+    std::thread::Builder::new()
+        .name("journal".into())
+        .spawn(work)
+        .map(|_| ())
+        .map_err(|error| Fault::Io(format!("no thread for the journal: {error}")))
 }
 
 /// sled reports what it cannot parse as I/O errors, and wraps the kernel's errors in text of its
@@ -130,6 +170,19 @@ mod tests {
     fn a_panic_is_an_error_and_keeps_its_words() {
         let result: Result<(), Fault> = caught(|| panic!("bad page"));
         assert_eq!(result, Err(Fault::Damaged("sled gave up: bad page".into())));
+    }
+
+    #[test]
+    fn what_never_ends_is_an_error() {
+        let moment = Duration::from_millis(20);
+        let forever = || {
+            std::thread::sleep(Duration::from_secs(60));
+            Ok(())
+        };
+        let result = within(moment, forever, || Ok(()));
+        assert!(matches!(result, Err(Fault::Io(_))), "{result:?}");
+        let minute = Duration::from_secs(60);
+        assert_eq!(within(minute, || Ok(7), || Ok(())), Ok(7));
     }
 
     #[test]

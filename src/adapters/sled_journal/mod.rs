@@ -3,6 +3,7 @@
 //! The layout on disk is described in `migrations/0001-initial.md`.
 
 mod barrier;
+mod chunks;
 mod fault;
 mod folder;
 mod lock;
@@ -242,10 +243,8 @@ fn open(names: &Names, now: Timestamp) -> Result<(Store, Head, Watermark), Fault
     let floor = watermark.as_ref().map(|(_, head)| head);
     let head = verify::whole(&store, &format, floor)?;
     let watermark = match watermark {
-        Some((watermark, floor)) if floor == head => {
-            store.trust()?;
-            watermark
-        }
+        // The last append was acknowledged, and nothing came after it: all is durable.
+        Some((watermark, floor)) if floor == head => watermark,
         Some((mut watermark, _)) => {
             store.settle()?;
             watermark.set(&head, true)?;
@@ -272,6 +271,6 @@ fn found(store: &mut Store, now: Timestamp) -> Result<Format, Fault> {
         hash: Hash::NONE,
         transactions: 0,
     };
-    store.found(&encode(&format)?, &encode(&head)?)?;
+    store.found(encode(&format)?, encode(&head)?)?;
     Ok(format)
 }

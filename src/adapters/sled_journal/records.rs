@@ -1,5 +1,7 @@
 //! Between the store's bytes and the model's values.
 
+use std::sync::Arc;
+
 use super::fault::Fault;
 use super::store::{Batch, Store};
 use crate::journal::v1::{Begin, Entry, EventKind, Hash, Head, Summary, Time, follow};
@@ -24,7 +26,8 @@ pub(super) fn read(store: &Store, id: TransactionId) -> Result<Option<model::Tra
         decode(&begin).map_err(|error| Fault::record(format!("transaction {id}"), error))?;
     let mut events = Vec::new();
     for record in store.entries(id.0)? {
-        let name = |error| Fault::record(format!("log entry {}", record.key.1), error);
+        let (_, sequence) = record.id_and_sequence()?;
+        let name = |error| Fault::record(format!("log entry {sequence}"), error);
         let entry: Entry = decode(&record.bytes).map_err(name)?;
         events.extend(entry.event().map_err(name)?);
     }
@@ -62,7 +65,8 @@ pub(super) fn numbered(id: TransactionId, draft: Draft) -> model::Transaction {
 
 /// An append in the making: the batch for the store, and the head it leads to.
 pub(super) struct Growth {
-    pub(super) batch: Batch,
+    /// Shared with the thread that writes it.
+    pub(super) batch: Arc<Batch>,
     pub(super) head: Head,
     pub(super) events: Vec<model::Event>,
 }
@@ -134,7 +138,7 @@ fn grow(
         head: encode(&head)?,
     };
     Ok(Growth {
-        batch,
+        batch: Arc::new(batch),
         head,
         events,
     })

@@ -4,25 +4,38 @@
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional};
+use sled::transaction::{
+    ConflictableTransactionError, TransactionError, Transactional, TransactionalTree,
+    UnabortableTransactionError,
+};
 
 use super::barrier::Barrier;
-use super::fault::{Fault, caught, is_lock};
+use super::chunks::{Keyed, joined, number, piece_key, pieces};
+use super::fault::{Fault, caught, is_lock, within};
 
 /// Bytes. sled's own default is 1 GiB.
 const CACHE: u64 = 16 << 20;
 /// sled's threads of a journal closed a moment ago may still hold its file.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// For opening, which grows with the history.
+const OPENING: Duration = Duration::from_secs(600);
+/// For a write with its barrier: a disk that is merely busy answers sooner.
+const WRITING: Duration = Duration::from_secs(60);
+/// For closing; nothing depends on it.
+const CLOSING: Duration = Duration::from_secs(10);
+
 const FORMAT: &[u8] = b"format";
 const HEAD: &[u8] = b"head";
 
 ///
-/// After a failed write sled 0.34.7 may wait for ever when it is closed: for a write that was
-/// reserved and never came. So a store that failed once is never closed, only left; its threads
-/// and its own lock end with the process.
+/// After a failed write sled 0.34.7 may wait for ever: the thread that writes stores its error and
+/// wakes nobody (`logger.rs`, `exit_reservation`). A second `flush` finds the error and wakes the
+/// first, so that is the nudge; what writes has a time limit besides, and a store that failed once
+/// is never closed, only left: its threads and its own lock end with the process.
 pub(super) struct Store {
     /// `None` only while it is dropped.
     open: Option<Open>,
@@ -50,19 +63,15 @@ pub(super) struct Batch {
     pub(super) head: Vec<u8>,
 }
 
-/// One record with the key it is stored under.
-pub(super) struct Keyed<K> {
-    pub(super) key: K,
-    pub(super) bytes: sled::IVec,
-}
-
 impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
-        caught(|| {
+        let folder = folder.to_owned();
+        let open = move || {
+            remove_unfinished(&folder)?;
             let until = Instant::now() + PATIENCE;
             let db = loop {
                 let config = sled::Config::new()
-                    .path(folder)
+                    .path(&folder)
                     .cache_capacity(CACHE)
                     // Only the barrier decides when something is on the disk.
                     .flush_every_ms(None);
@@ -82,15 +91,17 @@ impl Store {
                 events: db.open_tree("events")?,
                 summaries: db.open_tree("summaries")?,
                 claims: db.open_tree("claims")?,
-                barrier: Barrier::new(folder),
+                barrier: Barrier::new(&folder),
                 db: sled::Db::clone(&db),
             });
             drop(ManuallyDrop::into_inner(db));
+            open.barrier.make_private()?;
             Ok(Self {
                 open: Some(ManuallyDrop::into_inner(open)),
                 failed: Cell::new(false),
             })
-        })
+        };
+        within(OPENING, open, || Ok(()))
     }
 
     fn with<T>(&self, work: impl FnOnce(&Open) -> Result<T, Fault>) -> Result<T, Fault> {
@@ -102,25 +113,26 @@ impl Store {
         result
     }
 
-    fn durably(&mut self, work: impl FnOnce(&Open) -> Result<(), Fault>) -> Result<(), Fault> {
-        let result = match &mut self.open {
-            Some(open) => caught(|| {
-                work(open)?;
-                open.barrier.pass(&open.db)
-            }),
-            None => Err(Fault::Io("the journal is closed".into())),
+    fn durably(
+        &mut self,
+        work: impl FnOnce(&Open) -> Result<(), Fault> + Send + 'static,
+    ) -> Result<(), Fault> {
+        // While it is away, the store is closed: a failure or a hang leaves it so.
+        let Some(mut open) = self.open.take().map(ManuallyDrop::new) else {
+            return Err(Fault::Io("the journal is closed".into()));
         };
-        self.failed.set(self.failed.get() || result.is_err());
-        result
-    }
-
-    /// What is there is durable already: the last append of the process before was acknowledged,
-    /// and nothing came after it.
-    pub(super) fn trust(&mut self) -> Result<(), Fault> {
-        match &mut self.open {
-            Some(open) => open.barrier.trust(),
-            None => Ok(()),
-        }
+        let again = sled::Db::clone(&open.db);
+        let write = move || {
+            work(&open)?;
+            let Open { db, barrier, .. } = &mut *open;
+            barrier.pass(db)?;
+            Ok(ManuallyDrop::into_inner(open))
+        };
+        let nudge = move || Ok(again.flush().map(|_| ())?);
+        let result = within(WRITING, write, nudge);
+        self.failed.set(result.is_err());
+        self.open = Some(result?);
+        Ok(())
     }
 
     /// Makes durable what a process that crashed may have left half way.
@@ -137,8 +149,8 @@ impl Store {
     }
 
     /// Makes the journal's first records.
-    pub(super) fn found(&mut self, format: &[u8], head: &[u8]) -> Result<(), Fault> {
-        self.durably(|open| {
+    pub(super) fn found(&mut self, format: Vec<u8>, head: Vec<u8>) -> Result<(), Fault> {
+        self.durably(move |open| {
             let mut batch = sled::Batch::default();
             batch.insert(FORMAT, format);
             batch.insert(HEAD, head);
@@ -147,8 +159,9 @@ impl Store {
     }
 
     /// All of the batch or nothing of it; durable when it returns.
-    pub(super) fn write(&mut self, batch: &Batch) -> Result<(), Fault> {
-        self.durably(|open| {
+    pub(super) fn write(&mut self, batch: &Arc<Batch>) -> Result<(), Fault> {
+        let batch = Arc::clone(batch);
+        self.durably(move |open| {
             let trees = (
                 &open.meta,
                 &open.transactions,
@@ -160,12 +173,12 @@ impl Store {
                 trees.transaction(|(meta, transactions, events, summaries, claims)| {
                     let id = batch.id.to_be_bytes();
                     if let Some(begin) = &batch.begin {
-                        transactions.insert(&id, begin.as_slice())?;
+                        put(transactions, &id, begin)?;
                     }
                     for (sequence, entry) in &batch.entries {
-                        events.insert(&event_key(batch.id, *sequence), entry.as_slice())?;
+                        put(events, &event_key(batch.id, *sequence), entry)?;
                     }
-                    summaries.insert(&id, batch.summary.as_slice())?;
+                    put(summaries, &id, &batch.summary)?;
                     if batch.claims {
                         claims.insert(&id, &[])?;
                     } else {
@@ -182,48 +195,40 @@ impl Store {
         })
     }
 
-    pub(super) fn begin(&self, id: u64) -> Result<Option<sled::IVec>, Fault> {
-        self.with(|open| Ok(open.transactions.get(id.to_be_bytes())?))
+    pub(super) fn begin(&self, id: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.with(|open| one(&open.transactions, id))
     }
 
-    pub(super) fn summary(&self, id: u64) -> Result<Option<sled::IVec>, Fault> {
-        self.with(|open| Ok(open.summaries.get(id.to_be_bytes())?))
+    pub(super) fn summary(&self, id: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.with(|open| one(&open.summaries, id))
     }
 
-    pub(super) fn summaries(&self) -> Result<Vec<Keyed<u64>>, Fault> {
-        self.with(|open| {
-            open.summaries
-                .iter()
-                .map(|item| keyed(item, id_of))
-                .collect()
-        })
+    pub(super) fn summaries(&self) -> Result<Vec<Keyed>, Fault> {
+        self.with(|open| joined(open.summaries.iter()).collect())
     }
 
     pub(super) fn claims(&self) -> Result<Vec<u64>, Fault> {
         self.with(|open| {
             let keys = open.claims.iter().keys();
-            keys.map(|key| id_of(&key?)).collect()
+            keys.map(|key| number(&key?)).collect()
         })
     }
 
     /// A transaction's entries in their order.
-    pub(super) fn entries(&self, id: u64) -> Result<Vec<Keyed<(u64, u64)>>, Fault> {
-        self.with(|open| {
-            let items = open.events.scan_prefix(id.to_be_bytes());
-            items.map(|item| keyed(item, pair_of)).collect()
-        })
+    pub(super) fn entries(&self, id: u64) -> Result<Vec<Keyed>, Fault> {
+        self.with(|open| joined(open.events.scan_prefix(id.to_be_bytes())).collect())
     }
 
     /// Hands every transaction's begin record to `each`, by number.
     pub(super) fn for_each_begin(
         &self,
-        mut each: impl FnMut(Keyed<u64>) -> Result<(), Fault>,
+        mut each: impl FnMut(Keyed) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         // What `each` finds wrong is no failure of sled's.
         let mut verdict = Ok(());
         self.with(|open| {
-            for item in open.transactions.iter() {
-                verdict = each(keyed(item, id_of)?);
+            for record in joined(open.transactions.iter()) {
+                verdict = each(record?);
                 if verdict.is_err() {
                     break;
                 }
@@ -236,8 +241,8 @@ impl Store {
     /// How many records the events tree holds, whoever they belong to.
     pub(super) fn count_entries(&self) -> Result<u64, Fault> {
         self.with(|open| {
-            let mut keys = open.events.iter().keys();
-            keys.try_fold(0, |count, key| key.map(|_| count + 1).map_err(Fault::from))
+            let mut records = joined(open.events.iter());
+            records.try_fold(0, |count, record| record.map(|_| count + 1))
         })
     }
 }
@@ -251,12 +256,31 @@ impl Drop for Store {
             return;
         }
         // sled writes while it closes, and panics if it cannot. What had to be durable is.
-        let _ = caught(|| {
+        let close = move || {
             drop(open);
             // Closing leaves a snapshot, made by the umask.
-            folder.map_or(Ok(()), |folder| Barrier::new(&folder).trust())
-        });
+            folder.map_or(Ok(()), |folder| Barrier::new(&folder).make_private())
+        };
+        let _ = within(CLOSING, close, || Ok(()));
     }
+}
+
+/// Removes what sled was writing when it was killed.
+///
+/// sled 0.34.7 writes a snapshot as `snap.N.generating` and renames it when it is whole; but at open
+/// it passes over names that end in `.in___motion`, and takes an unfinished one for damage
+/// (`config.rs`, `get_snapshot_files`). The one before is still there, and so is the log.
+fn remove_unfinished(folder: &Path) -> Result<(), Fault> {
+    let fault = |error: std::io::Error| Fault::io(folder, error);
+    for entry in std::fs::read_dir(folder).map_err(fault)? {
+        let entry = entry.map_err(fault)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            std::fs::remove_file(entry.path()).map_err(fault)?;
+        }
+    }
+    Ok(())
 }
 
 fn event_key(id: u64, sequence: u64) -> [u8; 16] {
@@ -266,27 +290,28 @@ fn event_key(id: u64, sequence: u64) -> [u8; 16] {
     key
 }
 
-fn keyed<K>(
-    item: sled::Result<(sled::IVec, sled::IVec)>,
-    key_of: impl FnOnce(&[u8]) -> Result<K, Fault>,
-) -> Result<Keyed<K>, Fault> {
-    let (key, bytes) = item?;
-    Ok(Keyed {
-        key: key_of(&key)?,
-        bytes,
-    })
+/// Stores a record under a key, in place of a longer or shorter one.
+fn put(
+    tree: &TransactionalTree,
+    key: &[u8],
+    record: &[u8],
+) -> Result<(), UnabortableTransactionError> {
+    let mut next = 0;
+    for (piece_key, piece) in pieces(key, record) {
+        tree.insert(piece_key, piece)?;
+        next += 1;
+    }
+    // Looked for first: sled logs even the removal of nothing.
+    while tree.get(piece_key(key, next))?.is_some() {
+        tree.remove(piece_key(key, next))?;
+        next += 1;
+    }
+    Ok(())
 }
 
-fn id_of(key: &[u8]) -> Result<u64, Fault> {
-    let key = <[u8; 8]>::try_from(key).map_err(|_| strange())?;
-    Ok(u64::from_be_bytes(key))
-}
-
-fn pair_of(key: &[u8]) -> Result<(u64, u64), Fault> {
-    let (id, sequence) = key.split_at_checked(8).ok_or_else(strange)?;
-    Ok((id_of(id)?, id_of(sequence)?))
-}
-
-fn strange() -> Fault {
-    Fault::Damaged("a key has the wrong length".into())
+fn one(tree: &sled::Tree, id: u64) -> Result<Option<Vec<u8>>, Fault> {
+    let record = joined(tree.scan_prefix(id.to_be_bytes()))
+        .next()
+        .transpose()?;
+    Ok(record.map(|record| record.bytes))
 }

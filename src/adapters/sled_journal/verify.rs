@@ -26,7 +26,7 @@ pub(super) fn whole(store: &Store, format: &Format, floor: Option<&Head>) -> Res
     let mut transactions = 0;
     let mut claims = Vec::new();
     store.for_each_begin(|record| {
-        let id = record.key;
+        let id = record.id()?;
         if id != transactions + 1 {
             return damaged(format!("transaction {} is missing", transactions + 1));
         }
@@ -70,9 +70,10 @@ fn entries(
     let mut events = Vec::new();
     let mut last = 0;
     for (index, record) in store.entries(id)?.into_iter().enumerate() {
-        let name = format!("entry {} of transaction {id}", record.key.1);
+        let key = record.id_and_sequence()?;
+        let name = format!("entry {} of transaction {id}", key.1);
         let entry: Entry = decode(&record.bytes).map_err(|error| Fault::record(&name, error))?;
-        if (entry.transaction, entry.sequence) != record.key {
+        if (entry.transaction, entry.sequence) != key {
             return damaged(format!("{name} is stored as another"));
         }
         let is_beginning = matches!(entry.kind, EventKind::Began { record } if record == hash);
