@@ -8,7 +8,7 @@ use crate::model::{Access, ChainFacts, DiskFacts, FileRef, Policy, SourceKind, U
 use crate::ports::{FilesAre, HypervisorError};
 use crate::xml::{DiskXml, DomainXml, Source};
 
-use super::chain::{self, Layer};
+use super::chain::{self, Declared, DeclaredImage, Layer, Place};
 use super::{Survey, SurveyError};
 
 impl Survey<'_> {
@@ -59,10 +59,11 @@ impl Survey<'_> {
         };
         // Without a declared format libvirt takes a disk for raw, and a raw image has no chain:
         // its guest could have written any header.
-        let walk = chain::walk(
+        let walk = chain::walk_declared(
             self.storage,
             &path,
             Some(disk.format.as_deref().unwrap_or("raw")),
+            &self.declared(disk),
         );
         facts.unreadable = walk.unreadable;
         let mut layers = walk.layers.into_iter();
@@ -78,6 +79,41 @@ impl Survey<'_> {
             })
             .collect();
         Ok(facts)
+    }
+
+    /// The chain as far as the XML itself spells it out.
+    pub(super) fn declared(&self, disk: &DiskXml) -> Declared {
+        let below = disk.backing.iter().filter_map(|layer| {
+            Some(DeclaredImage {
+                place: self.place(&layer.source)?,
+                format: layer.format.clone(),
+                data_file: layer.data_store.as_ref().and_then(|it| self.place(it)),
+            })
+        });
+        let store = disk.data_store.as_ref();
+        Declared {
+            data_file: store.and_then(|store| self.place(&store.source)),
+            below: below.collect(),
+        }
+    }
+
+    fn place(&self, source: &Source) -> Option<Place> {
+        Some(match source {
+            Source::None => return None,
+            Source::File(path) | Source::Block(path) | Source::Dir(path) => {
+                Place::File(path.clone())
+            }
+            Source::Volume { pool, volume } => match self.hypervisor.volume(pool, volume) {
+                Ok(found) if found.kind == "file" || found.kind == "block" => {
+                    Place::File(found.path)
+                }
+                Ok(found) => Place::Elsewhere(format!("a volume of type '{}'", found.kind)),
+                Err(error) => Place::Elsewhere(error.to_string()),
+            },
+            Source::Network { .. } | Source::Other(_) => {
+                Place::Elsewhere(spelled(source).unwrap_or_default())
+            }
+        })
     }
 
     fn links(&self, owner: Uuid, layer: &Layer) -> Vec<FileRef> {
