@@ -1,17 +1,8 @@
 //! Asking before anything is changed.
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::{CliError, Exit};
-
-/// While the question stands nothing has been changed, and a signal just ends the program.
-static ASKING: AtomicBool = AtomicBool::new(false);
-
-/// Whether a question is waiting for its answer.
-pub fn is_asking() -> bool {
-    ASKING.load(Ordering::SeqCst)
-}
 
 /// # Errors
 /// There is no terminal to ask on: exit 1, nothing changed.
@@ -33,13 +24,12 @@ pub fn can_ask() -> Result<(), CliError> {
 /// No terminal to ask on, or another answer than yes: exit 1, nothing changed.
 pub fn confirm(question: &str) -> Result<(), CliError> {
     can_ask()?;
-    let mut stderr = std::io::stderr().lock();
+    // Not locked: a signal that ends the program here has a word to say.
+    let mut stderr = std::io::stderr();
     let mut answer = String::new();
-    ASKING.store(true, Ordering::SeqCst);
     let asked = write!(stderr, "{question} [y/N] ")
         .and_then(|()| stderr.flush())
         .and_then(|()| std::io::stdin().lock().read_line(&mut answer));
-    ASKING.store(false, Ordering::SeqCst);
     if !answer.ends_with('\n') {
         // Ctrl-D leaves the cursor behind the question.
         let _ = writeln!(stderr);

@@ -10,11 +10,11 @@ use crate::adapters::libvirt::Libvirt;
 use crate::adapters::sled_journal::{Reader, SledJournal, open_reader};
 use crate::engine::World;
 use crate::model::{Evidence, TransactionId};
-use crate::ports::{FilesAre, Hypervisor, JournalError};
+use crate::ports::{Control, FilesAre, Hypervisor, JournalError};
 use crate::survey;
 
 use super::args::{Arguments, Output};
-use super::control::Terminal;
+use super::control::{Terminal, say};
 use super::error::{CliError, Exit};
 use super::evidence;
 use super::safe::safe;
@@ -23,12 +23,11 @@ use super::safe::safe;
 pub struct Context {
     pub output: Output,
     pub quiet: bool,
-    /// Whether each step is told on stderr as it is run.
-    tells_steps: bool,
     connect: Option<String>,
     state_dir: PathBuf,
     quarantine: Vec<PathBuf>,
     wait: Duration,
+    control: Terminal,
 }
 
 /// Everything of the world that is open at once.
@@ -57,13 +56,16 @@ impl Context {
         Ok(Self {
             output: arguments.output,
             quiet: arguments.quiet,
-            tells_steps: arguments.output == Output::Text
-                && !arguments.quiet
-                && (arguments.verbose > 0 || std::io::stderr().is_terminal()),
             connect: arguments.connect.clone(),
             state_dir,
             quarantine: arguments.quarantine.clone(),
             wait: Duration::from_secs(arguments.wait),
+            control: Terminal::new(
+                arguments.output,
+                arguments.output == Output::Text
+                    && !arguments.quiet
+                    && (arguments.verbose > 0 || std::io::stderr().is_terminal()),
+            )?,
         })
     }
 
@@ -77,7 +79,7 @@ impl Context {
     /// `--connect` names another place: what is there by the same name is something else.
     pub fn host_of(&self, made_at: &str) -> Result<Host, CliError> {
         let host = self.host_at(Some(made_at))?;
-        if host.uri() == made_at {
+        if host.hypervisor.is_at(made_at) {
             return Ok(host);
         }
         Err(CliError::new(
@@ -98,8 +100,20 @@ impl Context {
             hypervisor: Libvirt::connect(uri)?,
             storage: LocalFiles::new(self.state_dir.join("quarantine"), self.quarantine.clone()),
             clock: SystemClock,
-            control: Terminal::new(self.tells_steps)?,
+            control: self.control.clone(),
         })
+    }
+
+    /// From here on a signal no longer ends the process at once.
+    ///
+    /// # Errors
+    /// A signal has come already: exit 1.
+    pub fn begin(&self) -> Result<(), CliError> {
+        if self.control.may_begin() {
+            Ok(())
+        } else {
+            Err(CliError::interrupted())
+        }
     }
 
     /// Holds the journal; `purpose` is what another process is told that it waits for.
@@ -151,7 +165,7 @@ impl Context {
     fn tell_waiting(&self, holder: &str) {
         // In JSON the one document on stderr is the error, which names the holder too.
         if !self.quiet && self.output == Output::Text {
-            eprintln!("waiting for {}", safe(holder));
+            say(&format!("waiting for {}", safe(holder)));
         }
     }
 
@@ -225,5 +239,7 @@ pub fn trace(arguments: &Arguments) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        // It would report a closed stderr there, and panic.
+        .log_internal_errors(false)
         .init();
 }

@@ -1,7 +1,9 @@
 //! Signals and progress, between the engine and the terminal.
 
-use std::sync::Arc;
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -9,23 +11,79 @@ use signal_hook::iterator::Signals;
 use crate::model::{Direction, Step, Transaction};
 use crate::ports::Control;
 
-use super::confirm::is_asking;
-use super::error::{CliError, Exit};
+use super::args::Output;
+use super::error::{self, CliError, Exit};
 use super::safe::safe_path;
 
-/// Counts signals: the first one asks for a rollback, the second one for the way out.
+/// How long the step in hand may take to end after a second signal. Ending in the middle of it is
+/// what `recover` is for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Until something has been begun, a signal ends the process at once: at the prompt, while it waits
+/// for another command, while it looks around. After that the first signal asks for the way back,
+/// and the second one for the way out.
+#[derive(Clone)]
 pub struct Terminal {
-    signals: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     /// Whether steps are told as they are run: to a person who watches, or who asked for it. A
     /// script's stderr stays empty as long as nothing goes wrong.
     tells: bool,
 }
 
+struct Shared {
+    /// Locked while a signal is dealt with, so that nothing begins behind its back.
+    begun: Mutex<bool>,
+    signals: AtomicUsize,
+    output: Output,
+}
+
+impl Shared {
+    fn begun(&self) -> MutexGuard<'_, bool> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn receive(self: &Arc<Self>) {
+        let begun = self.begun();
+        let before = self.signals.fetch_add(1, Ordering::SeqCst);
+        match (*begun, before) {
+            (false, _) => {
+                error::print(&CliError::interrupted(), self.output);
+                std::process::exit(Exit::Error as i32);
+            }
+            (true, 0) => say(
+                "a signal: putting back what was begun, or finishing what goes back already. \
+                 A second one leaves that to `virt-retire recover`",
+            ),
+            (true, 1) => {
+                let shared = Arc::clone(self);
+                std::thread::spawn(move || shared.leave());
+            }
+            (true, _) => {}
+        }
+    }
+
+    fn leave(&self) {
+        std::thread::sleep(PATIENCE);
+        let error = CliError::new(
+            Exit::Unfinished,
+            "unfinished",
+            "stopped by a second signal in the middle of a step",
+            "type: virt-retire recover",
+        );
+        error::print(&error, self.output);
+        std::process::exit(Exit::Unfinished as i32);
+    }
+}
+
 impl Terminal {
     /// # Errors
     /// The kernel takes no handler (exit 1, nothing changed).
-    pub fn new(tells: bool) -> Result<Self, CliError> {
-        let signals = Arc::new(AtomicUsize::new(0));
+    pub fn new(output: Output, tells: bool) -> Result<Self, CliError> {
+        let shared = Arc::new(Shared {
+            begun: Mutex::new(false),
+            signals: AtomicUsize::new(0),
+            output,
+        });
         let mut incoming = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(|error| {
             CliError::new(
                 Exit::Error,
@@ -34,21 +92,26 @@ impl Terminal {
                 "try again",
             )
         })?;
-        let counter = Arc::clone(&signals);
+        let receiver = Arc::clone(&shared);
         std::thread::spawn(move || {
             for _ in incoming.forever() {
-                if is_asking() {
-                    eprintln!("\ninterrupted. Nothing was changed.");
-                    std::process::exit(Exit::Error as i32);
-                }
-                counter.fetch_add(1, Ordering::SeqCst);
+                receiver.receive();
             }
         });
-        Ok(Self { signals, tells })
+        Ok(Self { shared, tells })
     }
 }
 
 impl Control for Terminal {
+    fn may_begin(&self) -> bool {
+        let mut begun = self.shared.begun();
+        if !*begun && self.shared.signals.load(Ordering::SeqCst) > 0 {
+            return false;
+        }
+        *begun = true;
+        true
+    }
+
     fn step(&self, transaction: &Transaction, index: usize, step: &Step, direction: Direction) {
         tracing::info!(
             transaction = transaction.id.0,
@@ -62,20 +125,26 @@ impl Control for Terminal {
                 .map(|moved| safe_path(&moved.path))
                 .unwrap_or_default();
             let count = transaction.plan.steps.len();
-            eprintln!(
+            say(&format!(
                 "[{}/{count}] {} {} {subject}",
                 index + 1,
                 direction.word(),
                 step.kind()
-            );
+            ));
         }
     }
 
     fn wants_rollback(&self) -> bool {
-        self.signals.load(Ordering::SeqCst) > 0
+        self.shared.signals.load(Ordering::SeqCst) > 0
     }
 
     fn wants_out(&self) -> bool {
-        self.signals.load(Ordering::SeqCst) > 1
+        self.shared.signals.load(Ordering::SeqCst) > 1
     }
+}
+
+/// A line on stderr. Unlike `eprintln!` it does not panic, in the middle of a transaction, because
+/// whoever read stderr has gone.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -53,6 +53,16 @@ impl CliError {
         }
     }
 
+    /// A signal came before anything was begun.
+    pub fn interrupted() -> Self {
+        Self::new(
+            Exit::Error,
+            "interrupted",
+            "interrupted by a signal. Nothing was changed.",
+            "run the command again when it suits",
+        )
+    }
+
     /// Several refusals in one error: the first one's code, everyone's message and hint.
     pub fn refused(refusals: &[Refusal]) -> Self {
         let lines = |part: fn(&Refusal) -> &String| {
@@ -148,8 +158,8 @@ impl From<JournalError> for CliError {
                 Exit::Error,
                 "journal-damaged",
                 format!(
-                    "nothing in quarantine is touched. Restore '{}' from a backup; every \
-                     transaction's manifest lies beside its files",
+                    "nothing in quarantine is touched. Restore '{}' from a backup, or make a new \
+                     journal from the manifests in quarantine: virt-retire rebuild",
                     path.display()
                 ),
             ),
@@ -198,6 +208,7 @@ impl From<EngineError> for CliError {
                     _ => "finish it first: virt-retire recover".to_owned(),
                 },
             ),
+            EngineError::Interrupted => Self::interrupted(),
             EngineError::PutBack { transaction, .. } => Self::new(
                 Exit::PutBack,
                 "step-failed",

@@ -399,6 +399,36 @@ pub fn came_back(transaction: &Transaction) -> String {
     lines.join("\n")
 }
 
+/// One line on what `recover` did with a transaction.
+pub fn recovered(recovery: &crate::engine::Recovery) -> String {
+    use crate::engine::Recovered;
+    let transaction = &recovery.transaction;
+    let (id, name) = (transaction.id, safe(&transaction.domain().name));
+    match &recovery.result {
+        Recovered::Undone => format!(
+            "Transaction {id}: domain {name} was left half retired; it is back as it was, {} files \
+             and definition (rolled-back).",
+            transaction.files().count()
+        ),
+        Recovered::Finished { because } => format!(
+            "Transaction {id}: domain {name} could not be put back ({}), so its retirement was \
+             finished ({}). To undo it: virt-retire rollback {id}",
+            safe(because),
+            transaction.state().word()
+        ),
+        Recovered::Stuck { forward, back } => format!(
+            "Transaction {id}: domain {name} is stuck. Back: {}. Forward: {}.",
+            safe(back),
+            safe(forward)
+        ),
+        Recovered::Left { because } => format!(
+            "Transaction {id}: domain {name} is left {}: {}",
+            transaction.state().word(),
+            safe(because)
+        ),
+    }
+}
+
 fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

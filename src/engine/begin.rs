@@ -8,8 +8,8 @@ use crate::model::{
 use crate::ports::Draft;
 
 use super::Engine;
-use super::error::EngineError;
-use super::run::{Stop, Unwritten};
+use super::error::{EngineError, Failure};
+use super::run::{OnSignal, Stop, Unwritten};
 
 impl Engine<'_> {
     /// Runs an executable plan up to `prepared`.
@@ -30,8 +30,12 @@ impl Engine<'_> {
                 refusals: plan.refusals,
             });
         }
-        self.refuse_claimed(&plan)?;
+        self.close_unbegun()?;
+        self.refuse_claimed(&plan, None)?;
         let draft = self.draft(plan, definition, removal, evidence, commit_at_once)?;
+        if !self.world.control.may_begin() {
+            return Err(EngineError::Interrupted);
+        }
         let mut transaction = self.journal.begin(draft)?;
         // In the event log as well as in the record of the flags: who reads the one sees it.
         let cause = transaction.removal.override_protection.then(|| {
@@ -45,13 +49,28 @@ impl Engine<'_> {
             )
         });
         self.enter(&mut transaction, Unwritten::none(), State::Executing, cause)?;
-        match self.run(&mut transaction, Direction::Forward, Unwritten::none()) {
+        let run = self.run(
+            &mut transaction,
+            Direction::Forward,
+            OnSignal::TurnBack,
+            Unwritten::none(),
+        );
+        match run {
+            // A signal during the last step.
+            Ok(unwritten) if self.turns_back(OnSignal::TurnBack) => Err(self.give_up(
+                transaction,
+                unwritten,
+                "prepared".into(),
+                Failure::Interrupted,
+            )),
             Ok(unwritten) => {
                 self.enter(&mut transaction, unwritten, State::Prepared, None)?;
                 Ok(transaction)
             }
             Err(Stop::Unfinished(error)) => Err(error),
-            Err(Stop::Failed { step, cause }) => Err(self.give_up(transaction, step, cause)),
+            Err(Stop::Failed { step, cause }) => {
+                Err(self.give_up(transaction, Unwritten::none(), step, cause))
+            }
         }
     }
 

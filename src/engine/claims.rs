@@ -2,44 +2,88 @@
 
 use std::path::Path;
 
-use crate::model::{Plan, State, Step, TransactionId};
+use crate::model::{DomainRef, EventKind, Plan, State, Step, TransactionId};
 
 use super::Engine;
 use super::error::EngineError;
 
 impl Engine<'_> {
-    pub(super) fn refuse_claimed(&self, plan: &Plan) -> Result<(), EngineError> {
+    /// Whoever is about to run `plan` in either direction asks here first. `own` is the transaction
+    /// that the plan belongs to, if it has one already.
+    ///
+    /// # Errors
+    /// [`EngineError::Claimed`] names what is claimed, by which transaction and in which state.
+    pub(super) fn refuse_claimed(
+        &self,
+        plan: &Plan,
+        own: Option<TransactionId>,
+    ) -> Result<(), EngineError> {
         for id in self.journal.claiming()? {
+            if own == Some(id) {
+                continue;
+            }
             let open = self.journal.read(id)?;
             let claimed = |subject: String| EngineError::Claimed {
                 subject,
                 by: id,
                 state: open.state(),
             };
-            if open.domain().uuid == plan.domain.uuid || open.domain().name == plan.domain.name {
+            if is_one_of(open.domain(), &plan.domain) {
                 return Err(claimed(format!("domain '{}'", plan.domain.name)));
             }
             let taken: Vec<&Path> = paths(&open.plan).collect();
-            if let Some(path) = paths(plan).find(|path| taken.contains(path)) {
+            if let Some(path) = paths(plan).find(|path| taken.iter().any(|its| overlap(its, path)))
+            {
                 return Err(claimed(path.display().to_string()));
             }
         }
         Ok(())
     }
 
-    /// The open transaction that claims this domain, for commands that only warn.
+    /// The open transaction that claims this domain, for commands that move no files.
+    ///
+    /// # Errors
+    /// [`EngineError::Journal`].
     pub fn claimed_by(
         &self,
-        domain: &crate::model::DomainRef,
+        domain: &DomainRef,
     ) -> Result<Option<(TransactionId, State)>, EngineError> {
         for id in self.journal.claiming()? {
             let open = self.journal.read(id)?;
-            if open.domain().uuid == domain.uuid {
+            if is_one_of(open.domain(), domain) {
                 return Ok(Some((id, open.state())));
             }
         }
         Ok(None)
     }
+
+    /// A transaction that was begun and never got to its first intent has done nothing (law 3), and
+    /// whoever began it is gone, since we hold the journal: it needs no `recover` to be closed.
+    pub(super) fn close_unbegun(&mut self) -> Result<(), EngineError> {
+        for id in self.journal.claiming()? {
+            if self.journal.read(id)?.state() != State::Planned {
+                continue;
+            }
+            let why = "it was interrupted before its first step".to_owned();
+            let entered = |state, cause| EventKind::Entered { state, cause };
+            let kinds = vec![
+                entered(State::RollingBack, Some(why)),
+                entered(State::RolledBack, None),
+            ];
+            self.journal.append(id, kinds)?;
+        }
+        Ok(())
+    }
+}
+
+/// By name too: two domains of one name cannot both be defined.
+fn is_one_of(one: &DomainRef, other: &DomainRef) -> bool {
+    one.uuid == other.uuid || one.name == other.name
+}
+
+/// A folder (TPM state) claims all that is in it.
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }
 
 fn paths(plan: &Plan) -> impl Iterator<Item = &Path> {

@@ -3,23 +3,39 @@
 use crate::model::{Direction, EventKind, Evidence, State, Transaction, TransactionId};
 
 use super::error::{EngineError, Failure};
-use super::run::{Stop, Unwritten};
+use super::run::{self, OnSignal, Stop, Unwritten};
 use super::{Engine, preflight};
+use crate::ports::Journal;
+
+/// Commits a prepared transaction: a decision, not a deletion (law 2). It touches nothing but the
+/// journal, so it works while libvirt is down.
+///
+/// # Errors
+/// [`EngineError::WrongState`]; [`EngineError::Unfinished`] where the journal takes no record.
+pub fn commit(
+    journal: &mut dyn Journal,
+    id: TransactionId,
+    by: Evidence,
+) -> Result<Transaction, EngineError> {
+    let mut transaction = may_commit(journal, id)?;
+    let decided = Unwritten::one(decided("commit", by));
+    run::enter(journal, &mut transaction, decided, State::Committed, None)?;
+    Ok(transaction)
+}
+
+/// What [`commit`] would find in its way.
+///
+/// # Errors
+/// [`EngineError::WrongState`]; nothing was changed.
+pub fn may_commit(journal: &dyn Journal, id: TransactionId) -> Result<Transaction, EngineError> {
+    let transaction = journal.read(id)?;
+    if transaction.state() != State::Prepared {
+        return Err(wrong_state(&transaction, "committed"));
+    }
+    Ok(transaction)
+}
 
 impl Engine<'_> {
-    /// Commits a prepared transaction: a decision, not a deletion (law 2).
-    pub fn commit(&mut self, id: TransactionId, by: Evidence) -> Result<Transaction, EngineError> {
-        let mut transaction = self.may_commit(id)?;
-        let decided = decided("commit", by);
-        self.enter(
-            &mut transaction,
-            Unwritten::one(decided),
-            State::Committed,
-            None,
-        )?;
-        Ok(transaction)
-    }
-
     /// Commits what this very command has prepared.
     pub fn commit_own(&mut self, transaction: &mut Transaction) -> Result<(), EngineError> {
         self.enter(transaction, Unwritten::none(), State::Committed, None)
@@ -34,21 +50,10 @@ impl Engine<'_> {
         if !matches!(transaction.state(), State::Prepared | State::Committed) {
             return Err(wrong_state(&transaction, "rolled back"));
         }
+        self.refuse_claimed(&transaction.plan, Some(id))?;
         let refusals = preflight::rollback(&self.world, &transaction)?;
         if !refusals.is_empty() {
             return Err(EngineError::Refused { refusals });
-        }
-        Ok(transaction)
-    }
-
-    /// What [`Engine::commit`] would find in its way.
-    ///
-    /// # Errors
-    /// [`EngineError::WrongState`]; nothing was changed.
-    pub fn may_commit(&self, id: TransactionId) -> Result<Transaction, EngineError> {
-        let transaction = self.journal.read(id)?;
-        if transaction.state() != State::Prepared {
-            return Err(wrong_state(&transaction, "committed"));
         }
         Ok(transaction)
     }
@@ -64,6 +69,9 @@ impl Engine<'_> {
         by: Evidence,
     ) -> Result<Transaction, EngineError> {
         let transaction = self.may_roll_back(id)?;
+        if !self.world.control.may_begin() {
+            return Err(EngineError::Interrupted);
+        }
         self.roll_back(transaction, Unwritten::one(decided("rollback", by)), None)
     }
 
@@ -85,7 +93,12 @@ impl Engine<'_> {
     ) -> Result<Transaction, EngineError> {
         let before = transaction.state();
         self.enter(&mut transaction, first, State::RollingBack, cause)?;
-        match self.run(&mut transaction, Direction::Back, Unwritten::none()) {
+        match self.run(
+            &mut transaction,
+            Direction::Back,
+            OnSignal::GoOn,
+            Unwritten::none(),
+        ) {
             Ok(unwritten) => {
                 self.enter(&mut transaction, unwritten, State::RolledBack, None)?;
                 Ok(transaction)
@@ -106,7 +119,12 @@ impl Engine<'_> {
         step: String,
         cause: Failure,
     ) -> EngineError {
-        match self.run(&mut transaction, Direction::Forward, Unwritten::none()) {
+        match self.run(
+            &mut transaction,
+            Direction::Forward,
+            OnSignal::GoOn,
+            Unwritten::none(),
+        ) {
             Ok(unwritten) => {
                 let why = Some(format!("rollback failed at '{step}': {cause}"));
                 match self.enter(&mut transaction, unwritten, before, why) {
@@ -129,15 +147,20 @@ impl Engine<'_> {
     pub(super) fn give_up(
         &mut self,
         mut transaction: Transaction,
+        unwritten: Unwritten,
         step: String,
         cause: Failure,
     ) -> EngineError {
         let why = Some(format!("'{step}' failed: {cause}"));
-        if let Err(error) = self.enter(&mut transaction, Unwritten::none(), State::RollingBack, why)
-        {
+        if let Err(error) = self.enter(&mut transaction, unwritten, State::RollingBack, why) {
             return error;
         }
-        match self.run(&mut transaction, Direction::Back, Unwritten::none()) {
+        match self.run(
+            &mut transaction,
+            Direction::Back,
+            OnSignal::GoOn,
+            Unwritten::none(),
+        ) {
             Ok(unwritten) => {
                 match self.enter(&mut transaction, unwritten, State::RolledBack, None) {
                     Ok(()) => EngineError::PutBack {

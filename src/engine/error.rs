@@ -47,6 +47,9 @@ pub enum EngineError {
         by: TransactionId,
         state: State,
     },
+    /// Nothing was changed.
+    #[error("interrupted by a signal before anything was begun")]
+    Interrupted,
     /// The domain is as it was before the verb began: there, or retired.
     #[error("step '{step}' failed, and {}: {cause}", as_before(transaction))]
     PutBack {

@@ -25,8 +25,9 @@ mod recover;
 mod run;
 mod steps;
 
+pub use decide::{commit, may_commit};
 pub use error::{EngineError, Failure};
-pub use recover::{Recovered, Recovery};
+pub use recover::{Recovered, Recovery, open_transactions};
 
 use crate::ports::{Clock, Control, Hypervisor, Journal, Storage};
 

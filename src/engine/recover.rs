@@ -4,12 +4,12 @@
 //! rollback that had begun goes on. What is on the disk decides each step, not what the journal
 //! hopes: every effect looks for the inode that was recorded with its intent.
 
-use crate::model::{Claim, Direction, Evidence, State, Transaction};
+use crate::model::{Claim, Direction, Evidence, State, Transaction, TransactionId};
 
-use super::Engine;
 use super::decide::decided;
 use super::error::EngineError;
-use super::run::{Stop, Unwritten};
+use super::run::{OnSignal, Stop, Unwritten};
+use super::{Engine, World};
 
 /// What became of one open transaction.
 pub struct Recovery {
@@ -27,23 +27,48 @@ pub enum Recovered {
         forward: String,
         back: String,
     },
+    /// Neither was tried to the end: libvirt or the journal is out of reach. As it was before.
+    Left {
+        because: String,
+    },
+}
+
+/// Which transactions `recover` has something to do for, the latest first: a later one may stand
+/// on what an earlier one did.
+///
+/// # Errors
+/// [`EngineError::Journal`].
+pub fn open_transactions(
+    journal: &dyn crate::ports::Journal,
+) -> Result<Vec<Transaction>, EngineError> {
+    let mut open = Vec::new();
+    for id in journal.claiming()?.into_iter().rev() {
+        let transaction = journal.read(id)?;
+        // One that was prepared on purpose waits for its `commit` or `rollback`.
+        let waits = transaction.state().claim() == Claim::Undecided && !transaction.commit_at_once;
+        // A purge is carried on by `purge`: there is no way back from it.
+        if !waits && transaction.state() != State::Purging {
+            open.push(transaction);
+        }
+    }
+    Ok(open)
 }
 
 impl Engine<'_> {
-    /// Treats every transaction that a crash left open, oldest first. One that is stuck does not
-    /// keep the others waiting.
-    pub fn recover(&mut self, by: &Evidence) -> Result<Vec<Recovery>, EngineError> {
-        let mut recoveries = Vec::new();
-        for id in self.journal.claiming()? {
-            let transaction = self.journal.read(id)?;
-            // One that was prepared on purpose waits for its `commit` or `rollback`.
-            let waits =
-                transaction.state().claim() == Claim::Undecided && !transaction.commit_at_once;
-            if !waits {
-                recoveries.push(self.recover_one(transaction, by)?);
-            }
+    /// Treats one transaction that a crash left open. What goes wrong is in the answer, so that one
+    /// that is stuck does not keep others waiting.
+    pub fn recover(&mut self, id: TransactionId, by: &Evidence) -> Result<Recovery, EngineError> {
+        let transaction = self.journal.read(id)?;
+        match self.recover_one(transaction.clone(), by) {
+            Ok(recovery) => Ok(recovery),
+            Err(error) => Ok(Recovery {
+                // As far as it got, if the journal can still say so.
+                transaction: self.journal.read(id).unwrap_or(transaction),
+                result: Recovered::Left {
+                    because: error.to_string(),
+                },
+            }),
         }
-        Ok(recoveries)
     }
 
     fn recover_one(
@@ -52,15 +77,15 @@ impl Engine<'_> {
         by: &Evidence,
     ) -> Result<Recovery, EngineError> {
         let before = transaction.state_before_rollback();
+        // Asked before anything is written: a daemon that is away is no second cause to record.
+        still_there(&self.world, &transaction)?;
+        let mut unwritten = Unwritten::one(decided("recover", by.clone()));
         if transaction.state() != State::RollingBack {
-            self.enter(
-                &mut transaction,
-                Unwritten::one(decided("recover", by.clone())),
-                State::RollingBack,
-                Some("left open by an earlier run".into()),
-            )?;
+            let why = Some("left open by an earlier run".into());
+            self.enter(&mut transaction, unwritten, State::RollingBack, why)?;
+            unwritten = Unwritten::none();
         }
-        let back = match self.run(&mut transaction, Direction::Back, Unwritten::none()) {
+        let back = match self.run(&mut transaction, Direction::Back, OnSignal::GoOn, unwritten) {
             Ok(unwritten) => {
                 self.enter(&mut transaction, unwritten, State::RolledBack, None)?;
                 return Ok(Recovery {
@@ -71,7 +96,12 @@ impl Engine<'_> {
             Err(Stop::Unfinished(error)) => return Err(error),
             Err(Stop::Failed { step, cause }) => format!("'{step}' failed: {cause}"),
         };
-        match self.run(&mut transaction, Direction::Forward, Unwritten::none()) {
+        match self.run(
+            &mut transaction,
+            Direction::Forward,
+            OnSignal::GoOn,
+            Unwritten::none(),
+        ) {
             Ok(unwritten) => {
                 let end = match before {
                     State::Committed => State::Committed,
@@ -103,4 +133,9 @@ impl Engine<'_> {
             }
         }
     }
+}
+
+fn still_there(world: &World, transaction: &Transaction) -> Result<(), EngineError> {
+    world.hypervisor.status(transaction.domain().uuid)?;
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Running steps one way, with intents and outcomes around each (law 3).
 
 use crate::model::{Direction, EventKind, Progress, State, Transaction, undo_order};
+use crate::ports::Journal;
 
 use super::error::{EngineError, Failure};
 use super::{Engine, steps};
@@ -26,6 +27,15 @@ impl Unwritten {
     }
 }
 
+/// What a first signal means to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnSignal {
+    /// Turn back.
+    TurnBack,
+    /// Nothing: this run is the way back already, or puts right what a failed one left.
+    GoOn,
+}
+
 /// Why a run stopped before its end.
 pub(super) enum Stop {
     /// One step failed; its failure is in the journal.
@@ -41,15 +51,7 @@ impl Engine<'_> {
         transaction: &mut Transaction,
         kinds: Vec<EventKind>,
     ) -> Result<(), EngineError> {
-        let events = self
-            .journal
-            .append(transaction.id, kinds)
-            .map_err(|error| EngineError::Unfinished {
-                id: transaction.id,
-                cause: error.to_string(),
-            })?;
-        transaction.events.extend(events);
-        Ok(())
+        write(self.journal, transaction, kinds)
     }
 
     pub(super) fn enter(
@@ -59,9 +61,7 @@ impl Engine<'_> {
         state: State,
         cause: Option<String>,
     ) -> Result<(), EngineError> {
-        debug_assert!(transaction.state().may_become(state));
-        let kinds = unwritten.then(EventKind::Entered { state, cause });
-        self.write(transaction, kinds)
+        enter(self.journal, transaction, unwritten, state, cause)
     }
 
     /// Runs every step that is left in `direction`. On success the last outcome is still
@@ -70,6 +70,7 @@ impl Engine<'_> {
         &mut self,
         transaction: &mut Transaction,
         direction: Direction,
+        on_signal: OnSignal,
         mut unwritten: Unwritten,
     ) -> Result<Unwritten, Stop> {
         let progress = transaction.progress();
@@ -97,7 +98,7 @@ impl Engine<'_> {
             }
             let step = &transaction.plan.steps[index];
             self.world.control.step(transaction, index, step, direction);
-            let result = if direction == Direction::Forward && self.world.control.wants_rollback() {
+            let result = if self.turns_back(on_signal) {
                 Err(Failure::Interrupted)
             } else {
                 steps::run(&self.world, transaction, index, direction)
@@ -126,4 +127,37 @@ impl Engine<'_> {
         }
         Ok(unwritten)
     }
+
+    pub(super) fn turns_back(&self, on_signal: OnSignal) -> bool {
+        on_signal == OnSignal::TurnBack && self.world.control.wants_rollback()
+    }
+}
+
+/// Appends to the journal and to the transaction in hand.
+pub(super) fn write(
+    journal: &mut dyn Journal,
+    transaction: &mut Transaction,
+    kinds: Vec<EventKind>,
+) -> Result<(), EngineError> {
+    let events =
+        journal
+            .append(transaction.id, kinds)
+            .map_err(|error| EngineError::Unfinished {
+                id: transaction.id,
+                cause: error.to_string(),
+            })?;
+    transaction.events.extend(events);
+    Ok(())
+}
+
+pub(super) fn enter(
+    journal: &mut dyn Journal,
+    transaction: &mut Transaction,
+    unwritten: Unwritten,
+    state: State,
+    cause: Option<String>,
+) -> Result<(), EngineError> {
+    debug_assert!(transaction.state().may_become(state));
+    let kinds = unwritten.then(EventKind::Entered { state, cause });
+    write(journal, transaction, kinds)
 }

@@ -3,6 +3,10 @@
 use crate::model::{Direction, Step, Transaction};
 
 pub trait Control {
+    /// Asked once, right before the first record of a verb. True: from now on a signal is a wish
+    /// that the engine grants. False: one has come already, and nothing may be changed any more.
+    fn may_begin(&self) -> bool;
+
     /// Called before each step is run, after its intent is durable.
     fn step(&self, transaction: &Transaction, index: usize, step: &Step, direction: Direction);
 

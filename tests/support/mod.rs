@@ -6,7 +6,8 @@
 //! - [`guest`] and [`disk`]: domains with real disks, and everything libvirt keeps about them.
 //! - [`heaviest`]: one guest with all of that at once.
 //! - [`identity`]: all that a rollback must bring back, taken before and compared after.
-//! - [`faults`]: a kill or an error at the Nth system call.
+//! - [`faults`]: a kill or an error at the Nth system call, by strace; [`tracer`]: anything at the Nth change
+//!   over all threads; [`sweep`]: the same at every change.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod disk;
@@ -18,6 +19,8 @@ pub mod host;
 pub mod identity;
 pub mod outcome;
 pub mod retire;
+pub mod sweep;
+pub mod tracer;
 
 // Which of these a test names is its own affair.
 #[allow(unused_imports)]

@@ -55,6 +55,19 @@ pub(super) fn without_password(uri: &str) -> String {
     }
 }
 
+/// Whether two URIs lead to one libvirt on this host, or are the same. `qemu:///system` and
+/// `qemu+unix:///system` do; for one with a host's name only the same spelling will do.
+fn is_one_libvirt(one: &str, other: &str) -> bool {
+    let local = |uri: &str| {
+        let uri = Uri::split(uri)?;
+        let is_local = uri.authority.is_empty()
+            && matches!(uri.transport, None | Some("unix"))
+            && uri.query.is_empty();
+        is_local.then(|| (uri.driver.to_owned(), uri.path.to_owned()))
+    };
+    one == other || local(one).is_some_and(|one| local(other) == Some(one))
+}
+
 impl Libvirt {
     /// What a URI says by itself, before anyone connects. `None` for what is no whole URI: an alias
     /// of `libvirt.conf`, or nothing, which libvirt makes its default of.
@@ -65,6 +78,11 @@ impl Libvirt {
     /// For messages and the journal.
     pub fn without_password(uri: &str) -> String {
         without_password(uri)
+    }
+
+    /// Whether this connection is the one that `uri`, as a transaction recorded it, stands for.
+    pub fn is_at(&self, uri: &str) -> bool {
+        is_one_libvirt(&self.uri, uri)
     }
 
     pub(super) fn locality(&self) -> FilesAre {

@@ -1,12 +1,13 @@
 //! `commit`: the decision that a prepared transaction stands.
 
-use crate::engine::Engine;
+use crate::engine;
 use crate::model::{Transaction, TransactionId};
 use crate::ports::JournalReader;
 
 use super::super::args::Sure;
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
+use super::super::control::say;
 use super::super::error::CliError;
 use super::super::{evidence, text};
 use super::{batch, report};
@@ -18,7 +19,7 @@ pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), C
         if context.has_journal()? {
             let reader = context.reader("commit")?;
             for id in &ids {
-                eprintln!("{}", text::would_come_back(&reader.read(*id)?));
+                say(&text::would_come_back(&reader.read(*id)?));
             }
         }
         confirm(&format!("Commit {}?", report::named(&ids)))?;
@@ -29,15 +30,15 @@ pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), C
         .iter()
         .map(|id| journal.read(*id))
         .collect::<Result<Vec<_>, _>>()?;
-    let host = context.host_of(batch::made_at(&wanted)?)?;
-    let mut engine = Engine::new(host.world(), &mut journal);
     for id in &ids {
-        engine.may_commit(*id)?;
+        engine::may_commit(&journal, *id)?;
     }
+    context.begin()?;
     let mut done: Vec<Transaction> = Vec::new();
     let mut failed = None;
-    for id in ids {
-        match engine.commit(id, evidence::gather(host.uri(), None, Vec::new())) {
+    for before in wanted {
+        let by = evidence::gather(&before.evidence.uri, None, Vec::new());
+        match engine::commit(&mut journal, before.id, by) {
             Ok(transaction) => done.push(transaction),
             Err(error) => {
                 failed = Some(error);

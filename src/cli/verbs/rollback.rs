@@ -7,6 +7,7 @@ use crate::ports::JournalReader;
 use super::super::args::{Output, Sure};
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
+use super::super::control::say;
 use super::super::error::CliError;
 use super::super::{evidence, text};
 use super::{batch, report};
@@ -62,7 +63,7 @@ fn ask(context: &Context, ids: &[TransactionId]) -> Result<(), CliError> {
     }
     let reader = context.reader("rollback")?;
     for id in ids {
-        eprintln!("{}", text::would_come_back(&reader.read(*id)?));
+        say(&text::would_come_back(&reader.read(*id)?));
     }
     // Nobody else is kept waiting while the operator reads.
     drop(reader);

@@ -8,6 +8,7 @@ use crate::ports::Hypervisor;
 use super::super::args::{How, Output, What};
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::{Context, Host};
+use super::super::control::say;
 use super::super::error::{CliError, Exit};
 use super::super::text;
 use super::plan::{self, Planned};
@@ -72,7 +73,7 @@ pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
         Output::Json => {
             can_ask()?;
             for planned in planned {
-                eprintln!("{}", text::plan(&planned.plan));
+                say(&text::plan(&planned.plan));
             }
         }
     }

@@ -5,6 +5,7 @@ mod definition;
 mod files;
 mod managed_save;
 mod metadata;
+mod pools;
 mod undefine;
 
 use crate::model::{Direction, Step, Transaction};
@@ -56,10 +57,11 @@ pub(super) fn run(
         (Step::ConfirmInactive, Back) => Ok(Moved::Already),
         (Step::Quarantine(moved), Forward) => files::quarantine(world, transaction, index, moved),
         (Step::Quarantine(moved), Back) => files::restore(world, transaction, index, moved),
-        (Step::RefreshPool { pool }, Forward | Back) => {
+        (Step::RefreshPool { pool }, Forward) => {
             world.hypervisor.refresh_pool(pool)?;
             Ok(Moved::Now)
         }
+        (Step::RefreshPool { pool }, Back) => return pools::refresh_after(world, pool),
     };
     moved.map(Effect::from)
 }

@@ -1,6 +1,9 @@
 //! The one call that takes the definition away, and the one that brings it back.
 
-use crate::model::{SavedState, Step, Transaction, UndefineCall};
+use std::thread;
+use std::time::Duration;
+
+use crate::model::{Definition, Direction, EventKind, SavedState, Step, Transaction, UndefineCall};
 use crate::ports::Moved;
 
 use super::super::World;
@@ -13,7 +16,12 @@ pub(super) fn undefine(
 ) -> Result<Moved, Failure> {
     let uuid = transaction.domain().uuid;
     match world.hypervisor.status(uuid)? {
-        Some(status) if status.persistent => {}
+        Some(status) if status.persistent => {
+            let active = status.active && wants_inactive(transaction);
+            if active {
+                return Err(running(transaction));
+            }
+        }
         _ => return Ok(Moved::Already),
     }
     unchanged(world, transaction)?;
@@ -25,7 +33,9 @@ pub(super) fn undefine(
 /// stopped guest since the plan was made would otherwise be lost at rollback.
 fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
     let domain = transaction.domain();
-    if world.hypervisor.definition(domain.uuid)? != transaction.definition {
+    let now = world.hypervisor.definition(domain.uuid)?;
+    let is_ours = || was_undefined(transaction) && is_part(&now, &transaction.definition);
+    if now != transaction.definition && !is_ours() {
         return Err(Failure::Unfit(format!(
             "the definition of domain '{}' has changed since the plan was made",
             domain.name
@@ -49,8 +59,44 @@ fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How long a call of a client that was killed may still be on its way through libvirtd.
+///
+/// The daemon takes a dead client's request off the socket before it accepts the next connection's
+/// calls, but hands both to worker threads, which may pass each other.
+const STRAY_CALL: Duration = Duration::from_millis(200);
+
+/// Whether our own undefine has been through once: what is defined now came from a rollback of ours.
+fn was_undefined(transaction: &Transaction) -> bool {
+    transaction.events.iter().any(|event| match &event.kind {
+        EventKind::Outcome {
+            step,
+            direction,
+            result: Ok(already),
+        } => is_undefine(transaction, *step) && (*direction == Direction::Forward || !already),
+        _ => false,
+    })
+}
+
+fn is_undefine(transaction: &Transaction, step: usize) -> bool {
+    matches!(transaction.plan.steps.get(step), Some(Step::Undefine(_)))
+}
+
+/// A rollback that failed half way has defined the domain, and not yet all that hangs on it.
+/// Nothing is lost by undefining that again.
+fn is_part(now: &Definition, saved: &Definition) -> bool {
+    now.xml == saved.xml
+        && now.snapshots.iter().all(|it| saved.snapshots.contains(it))
+        && now
+            .checkpoints
+            .iter()
+            .all(|it| saved.checkpoints.contains(it))
+}
+
 pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
     let domain = transaction.domain();
+    if undefine_is_in_doubt(transaction) {
+        thread::sleep(STRAY_CALL);
+    }
     if let Some(status) = world.hypervisor.status(domain.uuid)?
         && status.persistent
     {
@@ -71,10 +117,42 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Moved, 
 pub(super) fn confirm_inactive(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
     let domain = transaction.domain();
     match world.hypervisor.status(domain.uuid)? {
-        Some(status) if status.active => Err(Failure::Unfit(format!(
-            "domain '{}' was started in the meantime",
-            domain.name
-        ))),
+        Some(status) if status.active => Err(running(transaction)),
         _ => Ok(Moved::Already),
     }
+}
+
+fn running(transaction: &Transaction) -> Failure {
+    Failure::Unfit(format!(
+        "domain '{}' was started in the meantime",
+        transaction.domain().name
+    ))
+}
+
+fn wants_inactive(transaction: &Transaction) -> bool {
+    transaction
+        .plan
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::ConfirmInactive))
+}
+
+/// Whether an undefine was sent whose answer never came.
+fn undefine_is_in_doubt(transaction: &Transaction) -> bool {
+    let mut in_doubt = false;
+    for event in &transaction.events {
+        match &event.kind {
+            EventKind::Intent {
+                step,
+                direction: Direction::Forward,
+            } if is_undefine(transaction, *step) => in_doubt = true,
+            EventKind::Outcome { step, result, .. }
+                if is_undefine(transaction, *step) && result.is_ok() =>
+            {
+                in_doubt = false;
+            }
+            _ => {}
+        }
+    }
+    in_doubt
 }

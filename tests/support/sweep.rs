@@ -1,0 +1,356 @@
+//! One fault at every change that a verb makes, and after each of them: is the domain whole?
+//!
+//! A sweep runs the verb once to count its changes, then again for each of them with the fault there. By
+//! itself (`make test`) it tries one change of every class: step, call, kind of file. With
+//! `VIRT_RETIRE_SWEEP=full` (`make sweep`) it tries all. `VIRT_RETIRE_POINT=57` tries that one alone.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use super::disk::Disk;
+use super::filesystem::Filesystem;
+use super::guest::GuestBuilder;
+use super::host::PrivateHost;
+use super::identity::Identity;
+use super::tracer::{After, Point, Traced};
+
+/// A host with one domain, and what it looked like before anyone touched it.
+pub struct Scene {
+    pub host: PrivateHost,
+    pub name: String,
+    pub medium: Option<Filesystem>,
+    before: Identity,
+    flags: Vec<&'static str>,
+}
+
+impl Scene {
+    /// Two disks, one of a pool and one of nobody's, with an internal snapshot, and autostart.
+    pub fn small() -> Self {
+        Self::small_in(PrivateHost::start(), None)
+    }
+
+    /// The same with its disks and the journal on a file system whose power can be cut.
+    pub fn small_on(kind: &str) -> Self {
+        let (host, medium) = PrivateHost::start_on(kind);
+        Self::small_in(host, Some(medium))
+    }
+
+    fn small_in(host: PrivateHost, medium: Option<Filesystem>) -> Self {
+        let guest = GuestBuilder::new("shop")
+            .disk(Disk::pool("system.qcow2"))
+            .disk(Disk::unmanaged("data.qcow2"))
+            .vnc_password("geheim")
+            .autostart()
+            .define(&host);
+        guest.snapshot_internal("first");
+        let paths: Vec<&str> = guest.disks.iter().map(|(_, path)| path.as_str()).collect();
+        guest.dress(&paths);
+        let flags = vec!["--remove-all-storage", "--snapshots-metadata"];
+        Self::of(host, "shop", flags, medium)
+    }
+
+    pub fn of(
+        host: PrivateHost,
+        name: &str,
+        flags: Vec<&'static str>,
+        medium: Option<Filesystem>,
+    ) -> Self {
+        if let Some(medium) = &medium {
+            medium.sync(&host);
+        }
+        let before = Identity::capture(&host, name, &[]);
+        Scene {
+            host,
+            name: name.into(),
+            medium,
+            before,
+            flags,
+        }
+    }
+
+    pub fn undefine(&self, more: &[&str]) -> Vec<String> {
+        let mut words = vec!["undefine".to_owned(), self.name.clone(), "--yes".into()];
+        words.extend(self.flags.iter().chain(more).map(|word| (*word).to_owned()));
+        words
+    }
+
+    /// The latest transaction's number and state.
+    pub fn latest(&self) -> Result<Option<(u64, String)>, String> {
+        let listed = self.host.retire_json(&["list"]);
+        if listed.code != 0 {
+            return Err(format!("list does not answer\n{listed}"));
+        }
+        let listed = listed.json();
+        let last = listed["transactions"].as_array().and_then(|all| all.last());
+        Ok(last.map(|it| {
+            (
+                it["id"].as_u64().unwrap_or(0),
+                it["state"].as_str().unwrap_or("?").to_owned(),
+            )
+        }))
+    }
+
+    pub fn is_defined(&self) -> bool {
+        self.host.try_virsh(&["domstate", &self.name]).code == 0
+    }
+
+    /// Everything as it was before anyone touched it?
+    pub fn whole(&self) -> Result<(), String> {
+        self.host.refresh_pools();
+        let differences = self
+            .before
+            .differences(&Identity::capture(&self.host, &self.name, &[]));
+        if differences.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("not as it was:\n{}", differences.join("\n")))
+        }
+    }
+
+    /// Not defined, no file at its place, every file in quarantine?
+    pub fn retired(&self) -> Result<u64, String> {
+        let (id, state) = self.latest()?.ok_or("no transaction, and no domain")?;
+        if self.is_defined() {
+            return Err("retired, and defined".into());
+        }
+        if state != "committed" && state != "prepared" {
+            return Err(format!("not defined, and transaction {id} is {state}"));
+        }
+        let shown = self.host.retire_json(&["show", &id.to_string()]);
+        if shown.code != 0 {
+            return Err(format!("show does not answer\n{shown}"));
+        }
+        let shown = shown.json();
+        let moved = shown["quarantine"].as_array().cloned().unwrap_or_default();
+        if moved.is_empty() {
+            return Err("retired, and nothing in quarantine".into());
+        }
+        for file in moved {
+            let path = |key: &str| file[key].as_str().unwrap_or("?").to_owned();
+            if self.host.exists(&path("original")) {
+                return Err(format!("retired, and {} is still there", path("original")));
+            }
+            if !self.host.exists(&path("stored")) {
+                return Err(format!("retired, and {} is lost", path("stored")));
+            }
+        }
+        Ok(id)
+    }
+
+    /// The law: either whole, or whole again after a rollback of what is wholly retired. Leaves it whole.
+    pub fn law(&self) -> Result<&'static str, String> {
+        if self.is_defined() {
+            if let Some((id, state)) = self.latest()?
+                && state != "rolled-back"
+            {
+                return Err(format!("defined, and transaction {id} is {state}"));
+            }
+            self.whole().map(|()| "whole")
+        } else {
+            let id = self.retired()?.to_string();
+            let back = self.host.retire(&["rollback", &id, "--yes"]);
+            if back.code != 0 {
+                return Err(format!("it is retired and does not come back\n{back}"));
+            }
+            self.whole().map(|()| "retired")
+        }
+    }
+
+    pub fn recover(&self) -> Result<(), String> {
+        let recovered = self.host.retire(&["recover", "--yes"]);
+        match recovered.code {
+            0 => Ok(()),
+            _ => Err(format!("recover does not recover\n{recovered}")),
+        }
+    }
+}
+
+/// What is swept. A new verb that changes something belongs into this list and the two below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Undefine,
+    Rollback,
+    Commit,
+    /// On an undefine that was killed when half its files had moved.
+    Recover,
+}
+
+impl Verb {
+    pub fn word(self) -> &'static str {
+        match self {
+            Verb::Undefine => "undefine",
+            Verb::Rollback => "rollback",
+            Verb::Commit => "commit",
+            Verb::Recover => "recover",
+        }
+    }
+
+    /// Brings a whole domain to where the verb begins, and gives its arguments.
+    pub fn arguments(self, scene: &Scene) -> Result<Vec<String>, String> {
+        let run = |words: Vec<String>| {
+            let ran = scene.host.retire(&words);
+            match ran.code {
+                0 => Ok(()),
+                _ => Err(format!("the way to the verb failed\n{ran}")),
+            }
+        };
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let latest = || Ok::<_, String>(scene.latest()?.map_or(0, |(id, _)| id).to_string());
+        match self {
+            Verb::Undefine => Ok(scene.undefine(&[])),
+            Verb::Rollback => {
+                run(scene.undefine(&[]))?;
+                Ok(words(&["rollback", &latest()?, "--yes"]))
+            }
+            Verb::Commit => {
+                run(scene.undefine(&["--prepare"]))?;
+                Ok(words(&["commit", &latest()?, "--yes"]))
+            }
+            Verb::Recover => {
+                let mut moves = 0;
+                let killed = scene.host.traced(&scene.undefine(&[]), &mut |point| {
+                    let is_move = point.call == "renameat2" && point.step.contains("quarantine");
+                    moves += usize::from(is_move);
+                    if moves == 2 { After::Kill } else { After::GoOn }
+                });
+                match killed.code {
+                    137 => Ok(words(&["recover", "--yes"])),
+                    _ => Err(format!("the undefine was not killed\n{killed}")),
+                }
+            }
+        }
+    }
+}
+
+pub struct Sweep<'s> {
+    /// The test file and the kind of fault, for the table.
+    pub test: &'s str,
+    pub fault: &'s str,
+    pub verb: Verb,
+    pub scene: &'s dyn Fn() -> Scene,
+    /// Which changes are tried at all.
+    pub filter: &'s dyn Fn(&Point) -> bool,
+    /// At the chosen change.
+    pub strike: &'s dyn Fn(&Scene, &Point) -> After,
+    /// What came of it: leaves the domain whole, or says what was lost.
+    pub judge: &'s dyn Fn(&Scene, &Traced) -> Result<&'static str, String>,
+}
+
+impl Sweep<'_> {
+    /// # Panics
+    /// Anything was lost; says where, and what to type to see it again.
+    #[track_caller]
+    pub fn run(&self) {
+        let started = Instant::now();
+        let mut scene = (self.scene)();
+        let counted = self
+            .count(&scene)
+            .unwrap_or_else(|error| panic!("{} without a fault: {error}", self.verb.word()));
+        let chosen = self.choose(&counted);
+        let (mut tried, mut recovered, mut lost) = (0, 0, Vec::new());
+        for number in chosen {
+            let mut struck = None;
+            let result = self.attempt(&scene, number, &mut struck);
+            let Some(point) = struck else {
+                // This run made fewer changes than the one that counted.
+                if let Err(error) = result {
+                    lost.push(format!("before change {number}: {error}"));
+                    scene = (self.scene)();
+                }
+                continue;
+            };
+            tried += 1;
+            match result {
+                Ok(_) => recovered += 1,
+                Err(error) => {
+                    let told = format!(
+                        "{} at change {number} of {}, `{} {}` in '{}':\n{error}\nto see it again: \
+                         VIRT_RETIRE_POINT={number} cargo test --test {} {}\n",
+                        self.fault,
+                        self.verb.word(),
+                        point.call,
+                        point.target,
+                        point.step,
+                        self.test,
+                        std::thread::current().name().unwrap_or_default(),
+                    );
+                    eprintln!("{told}");
+                    lost.push(told);
+                    scene = (self.scene)();
+                }
+            }
+        }
+        self.report(counted.len(), tried, recovered, lost.len(), started);
+        assert!(
+            lost.is_empty(),
+            "{} of {tried} lost:\n{}",
+            lost.len(),
+            lost.join("\n")
+        );
+        assert!(tried > 0, "nothing was tried");
+    }
+
+    /// One run without a fault; it must end well.
+    fn count(&self, scene: &Scene) -> Result<Vec<Point>, String> {
+        let arguments = self.verb.arguments(scene)?;
+        let ran = scene.host.traced(&arguments, &mut |_| After::GoOn);
+        if ran.code != 0 {
+            return Err(ran.to_string());
+        }
+        scene.law()?;
+        Ok(ran.points)
+    }
+
+    fn choose(&self, points: &[Point]) -> Vec<usize> {
+        if let Ok(one) = std::env::var("VIRT_RETIRE_POINT") {
+            return vec![one.parse().expect("VIRT_RETIRE_POINT should be a number")];
+        }
+        let full = std::env::var("VIRT_RETIRE_SWEEP").is_ok_and(|it| it == "full");
+        let mut seen = HashSet::new();
+        points
+            .iter()
+            .filter(|point| (self.filter)(point))
+            .filter(|point| full || seen.insert(point.class()))
+            .map(|point| point.number)
+            .collect()
+    }
+
+    fn attempt(
+        &self,
+        scene: &Scene,
+        number: usize,
+        struck: &mut Option<Point>,
+    ) -> Result<&'static str, String> {
+        let arguments = self.verb.arguments(scene)?;
+        let ran = scene.host.traced(&arguments, &mut |point| {
+            if point.number == number {
+                *struck = Some(point.clone());
+                (self.strike)(scene, point)
+            } else {
+                After::GoOn
+            }
+        });
+        if struck.is_none() {
+            return scene.law();
+        }
+        (self.judge)(scene, &ran)
+            .map_err(|error| format!("{error}\nthe run that was struck: {ran}"))
+    }
+
+    /// A line for the table that `make sweep` prints.
+    fn report(&self, all: usize, tried: usize, recovered: usize, lost: usize, since: Instant) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep");
+        fs::create_dir_all(&folder).unwrap();
+        let name = format!("{}-{}", self.fault, self.verb.word()).replace([' ', '/'], "-");
+        let line = format!(
+            "{}\t{}\t{all}\t{tried}\t{recovered}\t{lost}\t{}\n",
+            self.fault,
+            self.verb.word(),
+            since.elapsed().as_secs()
+        );
+        eprint!("{line}");
+        fs::write(folder.join(name), line).unwrap();
+    }
+}
