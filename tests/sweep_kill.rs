@@ -20,8 +20,7 @@ fn kill_at_every_change(verb: Verb, scene: fn() -> Scene) {
             if ran.code != 137 {
                 return Err("it was not killed".into());
             }
-            scene.recover()?;
-            scene.recover()?;
+            verb.mend(scene)?;
             scene.law()
         },
     }
@@ -46,4 +45,9 @@ fn commit() {
 #[test]
 fn recover() {
     kill_at_every_change(Verb::Recover, Scene::small);
+}
+
+#[test]
+fn rebuild() {
+    kill_at_every_change(Verb::Rebuild, Scene::small);
 }

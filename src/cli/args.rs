@@ -101,6 +101,14 @@ pub enum Command {
         #[command(subcommand)]
         what: PolicyCommand,
     },
+    /// Make a new journal from the manifests in quarantine, when the old one is lost or damaged
+    Rebuild {
+        /// One more folder to look for manifests in; may be repeated
+        #[arg(long, value_name = "DIR", num_args = 1..)]
+        from: Vec<PathBuf>,
+        #[command(flatten)]
+        sure: Sure,
+    },
     /// All transactions
     List,
     /// One transaction, whole

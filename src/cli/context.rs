@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
-use crate::adapters::sled_journal::{Reader, SledJournal, open_reader};
+use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
 use crate::engine::World;
 use crate::model::{Evidence, TransactionId};
 use crate::ports::{Control, FilesAre, Hypervisor, JournalError};
@@ -98,10 +98,25 @@ impl Context {
         refuse_elsewhere(uri)?;
         Ok(Host {
             hypervisor: Libvirt::connect(uri)?,
-            storage: LocalFiles::new(self.state_dir.join("quarantine"), self.quarantine.clone()),
+            storage: self.files(),
             clock: SystemClock,
             control: self.control.clone(),
         })
+    }
+
+    /// This host's files; no connection is needed to look at them.
+    pub fn files(&self) -> LocalFiles {
+        LocalFiles::new(self.state_dir.join("quarantine"), self.quarantine.clone())
+    }
+
+    /// Holds the journal's place to put a new one there.
+    pub fn rebuilding(&self) -> Result<Found, CliError> {
+        Ok(Rebuilding::start(
+            &self.state_dir,
+            self.wait,
+            "rebuild",
+            &mut |holder| self.tell_waiting(holder),
+        )?)
     }
 
     /// From here on a signal no longer ends the process at once.

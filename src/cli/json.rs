@@ -269,6 +269,47 @@ impl Recovered {
     }
 }
 
+/// What `rebuild` found, and what it could not know.
+#[derive(Serialize)]
+pub struct Rebuilt {
+    transactions: Vec<RebuiltOne>,
+    /// The folder with what is left of the old journal.
+    aside: Option<String>,
+    damage: Option<String>,
+    unusable: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RebuiltOne {
+    #[serde(flatten)]
+    transaction: TransactionJson,
+    unknown: Vec<String>,
+}
+
+impl Rebuilt {
+    pub fn new(rebuilt: &super::verbs::rebuild::Rebuilt) -> Self {
+        let one = |one: &super::verbs::rebuild::One| {
+            let summary = Summary {
+                state: one.state,
+                ..one.transaction.summary()
+            };
+            RebuiltOne {
+                transaction: TransactionJson::from(&summary),
+                unknown: one.unknown.clone(),
+            }
+        };
+        Self {
+            transactions: rebuilt.transactions.iter().map(one).collect(),
+            aside: rebuilt
+                .aside
+                .as_ref()
+                .map(|path| super::safe::lossless(path.as_os_str())),
+            damage: rebuilt.damage.clone(),
+            unusable: rebuilt.unusable.clone(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 pub struct Shown {
     #[serde(flatten)]

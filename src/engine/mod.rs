@@ -21,12 +21,14 @@ mod claims;
 mod decide;
 mod error;
 mod preflight;
+mod rebuild;
 mod recover;
 mod run;
 mod steps;
 
 pub use decide::{commit, may_commit};
 pub use error::{EngineError, Failure};
+pub use rebuild::{Inferred, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
 
 use crate::ports::{Clock, Control, Hypervisor, Journal, Storage};

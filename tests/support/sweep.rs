@@ -175,6 +175,8 @@ pub enum Verb {
     Commit,
     /// On an undefine that was killed when half its files had moved.
     Recover,
+    /// After the journal's own files were lost.
+    Rebuild,
 }
 
 impl Verb {
@@ -184,6 +186,7 @@ impl Verb {
             Verb::Rollback => "rollback",
             Verb::Commit => "commit",
             Verb::Recover => "recover",
+            Verb::Rebuild => "rebuild",
         }
     }
 
@@ -220,7 +223,27 @@ impl Verb {
                     _ => Err(format!("the undefine was not killed\n{killed}")),
                 }
             }
+            Verb::Rebuild => {
+                run(scene.undefine(&[]))?;
+                let journal = scene.host.path(&scene.host.state).join("journal");
+                fs::write(journal.join("db"), b"not what it was").unwrap();
+                Ok(words(&["rebuild", "--yes"]))
+            }
         }
+    }
+
+    /// What an operator types after a fault. It must work at the first time, and do nothing at the second.
+    pub fn mend(self, scene: &Scene) -> Result<(), String> {
+        if self == Verb::Rebuild {
+            let again = scene.host.retire_json(&["rebuild", "--yes"]);
+            let is_healthy =
+                || again.code == 1 && again.json_error()["error"]["code"] == "journal-healthy";
+            if again.code != 0 && !is_healthy() {
+                return Err(format!("rebuild does not rebuild\n{again}"));
+            }
+        }
+        scene.recover()?;
+        scene.recover()
     }
 }
 

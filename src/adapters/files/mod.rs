@@ -5,6 +5,7 @@ mod durable;
 mod facts;
 mod folders;
 mod header_io;
+mod manifests;
 mod mounts;
 mod place;
 mod protected;
@@ -16,6 +17,8 @@ mod sys;
 mod system_folders;
 #[cfg(test)]
 mod testing;
+
+pub use manifests::FoundRecord;
 
 use std::path::{Path, PathBuf};
 

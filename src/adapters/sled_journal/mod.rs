@@ -9,6 +9,7 @@ mod folder;
 mod lock;
 mod publish;
 mod reader;
+mod rebuild;
 mod records;
 mod store;
 mod verify;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use reader::{Reader, open_reader};
+pub use rebuild::{Found, Rebuilding};
 pub use view::ViewReader;
 
 use self::fault::Fault;

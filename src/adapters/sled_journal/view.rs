@@ -82,7 +82,7 @@ fn list(names: &Names) -> Result<Option<BTreeMap<u64, Summary>>, Fault> {
     }
     let is_complete = head.journal == floor.journal
         && last >= floor.sequence
-        && summaries.len() as u64 >= floor.transactions;
+        && summaries.keys().next_back().copied().unwrap_or(0) >= floor.transactions;
     Ok(is_complete.then_some(summaries))
 }
 

@@ -6,6 +6,7 @@ mod commit;
 mod list;
 mod plan;
 mod policy;
+pub mod rebuild;
 mod recover;
 mod report;
 mod rollback;
@@ -25,6 +26,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Commit { ids, sure } => commit::run(&context, &ids.ids, sure),
         Command::Rollback { ids, sure } => rollback::run(&context, &ids.ids, sure),
         Command::Recover { sure } => recover::run(&context, sure),
+        Command::Rebuild { from, sure } => rebuild::run(&context, &from, sure),
         Command::Policy { what } => policy::run(&context, &what),
         Command::List => list::run(&context),
         Command::Show { id, security_info } => show::run(&context, id, security_info),

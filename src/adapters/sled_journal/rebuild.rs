@@ -1,0 +1,152 @@
+//! A new journal in the place of one that is lost or damaged.
+//!
+//! The new one is made whole in a folder beside; then the old files are moved aside and the new ones
+//! into their place. Killed in between, there is no journal or half of one, which a second rebuild
+//! takes for what it is. Nothing of the old one is deleted.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::fault::Fault;
+use super::folder::{self, Names, make_private};
+use super::lock::Lock;
+use super::{SledJournal, records};
+use crate::model::{EventKind, Transaction};
+use crate::ports::{Journal, JournalError};
+
+/// What is at the journal's place.
+pub enum Found {
+    /// It opens, and has this many transactions: nothing to rebuild.
+    Healthy(usize),
+    /// It is damaged, empty or not there; why, where there is a reason.
+    Lost(Box<Rebuilding>, Option<String>),
+}
+
+/// A journal in the making. The lock of the real one is held all the while.
+pub struct Rebuilding {
+    names: Names,
+    beside: PathBuf,
+    journal: SledJournal,
+    _lock: Lock,
+}
+
+impl Rebuilding {
+    /// Looks at the journal in `state_dir`.
+    ///
+    /// # Errors
+    /// As [`SledJournal::open`], except that a damaged one is what this is for.
+    pub fn start(
+        state_dir: &Path,
+        wait: Duration,
+        purpose: &str,
+        on_wait: &mut dyn FnMut(&str),
+    ) -> Result<Found, JournalError> {
+        folder::ready(state_dir)?;
+        let names = Names::below(state_dir);
+        let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
+        let fault = |fault: Fault| fault.at("open", state_dir);
+        let damage = if names.sled.join("db").exists() || names.watermark.exists() {
+            match super::open(&names, Timestamp::now()) {
+                Ok((store, ..)) => match store.summaries().map_err(fault)?.len() {
+                    0 => None,
+                    count => return Ok(Found::Healthy(count)),
+                },
+                Err(Fault::Damaged(cause)) => Some(cause),
+                Err(other) => return Err(fault(other)),
+            }
+        } else {
+            None
+        };
+        let beside = state_dir.join("rebuild.new");
+        remove(&beside).map_err(|error| fault(Fault::io(&beside, error)))?;
+        let journal = SledJournal::open_now(&beside)?;
+        let rebuilding = Self {
+            names,
+            beside,
+            journal,
+            _lock: lock,
+        };
+        Ok(Found::Lost(Box::new(rebuilding), damage))
+    }
+
+    /// Takes a transaction in under the number that it has, with what is known to have happened.
+    /// Numbers go upwards; there may be gaps, of transactions that left no manifest.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn import(
+        &mut self,
+        transaction: &Transaction,
+        events: Vec<EventKind>,
+    ) -> Result<(), JournalError> {
+        let journal = &mut self.journal;
+        let growth = records::begin(&journal.head, transaction, journal.clock.now())
+            .map_err(|fault| fault.at("write", &journal.names.state_dir))?;
+        journal.grow(&growth, true)?;
+        journal.append(transaction.id, events)?;
+        Ok(())
+    }
+
+    /// Puts the new journal into its place. Gives the folder with what was there before, if there
+    /// was anything.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]; a second rebuild goes on from there.
+    pub fn finish(self) -> Result<Option<PathBuf>, JournalError> {
+        let Self {
+            names,
+            beside,
+            journal,
+            _lock,
+        } = self;
+        // sled writes at its end, and its files must not move under it.
+        drop(journal);
+        exchange(&names, &beside)
+            .map_err(|fault| fault.at("put a new one in the place of", &names.state_dir))
+    }
+}
+
+fn exchange(names: &Names, beside: &Path) -> Result<Option<PathBuf>, Fault> {
+    let new = Names::below(beside);
+    let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
+    let aside = names.state_dir.join(format!("damaged-{stamp}"));
+    let mut moved = false;
+    for old in [&names.watermark, &names.sled, &names.view] {
+        if !old.exists() {
+            continue;
+        }
+        make_private(&aside).map_err(|error| Fault::io(&aside, error))?;
+        let to = aside.join(old.file_name().unwrap_or_default());
+        fs::rename(old, &to).map_err(|error| Fault::io(old, error))?;
+        moved = true;
+    }
+    if moved {
+        sync(&aside)?;
+    }
+    sync(&names.state_dir)?;
+    // The watermark last: a journal without one that has records is refused, and so is the other
+    // way round, so that half of this is never taken for a whole journal.
+    for (from, to) in [(&new.sled, &names.sled), (&new.watermark, &names.watermark)] {
+        fs::rename(from, to).map_err(|error| Fault::io(from, error))?;
+    }
+    sync(&names.state_dir)?;
+    // What is left is a lock and a view of ours; to leave them would do no harm.
+    let _ = remove(beside);
+    Ok(moved.then_some(aside))
+}
+
+fn sync(folder: &Path) -> Result<(), Fault> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Fault::io(folder, error))
+}
+
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

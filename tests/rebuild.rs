@@ -1,0 +1,157 @@
+//! The journal is gone: a disk died, somebody tidied up, a bit flipped. If these tests fail, quarantined
+//! guests can no longer be brought back although every byte of them is there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::fs;
+
+use support::tracer::After;
+use support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
+
+fn guest(host: &PrivateHost, name: &str) -> Identity {
+    let guest = GuestBuilder::new(name)
+        .disk(Disk::pool(&format!("{name}-a.qcow2")))
+        .disk(Disk::unmanaged(&format!("{name}-b.raw")))
+        .autostart()
+        .define(host);
+    drop(guest);
+    Identity::capture(host, name, &[])
+}
+
+fn undefine(host: &PrivateHost, name: &str, more: &[&str]) {
+    let words = ["undefine", name, "--remove-all-storage", "--yes"];
+    host.retire(&[&words[..], more].concat()).expect(0);
+}
+
+fn lose(host: &PrivateHost) {
+    for name in ["journal", "view"] {
+        fs::remove_dir_all(host.path(&host.state).join(name)).unwrap();
+    }
+    fs::remove_file(host.path(&host.state).join("journal.head")).unwrap();
+}
+
+/// Numbers, states and domains, as `list` has them.
+fn listed(host: &PrivateHost) -> Vec<String> {
+    let listed = host.retire_json(&["list"]).expect(0).json();
+    let line = |it: &serde_json::Value| {
+        format!(
+            "{} {} {}",
+            it["id"],
+            it["domain"].as_str().unwrap(),
+            it["state"].as_str().unwrap()
+        )
+    };
+    listed["transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(line)
+        .collect()
+}
+
+#[test]
+fn everything_comes_back_without_the_journal_under_its_old_number() {
+    let host = PrivateHost::start();
+    let (one, two, three) = (
+        guest(&host, "one"),
+        guest(&host, "two"),
+        guest(&host, "three"),
+    );
+    undefine(&host, "two", &[]);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    undefine(&host, "one", &[]);
+    undefine(&host, "two", &["--prepare"]);
+
+    // A journal that is whole is not replaced.
+    let refused = host.retire_json(&["rebuild", "--yes"]).expect(1);
+    assert_eq!(refused.json_error()["error"]["code"], "journal-healthy");
+
+    lose(&host);
+    let rebuilt = host.retire_json(&["rebuild", "--yes"]).expect(0).json();
+    let unknown = rebuilt["transactions"][0]["unknown"].as_array().unwrap();
+    assert!(!unknown.is_empty(), "it cannot know everything: {rebuilt}");
+    // Transaction 1 was rolled back and left nothing.
+    assert_eq!(listed(&host), ["2 one committed", "3 two prepared"]);
+    // New ones go on after the highest number, and the journal opens and checks as any.
+    undefine(&host, "three", &[]);
+    assert_eq!(
+        listed(&host),
+        ["2 one committed", "3 two prepared", "4 three committed"]
+    );
+    for (id, name, before) in [("2", "one", one), ("3", "two", two), ("4", "three", three)] {
+        host.retire(&["rollback", id, "--yes"]).expect(0);
+        // The pool has other guests' volumes while these come back.
+        assert_same(
+            &before.ignoring(&["volumes"]),
+            &Identity::capture(&host, name, &[]).ignoring(&["volumes"]),
+        );
+    }
+    host.retire(&["recover", "--yes"]).expect(0);
+}
+
+#[test]
+fn a_damaged_journal_names_the_way_out_and_is_kept() {
+    let host = PrivateHost::start();
+    let before = guest(&host, "shop");
+    undefine(&host, "shop", &[]);
+    let db = host.path(&host.state).join("journal/db");
+    let mut bytes = fs::read(&db).unwrap();
+    let middle = bytes.len() / 3;
+    bytes.iter_mut().skip(middle).for_each(|byte| *byte ^= 0x40);
+    fs::write(&db, &bytes).unwrap();
+
+    let refused = host.retire_json(&["list"]).expect(1);
+    let error = &refused.json_error()["error"];
+    assert_eq!(error["code"], "journal-damaged", "{refused}");
+    assert!(
+        error["hint"]
+            .as_str()
+            .unwrap()
+            .contains("virt-retire rebuild"),
+        "{refused}"
+    );
+    // Without a terminal and without --yes nothing happens.
+    host.retire(&["rebuild"]).expect(1);
+    host.retire(&["list"]).expect(1);
+
+    let rebuilt = host.retire_json(&["rebuild", "--yes"]).expect(0).json();
+    let aside = rebuilt["aside"].as_str().expect("the old journal is kept");
+    assert!(host.exists(&format!("{aside}/journal/db")));
+    assert!(rebuilt["damage"].is_string());
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert_same(&before, &Identity::capture(&host, "shop", &[]));
+}
+
+/// Killed in the middle, and then the journal is lost too.
+#[test]
+fn what_was_half_done_is_found_half_done_and_put_back() {
+    let host = PrivateHost::start();
+    let before = guest(&host, "shop");
+    let words = ["undefine", "shop", "--remove-all-storage", "--yes"];
+    let mut moves = 0;
+    let killed = host.traced(&words, &mut |point| {
+        let is_move = point.call == "renameat2" && point.step.contains("quarantine");
+        moves += usize::from(is_move);
+        if moves == 2 { After::Kill } else { After::GoOn }
+    });
+    assert_eq!(killed.code, 137, "{killed}");
+    lose(&host);
+    host.retire(&["rebuild", "--yes"]).expect(0);
+    assert_eq!(listed(&host), ["1 shop executing"]);
+    host.retire(&["recover", "--yes"]).expect(0);
+    assert_same(&before, &Identity::capture(&host, "shop", &[]));
+}
+
+/// Root's rollback moves files to wherever a record says: only root's own records count.
+#[test]
+fn a_record_that_somebody_else_could_have_written_is_not_trusted() {
+    let host = PrivateHost::start();
+    guest(&host, "shop");
+    undefine(&host, "shop", &[]);
+    lose(&host);
+    host.shell(&format!("chmod 0770 {}/quarantine/1-*", host.state));
+    let rebuilt = host.retire_json(&["rebuild", "--yes"]).expect(5);
+    assert_eq!(rebuilt.json()["transactions"].as_array().unwrap().len(), 0);
+    assert_eq!(rebuilt.json()["unusable"].as_array().unwrap().len(), 1);
+}
