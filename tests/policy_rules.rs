@@ -222,6 +222,7 @@ fn a_protected_domain_needs_a_reason_to_go() {
     for words in [
         &["undefine", "vault", "--remove-all-storage", "--yes"][..],
         &["undefine", "vault", "--keep-storage", "--yes"],
+        &["destroy", "vault", "--remove-all-storage", "--yes"],
         &["plan", "vault", "--remove-all-storage"],
     ] {
         assert_eq!(code(&host, 3, words), "protected-domain", "{words:?}");

@@ -63,6 +63,9 @@ pub enum Command {
         /// Save the plan of one domain for `apply`
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
+        /// Plan what `destroy` would do
+        #[arg(long)]
+        destroy: bool,
     },
     /// Run a saved plan, if nothing has changed since
     Apply {
@@ -77,6 +80,15 @@ pub enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Stop a running or transient domain, then the same as `undefine`
+    Destroy {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        power: Power,
+        #[command(flatten)]
+        how: How,
+    },
     /// Keep the decision of a prepared transaction
     Commit {
         #[command(flatten)]
@@ -88,6 +100,9 @@ pub enum Command {
     Rollback {
         #[command(flatten)]
         ids: Ids,
+        /// Start the domain again; one that was transient is transient again
+        #[arg(long)]
+        start: bool,
         #[command(flatten)]
         sure: Sure,
     },
@@ -205,6 +220,33 @@ pub struct How {
     pub sure: Sure,
 }
 
+/// How a running domain is stopped.
+#[derive(Debug, Args)]
+pub struct Power {
+    /// Ask the guest to switch itself off, and wait for it
+    #[arg(long)]
+    graceful: bool,
+    /// How long it has for that; a guest that has not done so is left running
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        requires = "graceful"
+    )]
+    timeout: u64,
+}
+
+impl Power {
+    pub const AT_ONCE: Self = Self {
+        graceful: false,
+        timeout: 0,
+    };
+
+    fn patience(&self) -> Option<u64> {
+        self.graceful.then_some(self.timeout)
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct What {
     /// Name, UUID or id
@@ -273,7 +315,8 @@ pub struct RemovalFlags {
 }
 
 impl RemovalFlags {
-    pub fn removal(&self) -> Removal {
+    /// `power`: how `destroy` stops a running domain; none for the verbs that stop nothing.
+    pub fn removal(&self, power: Option<&Power>) -> Removal {
         Removal {
             storage: StorageFlags {
                 named: self.storage.clone(),
@@ -291,7 +334,8 @@ impl RemovalFlags {
             delete_volume_snapshots: self.delete_storage_volume_snapshots,
             accept_unseen: self.accept_unseen,
             override_protection: self.override_protection,
-            stop_first: false,
+            stop_first: power.is_some(),
+            graceful: power.and_then(Power::patience),
         }
     }
 }

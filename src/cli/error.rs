@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::engine::EngineError;
-use crate::model::Refusal;
+use crate::model::{Direction, EventKind, Refusal, Step, Transaction};
 use crate::ports::{HypervisorError, JournalError, StorageError};
 use crate::survey::SurveyError;
 
@@ -212,7 +212,7 @@ impl From<EngineError> for CliError {
             EngineError::PutBack { transaction, .. } => Self::new(
                 Exit::PutBack,
                 "step-failed",
-                message,
+                message + &stopped(&transaction),
                 format!(
                     "mend the cause and try again; for the whole story: virt-retire show {}",
                     transaction.id
@@ -236,6 +236,31 @@ impl From<EngineError> for CliError {
             ),
         }
     }
+}
+
+/// What no rollback gives back.
+fn stopped(transaction: &Transaction) -> String {
+    // The rollback's own progress says nothing of whether the guest had ended before.
+    let stopped = transaction.events.iter().any(|event| match &event.kind {
+        EventKind::Outcome {
+            step,
+            direction: Direction::Forward,
+            result: Ok(_),
+        } => matches!(transaction.plan.steps.get(*step), Some(Step::Stop { .. })),
+        _ => false,
+    });
+    if !stopped {
+        return String::new();
+    }
+    let name = &transaction.domain().name;
+    let transient = if transaction.plan.persistent {
+        ""
+    } else {
+        "; it was transient, and is defined now so that nothing of it is lost"
+    };
+    format!(
+        ". The guest itself had been stopped and stays shut off{transient}: virsh start '{name}'"
+    )
 }
 
 #[derive(Serialize)]

@@ -443,6 +443,10 @@ impl EventJson {
                 reason: by.reason.clone(),
                 ..base
             },
+            EventKind::Settled { .. } => Self {
+                kind: "settled",
+                ..base
+            },
             EventKind::Held { held } => Self {
                 kind: if *held { "held" } else { "released" },
                 ..base

@@ -27,9 +27,14 @@ pub fn out(text: &str) -> Result<(), CliError> {
 /// What a step is about, in a word or a path.
 pub fn subject(plan: &Plan, step: &Step) -> String {
     match step {
-        Step::SaveDefinition { .. } | Step::Undefine(_) | Step::ConfirmInactive => {
-            plan.domain.name.clone()
-        }
+        Step::SaveDefinition { .. }
+        | Step::MakePersistent
+        | Step::Stop { graceful: None }
+        | Step::Undefine(_)
+        | Step::ConfirmInactive => plan.domain.name.clone(),
+        Step::Stop {
+            graceful: Some(seconds),
+        } => format!("{}, within {seconds} seconds", plan.domain.name),
         Step::SaveAutostart { always, once } => match (always, once) {
             (true, true) => "always and once".into(),
             (false, true) => "once".into(),
@@ -37,7 +42,9 @@ pub fn subject(plan: &Plan, step: &Step) -> String {
         },
         Step::SaveSnapshots { names, .. } | Step::SaveCheckpoints { names, .. } => names.join(", "),
         Step::LinkManagedSave(saved) => super::safe::lossless(saved.image.path.as_os_str()),
-        Step::Quarantine(moved) => super::safe::lossless(moved.path.as_os_str()),
+        Step::Quarantine(moved) | Step::CopyState(moved) => {
+            super::safe::lossless(moved.path.as_os_str())
+        }
         Step::RefreshPool { pool } => pool.clone(),
     }
 }
@@ -265,6 +272,9 @@ fn events(transaction: &Transaction) -> String {
             }
             EventKind::Decided { verb, by } => {
                 format!("{} by {}", safe(verb), safe(&by.user))
+            }
+            EventKind::Settled { files, .. } => {
+                format!("stopped; {} files looked at again", files.len())
             }
             EventKind::Held { held: true } => "held".to_owned(),
             EventKind::Held { held: false } => "released".to_owned(),

@@ -4,6 +4,7 @@ use crate::model::{Direction, EventKind, Evidence, State, Transaction, Transacti
 
 use super::error::{EngineError, Failure};
 use super::run::{self, OnSignal, Stop, Unwritten};
+use super::steps::keeping_all;
 use super::{Engine, preflight};
 use crate::ports::Journal;
 
@@ -73,6 +74,25 @@ impl Engine<'_> {
             return Err(EngineError::Interrupted);
         }
         self.roll_back(transaction, Unwritten::one(decided("rollback", by)), None)
+    }
+
+    /// Starts the domain of a transaction that was rolled back; one that was transient is transient
+    /// again. One that runs already is left alone.
+    ///
+    /// # Errors
+    /// libvirt's, in [`EngineError::Hypervisor`]: the domain stays defined and shut off.
+    pub fn start_again(&self, transaction: &Transaction) -> Result<(), EngineError> {
+        let hypervisor = self.world.hypervisor;
+        let uuid = transaction.domain().uuid;
+        let is_active = hypervisor.status(uuid)?.is_some_and(|status| status.active);
+        if is_active {
+            return Ok(());
+        }
+        hypervisor.start(uuid)?;
+        if !transaction.plan.persistent {
+            hypervisor.undefine(uuid, keeping_all())?;
+        }
+        Ok(())
     }
 
     /// Rolls back what this very command has prepared, because another domain of the same command

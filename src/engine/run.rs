@@ -1,6 +1,6 @@
 //! Running steps one way, with intents and outcomes around each (law 3).
 
-use crate::model::{Direction, EventKind, Progress, State, Transaction, undo_order};
+use crate::model::{Direction, EventKind, Progress, State, Step, Transaction, undo_order};
 use crate::ports::Journal;
 
 use super::error::{EngineError, Failure};
@@ -112,6 +112,9 @@ impl Engine<'_> {
                 Ok(effect) => {
                     let already = effect.moved == crate::ports::Moved::Already;
                     unwritten = Unwritten::one(outcome(Ok(already)));
+                    if let (Step::Stop { .. }, Direction::Forward) = (step, direction) {
+                        unwritten.0.push(steps::settled(&self.world, transaction));
+                    }
                     if let Some(text) = effect.note {
                         unwritten.0.push(EventKind::Noted { text });
                     }
@@ -146,7 +149,7 @@ pub(super) fn write(
                 id: transaction.id,
                 cause: error.to_string(),
             })?;
-    transaction.events.extend(events);
+    transaction.extend(events);
     Ok(())
 }
 

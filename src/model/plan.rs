@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Access, DomainRef, Pooled, Refusal, Step, User};
+use super::{Access, DomainRef, FileFacts, Pooled, Refusal, Step, User};
 
 /// What happens to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,42 @@ pub struct Plan {
 impl Plan {
     pub fn is_executable(&self) -> bool {
         self.refusals.is_empty()
+    }
+
+    /// Whether both would do the same. Sizes and times of a running guest's files change all the
+    /// time and mean nothing; of one that is off they mean that somebody wrote.
+    pub fn is_same_as(&self, other: &Plan) -> bool {
+        if !(self.active && other.active) {
+            return self == other;
+        }
+        self.at_rest() == other.at_rest()
+    }
+
+    fn at_rest(&self) -> Plan {
+        let mut plan = self.clone();
+        for disk in &mut plan.disks {
+            disk.size = 0;
+        }
+        for step in &mut plan.steps {
+            if let Step::Quarantine(moved) | Step::CopyState(moved) = step {
+                moved.facts.size = 0;
+                moved.facts.allocated = 0;
+                moved.facts.modified = super::Timestamp {
+                    seconds: 0,
+                    nanoseconds: 0,
+                };
+            }
+        }
+        plan
+    }
+
+    /// The files of these steps are now so.
+    pub fn settle(&mut self, files: &[(usize, FileFacts)]) {
+        for (step, facts) in files {
+            if let Some(Step::Quarantine(moved)) = self.steps.get_mut(*step) {
+                moved.facts = facts.clone();
+            }
+        }
     }
 
     /// Bytes, apparent, of all that goes into quarantine.

@@ -59,4 +59,6 @@ pub struct Removal {
     pub override_protection: bool,
     /// The domain will have been stopped by the time the steps run (`destroy`).
     pub stop_first: bool,
+    /// Stop it by asking the guest, which has so many seconds; without, at once.
+    pub graceful: Option<u64>,
 }

@@ -83,6 +83,16 @@ pub enum Step {
     /// A second hard link in the quarantine, so that undefine may drop the first. Inverse: back.
     /// It comes back as the managed save only to the disks that it fits.
     LinkManagedSave(SavedState),
+    /// A copy of what a running guest goes on using and libvirt removes at its end: NVRAM, TPM
+    /// state. Inverse: puts it back where the original has gone.
+    CopyState(FileMove),
+    /// Defines a running transient domain, so that its end takes nothing along. Inverse: makes it
+    /// transient again if it still runs; one that has ended stays defined, for else it were lost.
+    MakePersistent,
+    /// Ends the guest: at once, or by asking it and waiting for `graceful` seconds. What its files
+    /// are is looked at again then ([`super::EventKind::Settled`]). No inverse: a guest that was
+    /// stopped stays so until it is started (`rollback --start`).
+    Stop { graceful: Option<u64> },
     /// Inverse: defines the saved XML.
     Undefine(UndefineCall),
     /// Looks again that the domain is not running: once it is not defined, nobody can start it.
@@ -102,6 +112,13 @@ impl Step {
             Step::SaveCheckpoints { .. } => "save-checkpoints",
             Step::SaveAutostart { .. } => "save-autostart",
             Step::LinkManagedSave(_) => "save-managed-save",
+            Step::CopyState(copied) => match copied.role {
+                FileRole::TpmState => "copy-tpm",
+                _ => "copy-nvram",
+            },
+            Step::MakePersistent => "make-persistent",
+            Step::Stop { graceful: None } => "stop",
+            Step::Stop { graceful: Some(_) } => "shut-down",
             Step::Undefine(_) => "undefine",
             Step::ConfirmInactive => "confirm-inactive",
             Step::Quarantine(moved) => match moved.role {
@@ -127,6 +144,9 @@ impl Step {
             | Step::SaveSnapshots { .. }
             | Step::SaveCheckpoints { .. }
             | Step::SaveAutostart { .. }
+            | Step::CopyState(_)
+            | Step::MakePersistent
+            | Step::Stop { .. }
             | Step::Undefine(_)
             | Step::ConfirmInactive
             | Step::RefreshPool { .. } => None,
@@ -139,6 +159,7 @@ impl Step {
             Step::SaveDefinition { bytes }
             | Step::SaveSnapshots { bytes, .. }
             | Step::SaveCheckpoints { bytes, .. } => Some(*bytes),
+            Step::CopyState(copied) => Some(copied.facts.size),
             other => other.file().map(|moved| moved.facts.size),
         }
     }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Definition, DomainRef, Evidence, FileMove, Plan, Removal, State, Step, TransactionId};
+use super::{
+    Definition, DomainRef, Evidence, FileFacts, FileMove, Plan, Removal, State, Step, TransactionId,
+};
 
 /// Which way a step is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,13 @@ pub enum EventKind {
     },
     /// Who decided what, for decisions taken by a later command (`rollback`, `recover` …).
     Decided { verb: String, by: Box<Evidence> },
+    /// What the files of these steps are now that their guest has been stopped: until then it
+    /// wrote to them, and the plan's sizes and times were those of a moment.
+    Settled {
+        files: Vec<(usize, FileFacts)>,
+        /// What the plan moves, after that.
+        bytes: u64,
+    },
     /// Held back from purge, or released.
     Held { held: bool },
     /// What the operator should know of the step just done, besides that it was.
@@ -225,6 +234,40 @@ impl Transaction {
         let source = moved.path.parent().unwrap_or(Path::new("/"));
         let place = self.places.iter().find(|place| place.source == source)?;
         Some(place.folder.join(stored_name(index)))
+    }
+
+    /// Where the copy that step `index` makes waits. By its name it is no quarantined file: it has
+    /// no place it must go back to.
+    pub fn copy(&self, index: usize) -> Option<PathBuf> {
+        match self.plan.steps.get(index)? {
+            Step::CopyState(_) => Some(self.home.join(format!("copy-{index:03}"))),
+            _ => None,
+        }
+    }
+
+    /// Takes note of what happened. The plan then tells of files as they are since their guest was
+    /// stopped.
+    pub fn extend(&mut self, events: Vec<Event>) {
+        for event in &events {
+            if let EventKind::Settled { files, .. } = &event.kind {
+                self.plan.settle(files);
+            }
+        }
+        self.events.extend(events);
+    }
+
+    /// Whether a running guest ended on this transaction's account: it stopped it, or retired what a
+    /// transient guest left behind.
+    pub fn stopped_guest(&self) -> bool {
+        self.stops() || !self.plan.persistent
+    }
+
+    /// Whether the plan ends a running guest.
+    pub fn stops(&self) -> bool {
+        self.plan
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::Stop { .. }))
     }
 
     /// Every file of the plan with its step and its place in quarantine.

@@ -14,6 +14,8 @@ pub struct Decided {
     pub managed_save: Option<SavedState>,
     /// NVRAM, TPM state, memory files.
     pub moves: Vec<FileMove>,
+    /// NVRAM and TPM state of a guest that runs on and takes them along when it ends.
+    pub copies: Vec<FileMove>,
 }
 
 pub fn decide(
@@ -43,12 +45,20 @@ pub fn decide(
                 message: format!("domain '{}' has a managed save image", facts.domain.name),
                 hint: "add --managed-save (or --all) to retire it too".into(),
             }),
+            Artefact::Nvram(file) if runs_on => {
+                decided.copies.push(moved(file, FileRole::Nvram));
+                refusals.extend(held(facts, removal.nvram, "NVRAM", "--keep-nvram"));
+            }
+            Artefact::TpmState(file) if runs_on => {
+                decided.copies.push(moved(file, FileRole::TpmState));
+                refusals.extend(held(facts, removal.tpm, "TPM state", "--keep-tpm"));
+            }
             Artefact::Nvram(file) => match removal.nvram {
-                Some(Verdict::Remove) if !runs_on => {
+                Some(Verdict::Remove) => {
                     decided.moves.push(moved(file, FileRole::Nvram));
                     refusals.extend(obstacle(facts, "NVRAM", file, kept));
                 }
-                Some(_) => {}
+                Some(Verdict::Keep) => {}
                 None => refusals.push(Refusal {
                     code: RefusalCode::NvramUndecided,
                     subject: file.path.display().to_string(),
@@ -61,7 +71,7 @@ pub fn decide(
             },
             // virsh deletes TPM state unless told to keep it; ours waits in quarantine instead.
             Artefact::TpmState(file) => {
-                if removal.tpm != Some(Verdict::Keep) && !runs_on {
+                if removal.tpm != Some(Verdict::Keep) {
                     decided.moves.push(moved(file, FileRole::TpmState));
                     refusals.extend(obstacle(facts, "TPM state", file, kept));
                 }
@@ -96,6 +106,20 @@ fn written_to(facts: &DomainFacts) -> Vec<DiskState> {
             facts: file.facts.clone(),
         })
         .collect()
+}
+
+/// A running guest's firmware and TPM hold their state open.
+fn held(facts: &DomainFacts, wanted: Option<Verdict>, what: &str, flag: &str) -> Option<Refusal> {
+    let name = &facts.domain.name;
+    (wanted == Some(Verdict::Remove)).then(|| Refusal {
+        code: RefusalCode::ActiveDomain,
+        subject: name.clone(),
+        message: format!("domain '{name}' is running, and its {what} cannot be removed under it"),
+        hint: format!(
+            "leave it with {flag} (a copy is kept for rollback), or stop the domain first: \
+             virt-retire destroy '{name}'"
+        ),
+    })
 }
 
 fn metadata(facts: &DomainFacts, removal: &Removal) -> Vec<Refusal> {

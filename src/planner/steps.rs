@@ -56,6 +56,15 @@ pub fn list(
         });
     }
     steps.extend(artefacts.managed_save.clone().map(Step::LinkManagedSave));
+    steps.extend(artefacts.copies.iter().cloned().map(Step::CopyState));
+    if facts.active && removal.stop_first {
+        if !facts.persistent {
+            steps.push(Step::MakePersistent);
+        }
+        steps.push(Step::Stop {
+            graceful: removal.graceful,
+        });
+    }
     steps.push(Step::Undefine(UndefineCall {
         managed_save: artefacts.managed_save.is_some(),
         snapshots_metadata: !definition.snapshots.is_empty() && !runs_on,

@@ -136,6 +136,11 @@ pub trait Storage {
         expected: &FileFacts,
         demand: Demand,
     ) -> Result<Moved, StorageError>;
+    /// Copies a file, or a folder with all in it, whole or not at all, to a name that is free.
+    /// Already done if something has that name: a copy is only ever made by us.
+    fn copy(&self, from: &Path, to: &Path) -> Result<Moved, StorageError>;
+    /// Removes what [`Storage::copy`] made. One that is gone already is fine.
+    fn remove_copy(&self, path: &Path) -> Result<(), StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
     /// Takes the name `spare` away from a file that still has the name `kept`. Refuses where

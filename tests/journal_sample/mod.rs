@@ -128,6 +128,7 @@ pub fn removal() -> Removal {
         accept_unseen: true,
         override_protection: true,
         stop_first: true,
+        graceful: Some(90),
     }
 }
 

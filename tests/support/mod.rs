@@ -5,6 +5,7 @@
 //! - [`filesystem`]: XFS or ext4 of one's own, whose power can be cut.
 //! - [`guest`] and [`disk`]: domains with real disks, and everything libvirt keeps about them.
 //! - [`heaviest`]: one guest with all of that at once.
+//! - [`power`]: transient guests, guests that obey, guests that die.
 //! - [`identity`]: all that a rollback must bring back, taken before and compared after.
 //! - [`faults`]: a kill or an error at the Nth system call, by strace; [`tracer`]: anything at the Nth change
 //!   over all threads; [`sweep`]: the same at every change.
@@ -18,6 +19,7 @@ pub mod heaviest;
 pub mod host;
 pub mod identity;
 pub mod outcome;
+pub mod power;
 pub mod retire;
 pub mod sweep;
 pub mod tracer;

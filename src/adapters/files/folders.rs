@@ -115,10 +115,13 @@ pub fn remove(path: &Path) -> Result<(), StorageError> {
     let folder = open_private(&entry)?;
     let mut below = Vec::new();
     let mut files = Vec::new();
+    let mut copies = Vec::new();
     for (name, kind) in names(&folder, path)? {
         let known = KNOWN_BELOW.iter().any(|known| name == *known);
         match kind {
             FileKind::Directory if known => below.push(name),
+            // Of a copied folder whose copying was cut off, or whose copy is not needed any more.
+            FileKind::Directory if is_copy(&name) => copies.push(path.join(name)),
             kind => files.push(removable(path, name, kind)?),
         }
     }
@@ -134,6 +137,9 @@ pub fn remove(path: &Path) -> Result<(), StorageError> {
             .collect::<Result<Vec<_>, _>>()?;
         inner.push((name, inner_path, fd, files));
     }
+    copies
+        .iter()
+        .try_for_each(|copy| super::copy::remove(copy))?;
     for (name, inner_path, fd, files) in inner {
         unlink_all(&fd, &inner_path, &files)?;
         unlink(&folder, &name, &inner_path, AtFlags::REMOVEDIR)?;
@@ -141,6 +147,13 @@ pub fn remove(path: &Path) -> Result<(), StorageError> {
     unlink_all(&folder, path, &files)?;
     unlink(&entry.folder, entry.name, path, AtFlags::REMOVEDIR)?;
     durable::sync_folder(&entry.folder, &entry.folder_path)
+}
+
+/// `copy-NNN`, and the temporary name that `copy` begins with.
+fn is_copy(name: &OsStr) -> bool {
+    [&b"copy-"[..], b".new-"]
+        .iter()
+        .any(|prefix| name.as_bytes().starts_with(prefix))
 }
 
 /// A plain file that is no quarantined one: those have numbers for names.

@@ -1,6 +1,7 @@
 //! [`Storage`] on the local file systems.
 
 mod attributes;
+mod copy;
 mod durable;
 mod facts;
 mod folders;
@@ -89,6 +90,14 @@ impl Storage for LocalFiles {
         demand: Demand,
     ) -> Result<Moved, StorageError> {
         relocate::relocate(from, to, expected, demand)
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> Result<Moved, StorageError> {
+        copy::copy(from, to)
+    }
+
+    fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
+        copy::remove(path)
     }
 
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {

@@ -206,6 +206,7 @@ impl Journal for SledJournal {
             EventKind::Entered { .. }
             | EventKind::Decided { .. }
             | EventKind::Held { .. }
+            | EventKind::Settled { .. }
             | EventKind::Renamed(_) => false,
         };
         self.grow(&growth, !kinds.iter().all(is_step))?;

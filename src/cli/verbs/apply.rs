@@ -42,7 +42,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
                 _ => error,
             })?;
         let same = planned.iter().all(|planned| {
-            planned.plan == saved.plan
+            planned.plan.is_same_as(&saved.plan)
                 && saved_plan::fingerprint(&planned.facts.definition)
                     .is_ok_and(|fingerprint| fingerprint == saved.definition)
         });

@@ -13,18 +13,28 @@ mod rollback;
 mod show;
 mod undefine;
 
-use super::args::{Arguments, Command};
+use super::args::{Arguments, Command, Power};
 use super::context::Context;
 use super::error::CliError;
 
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
     let context = Context::new(&arguments)?;
     match arguments.command {
-        Command::Plan { what, save } => plan::run(&context, &what, save.as_deref()),
+        Command::Plan {
+            what,
+            save,
+            destroy,
+        } => {
+            let power = destroy.then_some(&Power::AT_ONCE);
+            plan::run(&context, &what, power, save.as_deref())
+        }
         Command::Apply { file, how } => apply::run(&context, &file, &how),
-        Command::Undefine { what, how } => undefine::run(&context, &what, &how),
+        Command::Undefine { what, how } => undefine::run(&context, "undefine", &what, None, &how),
+        Command::Destroy { what, power, how } => {
+            undefine::run(&context, "destroy", &what, Some(&power), &how)
+        }
         Command::Commit { ids, sure } => commit::run(&context, &ids.ids, sure),
-        Command::Rollback { ids, sure } => rollback::run(&context, &ids.ids, sure),
+        Command::Rollback { ids, start, sure } => rollback::run(&context, &ids.ids, start, sure),
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, sure } => rebuild::run(&context, &from, sure),
         Command::Policy { what } => policy::run(&context, &what),

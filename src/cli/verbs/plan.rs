@@ -8,7 +8,7 @@ use crate::planner;
 use crate::ports::{Hypervisor, Storage};
 use crate::survey::Survey;
 
-use super::super::args::{Output, What};
+use super::super::args::{Output, Power, What};
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
 use super::super::{json, text};
@@ -19,9 +19,14 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-pub fn run(context: &Context, what: &What, save: Option<&Path>) -> Result<(), CliError> {
+pub fn run(
+    context: &Context,
+    what: &What,
+    power: Option<&Power>,
+    save: Option<&Path>,
+) -> Result<(), CliError> {
     let host = context.host()?;
-    let removal = what.removal.removal();
+    let removal = what.removal.removal(power);
     let planned = make(&host, &what.domains, &removal)?;
     if let Some(file) = save {
         self::save(&host, &removal, &planned, file)?;

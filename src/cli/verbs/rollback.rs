@@ -8,11 +8,17 @@ use super::super::args::{Output, Sure};
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
 use super::super::control::say;
-use super::super::error::CliError;
+use super::super::error::{CliError, Exit};
+use super::super::safe::safe;
 use super::super::{evidence, text};
 use super::{batch, report};
 
-pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), CliError> {
+pub fn run(
+    context: &Context,
+    ids: &[TransactionId],
+    start: bool,
+    sure: Sure,
+) -> Result<(), CliError> {
     let ids = batch::unique(ids);
     if !sure.yes {
         ask(context, &ids)?;
@@ -50,9 +56,45 @@ pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), C
     if context.output == Output::Text && !context.quiet {
         for transaction in &done {
             report::say(text::came_back(transaction));
+            if !start && transaction.stopped_guest() {
+                report::say(offer_start(transaction));
+            }
         }
     }
-    Ok(())
+    let not_started: Vec<String> = done
+        .iter()
+        .filter(|_| start)
+        .filter_map(|transaction| {
+            let error = engine.start_again(transaction).err()?;
+            Some(format!(
+                "domain '{}' is back with its storage, and did not start: {error}",
+                transaction.domain().name
+            ))
+        })
+        .collect();
+    if not_started.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Unfinished,
+        "not-started",
+        not_started.join("; "),
+        "mend the cause, then: virsh start DOMAIN",
+    ))
+}
+
+/// What was running is not by itself: a guest is started when somebody wants it to.
+fn offer_start(transaction: &Transaction) -> String {
+    let name = safe(&transaction.domain().name);
+    if transaction.plan.persistent {
+        format!("{name} was running when it was retired, and is shut off now: virsh start '{name}'")
+    } else {
+        format!(
+            "{name} was a running transient domain. So that nothing of it is lost it is defined \
+             now, and shut off. To run it as before: virsh start '{name}', then virsh undefine \
+             '{name}' with the flags that keep NVRAM and TPM; `rollback --start` does both"
+        )
+    }
 }
 
 /// Shows what would come back, and from where.

@@ -1,11 +1,11 @@
-//! `undefine`: plan, ask, execute, commit; on a failed step, roll back.
+//! `undefine` and `destroy`: plan, ask, execute, commit; on a failed step, roll back.
 
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{Engine, EngineError};
 use crate::model::{Refusal, RefusalCode, Removal, Summary, Transaction};
 use crate::ports::Hypervisor;
 
-use super::super::args::{How, Output, What};
+use super::super::args::{How, Output, Power, What};
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::{Context, Host};
 use super::super::control::say;
@@ -14,11 +14,18 @@ use super::super::text;
 use super::plan::{self, Planned};
 use super::report;
 
-pub fn run(context: &Context, what: &What, how: &How) -> Result<(), CliError> {
-    let removal = what.removal.removal();
+/// `power` says how to stop what runs: `destroy`.
+pub fn run(
+    context: &Context,
+    verb: &str,
+    what: &What,
+    power: Option<&Power>,
+    how: &How,
+) -> Result<(), CliError> {
+    let removal = what.removal.removal(power);
     reasoned(&removal, how)?;
     let host = context.host()?;
-    let purpose = format!("undefine {}", what.domains.join(" "));
+    let purpose = format!("{verb} {}", what.domains.join(" "));
     let (journal, planned) = if how.sure.yes {
         // A command that is refused leaves nothing behind, not even a new journal; and nobody waits
         // for the journal only to hear of a typing error.
@@ -84,7 +91,7 @@ pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
 /// The plan that was shown is not the one that would be executed now: exit 3.
 fn unchanged(shown: &[Planned], now: &[Planned]) -> Result<(), CliError> {
     for (shown, now) in shown.iter().zip(now) {
-        if shown.plan != now.plan || shown.facts.definition != now.facts.definition {
+        if !shown.plan.is_same_as(&now.plan) || shown.facts.definition != now.facts.definition {
             return Err(CliError::refused(&[changed(&now.plan.domain.name)]));
         }
     }

@@ -1,6 +1,6 @@
 //! A file on its way into quarantine and back.
 
-use crate::model::{FileMove, Transaction};
+use crate::model::{FileFacts, FileMove, Transaction};
 use crate::ports::{Demand, Moved};
 
 use super::super::World;
@@ -32,6 +32,15 @@ pub(super) fn restore(
     moved: &FileMove,
 ) -> Result<Moved, Failure> {
     let from = stored(transaction, index)?;
+    // It never arrived in quarantine, because by then the name was another file's: there is nothing
+    // of ours to bring back.
+    let is_ours = |facts: FileFacts| facts.identity.is_same_file(&moved.facts.identity);
+    if !transaction.was_done(index)
+        && world.storage.facts(&from)?.is_none()
+        && !world.storage.facts(&moved.path)?.is_some_and(is_ours)
+    {
+        return Ok(Moved::Already);
+    }
     Ok(world
         .storage
         .relocate(&from, &moved.path, &moved.facts, Demand::SameFile)?)

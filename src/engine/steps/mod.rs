@@ -6,9 +6,13 @@ mod files;
 mod managed_save;
 mod metadata;
 mod pools;
+mod power;
+mod state_copy;
 mod undefine;
 
-use crate::model::{Direction, Step, Transaction};
+pub(super) use power::keeping_all;
+
+use crate::model::{Direction, EventKind, Step, Transaction};
 use crate::ports::Moved;
 
 use super::World;
@@ -51,6 +55,12 @@ pub(super) fn run(
         (Step::LinkManagedSave(saved), Back) => {
             return managed_save::restore(world, transaction, index, saved);
         }
+        (Step::CopyState(file), Forward) => state_copy::copy(world, transaction, index, file),
+        (Step::CopyState(file), Back) => state_copy::restore(world, transaction, index, file),
+        (Step::MakePersistent, Forward) => power::make_persistent(world, transaction),
+        (Step::MakePersistent, Back) => power::make_transient(world, transaction),
+        (Step::Stop { graceful }, Forward) => power::stop(world, transaction, *graceful),
+        (Step::Stop { .. }, Back) => Ok(Moved::Already),
         (Step::Undefine(call), Forward) => undefine::undefine(world, transaction, *call),
         (Step::Undefine(_), Back) => undefine::define(world, transaction),
         (Step::ConfirmInactive, Forward) => undefine::confirm_inactive(world, transaction),
@@ -64,6 +74,25 @@ pub(super) fn run(
         (Step::RefreshPool { pool }, Back) => return pools::refresh_after(world, pool),
     };
     moved.map(Effect::from)
+}
+
+/// The files of a stopped guest as they are now. One that is not the file of the plan any more is
+/// left out: its move will refuse it.
+pub(super) fn settled(world: &World, transaction: &Transaction) -> EventKind {
+    let files = transaction.files().filter_map(|(index, moved, _)| {
+        let facts = world.storage.facts(&moved.path).ok()??;
+        (facts.identity.is_same_file(&moved.facts.identity)
+            && facts.kind == moved.facts.kind
+            && facts != moved.facts)
+            .then_some((index, facts))
+    });
+    let files: Vec<_> = files.collect();
+    let mut plan = transaction.plan.clone();
+    plan.settle(&files);
+    EventKind::Settled {
+        files,
+        bytes: plan.bytes(),
+    }
 }
 
 /// Where the file of step `index` waits. The journal binds every moved file to a folder when the

@@ -34,7 +34,12 @@ pub(super) fn undefine(
 fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
     let domain = transaction.domain();
     let now = world.hypervisor.definition(domain.uuid)?;
-    let is_ours = || was_undefined(transaction) && is_part(&now, &transaction.definition);
+    // A transient domain that we defined ourselves: libvirt writes a definition otherwise than the
+    // running guest's state that it was made from.
+    let is_ours = || {
+        transaction.plan.steps.contains(&Step::MakePersistent)
+            || was_undefined(transaction) && is_part(&now, &transaction.definition)
+    };
     if now != transaction.definition && !is_ours() {
         return Err(Failure::Unfit(format!(
             "the definition of domain '{}' has changed since the plan was made",
@@ -118,6 +123,9 @@ pub(super) fn confirm_inactive(world: &World, transaction: &Transaction) -> Resu
     let domain = transaction.domain();
     match world.hypervisor.status(domain.uuid)? {
         Some(status) if status.active => Err(running(transaction)),
+        // Since its guest was stopped the files have other sizes and times than when the manifest
+        // was written.
+        _ if transaction.stops() => super::definition::save(world, transaction),
         _ => Ok(Moved::Already),
     }
 }

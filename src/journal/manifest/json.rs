@@ -64,6 +64,8 @@ pub struct Flags {
     pub accept_unseen: bool,
     pub override_protection: bool,
     pub stop_first: bool,
+    #[serde(default)]
+    pub graceful: Option<u64>,
     pub commit_at_once: bool,
 }
 
@@ -177,6 +179,7 @@ impl Flags {
             accept_unseen,
             override_protection,
             stop_first,
+            graceful,
         } = transaction.removal.clone();
         let word = |verdict| match verdict {
             Verdict::Remove => "remove".to_owned(),
@@ -198,6 +201,7 @@ impl Flags {
             accept_unseen,
             override_protection,
             stop_first,
+            graceful,
             commit_at_once: transaction.commit_at_once,
         }
     }

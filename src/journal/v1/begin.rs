@@ -100,7 +100,7 @@ impl Begin {
             commit_at_once,
             started_at,
         } = self;
-        Ok(model::Transaction {
+        let mut transaction = model::Transaction {
             id: model::TransactionId(id),
             uuid: uuid.into(),
             evidence: evidence.into(),
@@ -111,7 +111,9 @@ impl Begin {
             places: all(places),
             commit_at_once,
             started_at: started_at.try_into()?,
-            events,
-        })
+            events: Vec::new(),
+        };
+        transaction.extend(events);
+        Ok(transaction)
     }
 }

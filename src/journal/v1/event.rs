@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::{Direction, State};
+use super::file::FileFacts;
 use super::{DomainRef, Evidence, Hash, Time, malformed};
 use crate::journal::envelope::Kind;
 use crate::journal::{DecodeError, Record};
@@ -42,6 +43,10 @@ pub enum EventKind {
         domain: DomainRef,
         macs: Vec<(String, String)>,
     },
+    Settled {
+        files: Vec<(u64, FileFacts)>,
+        bytes: u64,
+    },
 }
 
 impl From<&model::EventKind> for EventKind {
@@ -74,6 +79,13 @@ impl From<&model::EventKind> for EventKind {
             Model::Renamed(model::Rename { domain, macs }) => Self::Renamed {
                 domain: domain.into(),
                 macs: macs.clone(),
+            },
+            Model::Settled { files, bytes } => Self::Settled {
+                bytes: *bytes,
+                files: files
+                    .iter()
+                    .map(|(step, facts)| (*step as u64, facts.into()))
+                    .collect(),
             },
         }
     }
@@ -131,6 +143,13 @@ impl Entry {
                 domain: domain.into(),
                 macs,
             }),
+            EventKind::Settled { files, bytes } => Model::Settled {
+                bytes,
+                files: files
+                    .into_iter()
+                    .map(|(step, facts)| Ok((index(step)?, facts.into())))
+                    .collect::<Result<_, DecodeError>>()?,
+            },
         };
         Ok(Some(model::Event {
             sequence: self.sequence,

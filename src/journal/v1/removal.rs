@@ -22,6 +22,7 @@ pub struct Removal {
     pub accept_unseen: bool,
     pub override_protection: bool,
     pub stop_first: bool,
+    pub graceful: Option<u64>,
 }
 
 impl From<&model::Removal> for Removal {
@@ -45,6 +46,7 @@ impl From<&model::Removal> for Removal {
             accept_unseen,
             override_protection,
             stop_first,
+            graceful,
         } = removal.clone();
         Self {
             named,
@@ -62,6 +64,7 @@ impl From<&model::Removal> for Removal {
             accept_unseen,
             override_protection,
             stop_first,
+            graceful,
         }
     }
 }
@@ -84,6 +87,7 @@ impl From<Removal> for model::Removal {
             accept_unseen,
             override_protection,
             stop_first,
+            graceful,
         } = removal;
         Self {
             storage: model::StorageFlags {
@@ -103,6 +107,7 @@ impl From<Removal> for model::Removal {
             accept_unseen,
             override_protection,
             stop_first,
+            graceful,
         }
     }
 }

@@ -187,6 +187,9 @@ pub enum Step {
     ConfirmInactive,
     Quarantine(FileMove),
     RefreshPool { pool: String },
+    CopyState(FileMove),
+    MakePersistent,
+    Stop { graceful: Option<u64> },
 }
 
 impl From<&model::Step> for Step {
@@ -211,6 +214,11 @@ impl From<&model::Step> for Step {
             Model::ConfirmInactive => Self::ConfirmInactive,
             Model::Quarantine(moved) => Self::Quarantine(moved.into()),
             Model::RefreshPool { pool } => Self::RefreshPool { pool: pool.clone() },
+            Model::CopyState(copied) => Self::CopyState(copied.into()),
+            Model::MakePersistent => Self::MakePersistent,
+            Model::Stop { graceful } => Self::Stop {
+                graceful: *graceful,
+            },
         }
     }
 }
@@ -227,6 +235,9 @@ impl From<Step> for model::Step {
             Step::ConfirmInactive => Self::ConfirmInactive,
             Step::Quarantine(moved) => Self::Quarantine(moved.into()),
             Step::RefreshPool { pool } => Self::RefreshPool { pool },
+            Step::CopyState(copied) => Self::CopyState(copied.into()),
+            Step::MakePersistent => Self::MakePersistent,
+            Step::Stop { graceful } => Self::Stop { graceful },
         }
     }
 }

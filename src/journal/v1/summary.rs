@@ -119,6 +119,7 @@ pub fn follow(summary: &mut model::Summary, event: &model::Event) {
         model::EventKind::Held { held } => summary.held = *held,
         model::EventKind::Noted { text } => summary.notes.push(text.clone()),
         model::EventKind::Renamed(rename) => summary.restored_as = Some(rename.domain.clone()),
+        model::EventKind::Settled { bytes, .. } => summary.bytes = *bytes,
         model::EventKind::Intent { .. }
         | model::EventKind::Outcome { .. }
         | model::EventKind::Decided { .. } => {}

@@ -1,0 +1,80 @@
+//! Stopping a guest. A transient one is defined first: libvirt would take its NVRAM, TPM state and
+//! snapshots along, and a crash after its end would leave nothing to come back to.
+
+use std::time::{Duration, Instant};
+
+use crate::model::{Transaction, UndefineCall};
+use crate::ports::Moved;
+
+use super::super::World;
+use super::super::error::Failure;
+
+/// How often the operator's signals are looked at while a guest is waited for.
+const SLICE: Duration = Duration::from_secs(1);
+
+pub(super) fn make_persistent(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+    match world.hypervisor.status(transaction.domain().uuid)? {
+        Some(status) if !status.persistent => {
+            world.hypervisor.define(&transaction.definition.xml)?;
+            Ok(Moved::Now)
+        }
+        // Ended by itself: there is nothing left to keep together.
+        _ => Ok(Moved::Already),
+    }
+}
+
+/// A guest that still runs is as transient as it was. One that has ended stays defined: undoing
+/// that too would leave its storage and nothing that knows how to use it.
+pub(super) fn make_transient(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+    let uuid = transaction.domain().uuid;
+    match world.hypervisor.status(uuid)? {
+        Some(status) if status.persistent && status.active => {
+            world.hypervisor.undefine(uuid, keeping_all())?;
+            Ok(Moved::Now)
+        }
+        _ => Ok(Moved::Already),
+    }
+}
+
+/// For a running domain: it becomes transient, and nothing of it goes.
+pub(in crate::engine) fn keeping_all() -> UndefineCall {
+    UndefineCall {
+        keep_nvram: true,
+        keep_tpm: true,
+        ..UndefineCall::default()
+    }
+}
+
+/// `graceful`: seconds that the guest has to switch itself off when asked to.
+pub(super) fn stop(
+    world: &World,
+    transaction: &Transaction,
+    graceful: Option<u64>,
+) -> Result<Moved, Failure> {
+    let uuid = transaction.domain().uuid;
+    let runs = |status: Option<crate::ports::Status>| status.is_some_and(|status| status.active);
+    if !runs(world.hypervisor.status(uuid)?) {
+        return Ok(Moved::Already);
+    }
+    let Some(seconds) = graceful else {
+        world.hypervisor.destroy(uuid)?;
+        return Ok(Moved::Now);
+    };
+    world.hypervisor.shutdown(uuid)?;
+    let (begun, patience) = (Instant::now(), Duration::from_secs(seconds));
+    loop {
+        let left = patience.saturating_sub(begun.elapsed());
+        if world.hypervisor.wait_inactive(uuid, SLICE.min(left))? {
+            return Ok(Moved::Now);
+        }
+        if world.control.wants_rollback() {
+            return Err(Failure::Interrupted);
+        }
+        if left.is_zero() {
+            return Err(Failure::Unfit(format!(
+                "the guest was asked to switch itself off and had not done so after {seconds} \
+                 seconds; it runs on"
+            )));
+        }
+    }
+}

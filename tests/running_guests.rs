@@ -1,0 +1,134 @@
+//! If this fails, undefining a running guest takes its disks from under it, or what it needs to boot
+//! again (NVRAM, TPM state, the record of its snapshots) ends with it, and rollback brings back a
+//! guest that asks for a recovery key.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
+
+fn heavy<'h>(host: &'h PrivateHost, name: &str) -> Guest<'h> {
+    let guest = GuestBuilder::new(name)
+        .efi()
+        .tpm()
+        .disk(Disk::pool(&format!("{name}.qcow2")))
+        .autostart()
+        .define(host);
+    guest.run_once();
+    guest.snapshot_disk_only("s1");
+    guest.checkpoints(&["c1", "c2"]);
+    guest
+}
+
+fn tpm(guest: &Guest) -> String {
+    format!("/var/lib/libvirt/swtpm/{}", guest.uuid)
+}
+
+fn hashes(host: &PrivateHost, folder: &str) -> String {
+    host.shell(&format!(
+        "cd {folder} && find . -type f ! -name .lock | sort | xargs sha256sum && \
+         find . ! -name .lock -printf '%p %u %g %m\\n' | sort"
+    ))
+}
+
+/// Issue item 5, first half.
+#[test]
+fn removing_flags_fail_on_a_running_guest() {
+    let host = PrivateHost::start();
+    let guest = heavy(&host, "web1");
+    guest.start();
+    for flag in [
+        &["--remove-all-storage", "--all"][..],
+        &["--remove-managed-storage", "--all"],
+        &["--remove-unmanaged-storage", "--all"],
+        &["--storage", "vda", "--all"],
+        &["--keep-storage", "--nvram"],
+        &["--keep-storage", "--tpm"],
+    ] {
+        let words = [&["undefine", "web1", "--yes"][..], flag].concat();
+        let outcome = host.retire_json(&words).expect(3);
+        assert_eq!(
+            outcome.json_error()["error"]["code"],
+            "active-domain",
+            "{outcome}"
+        );
+        assert!(host.is_running("web1") && host.is_persistent("web1"));
+    }
+    guest.stop();
+}
+
+/// Issue item 5, second half, and back while it still runs.
+#[test]
+fn keep_storage_makes_a_running_guest_transient_and_rollback_persistent() {
+    let host = PrivateHost::start();
+    let guest = heavy(&host, "web2");
+    guest.start();
+    let before = Identity::capture(&host, "web2", &[]);
+    host.retire(&["undefine", "web2", "--keep-storage", "--yes"])
+        .expect(0);
+    assert!(host.is_running("web2") && !host.is_persistent("web2"));
+    assert!(host.exists(guest.path("vda")));
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert!(host.is_running("web2") && host.is_persistent("web2"));
+    let ignored = ["atime", "mtime", "bytes", "allocated", "holes"];
+    let after = Identity::capture(&host, "web2", &[]);
+    // It runs: its firmware may write at any time.
+    assert_same(&before.ignoring(&ignored), &after.ignoring(&ignored));
+    guest.stop();
+    assert!(host.exists(&tpm(&guest)));
+    host.shell("test -z \"$(find / -xdev -path '*quarantine*' -name 'copy-*')\"");
+}
+
+/// The guest has ended in the meantime, and libvirt took away what it takes.
+#[test]
+fn rollback_after_the_guest_ended_gives_it_its_state_again() {
+    let host = PrivateHost::start();
+    let guest = heavy(&host, "web3");
+    guest.start();
+    host.retire(&["undefine", "web3", "--keep-storage", "--yes"])
+        .expect(0);
+    // As it is at its end, or nearly: it does nothing any more.
+    let state = hashes(&host, &tpm(&guest));
+    guest.stop();
+    assert!(host.domains().iter().all(|name| name != "web3"));
+    assert!(!host.exists(&tpm(&guest)), "libvirt 11.3 removes it");
+    host.retire(&["verify"]).expect(0);
+
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert_eq!(hashes(&host, &tpm(&guest)), state);
+    assert!(host.exists("/var/lib/libvirt/qemu/nvram/web3_VARS.fd"));
+    assert_eq!(host.virsh(&["snapshot-list", "web3", "--name"]), "s1");
+    let checkpoints = host.virsh(&["checkpoint-list", "web3", "--name"]);
+    assert_eq!(
+        checkpoints.split_whitespace().collect::<Vec<_>>(),
+        ["c1", "c2"]
+    );
+    assert!(
+        host.virsh(&["dominfo", "web3"])
+            .contains("Autostart:      enable")
+    );
+    guest.start();
+    guest.stop();
+}
+
+/// A copy never goes over what is there: the guest may have written since.
+#[test]
+fn a_state_that_is_there_is_newer_than_its_copy() {
+    let host = PrivateHost::start();
+    let guest = heavy(&host, "web4");
+    guest.start();
+    host.retire(&["undefine", "web4", "--keep-storage", "--yes"])
+        .expect(0);
+    guest.stop();
+    host.shell(&format!(
+        "mkdir -p {0}/tpm2; echo newer > {0}/tpm2/mark",
+        tpm(&guest)
+    ));
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert_eq!(
+        host.shell(&format!("cd {}; find . -type f", tpm(&guest)))
+            .trim(),
+        "./tpm2/mark"
+    );
+}
