@@ -189,6 +189,9 @@ pub fn plan() -> Plan {
                 facts: moved(8, FileRole::Nvram, "/srv/a").facts,
             }],
         }),
+        Step::CopyState(moved(5, FileRole::TpmState, "/srv/swtpm/web")),
+        Step::MakePersistent,
+        Step::Stop { graceful: Some(90) },
         Step::Undefine(UndefineCall {
             managed_save: true,
             snapshots_metadata: true,
@@ -292,6 +295,11 @@ pub fn transaction() -> Transaction {
 pub fn kinds() -> Vec<EventKind> {
     let mut kinds = vec![
         EventKind::Held { held: true },
+        // Of a step that moves no file, so that the plan stays the sample's.
+        EventKind::Settled {
+            files: vec![(0, moved(9, FileRole::Nvram, "/srv/a").facts)],
+            bytes: plan().bytes(),
+        },
         EventKind::Noted {
             text: "the saved state does not fit".into(),
         },
