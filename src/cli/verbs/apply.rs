@@ -1,5 +1,6 @@
 //! `apply`: a saved plan, executed only if it would be made again just so.
 
+use std::io::Read;
 use std::path::Path;
 
 use crate::journal::saved_plan;
@@ -21,13 +22,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
             "make one: virt-retire plan DOMAIN … --save FILE",
         )
     };
-    let size = std::fs::metadata(file)
-        .map_err(|error| unusable(error.to_string()))?
-        .len();
-    if size > saved_plan::LARGEST {
-        return Err(unusable(format!("it has {size} bytes")));
-    }
-    let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    let bytes = read(file).map_err(|error| unusable(error.to_string()))?;
     let saved = saved_plan::decode(&bytes).map_err(|error| unusable(error.to_string()))?;
 
     undefine::reasoned(&saved.removal, how)?;
@@ -56,4 +51,16 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let journal = context.journal(&format!("apply {}", saved.plan.domain.name))?;
     let planned = make()?;
     undefine::execute(context, &host, journal, planned, &saved.removal, how)
+}
+
+/// Whatever it is, a pipe or a device without end, no more than a plan may have is read.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?
+        .take(saved_plan::LARGEST + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > saved_plan::LARGEST {
+        return Err(std::io::Error::other("it is too large"));
+    }
+    Ok(bytes)
 }
