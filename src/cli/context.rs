@@ -241,18 +241,19 @@ fn default_state_dir() -> Result<PathBuf, CliError> {
         })
 }
 
-/// Diagnostics go to stderr, more with each `-v`.
+/// Diagnostics go to stderr, more with each `-v`; the first one tells the steps and what went wrong.
 pub fn trace(arguments: &Arguments) {
     use tracing_subscriber::filter::LevelFilter;
     let level = match (arguments.quiet, arguments.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::ERROR,
-        (false, 1) => LevelFilter::INFO,
-        (false, 2) => LevelFilter::DEBUG,
+        (true, _) | (false, 0) => LevelFilter::ERROR,
+        (false, 1) => LevelFilter::WARN,
+        (false, 2) => LevelFilter::INFO,
+        (false, 3) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         // It would report a closed stderr there, and panic.
         .log_internal_errors(false)
