@@ -36,6 +36,8 @@ pub struct CliError {
     pub code: &'static str,
     pub message: String,
     pub hint: String,
+    /// Several refusals, each with its hint, for a person who reads them one by one.
+    apart: Vec<(String, String)>,
 }
 
 impl CliError {
@@ -50,6 +52,7 @@ impl CliError {
             code,
             message: message.into(),
             hint: hint.into(),
+            apart: Vec::new(),
         }
     }
 
@@ -63,6 +66,12 @@ impl CliError {
         )
     }
 
+    /// Another message, where this one is not the whole truth any more.
+    pub fn retell(&mut self, message: String) {
+        self.message = message;
+        self.apart.clear();
+    }
+
     /// Several refusals in one error: the first one's code, everyone's message and hint.
     pub fn refused(refusals: &[Refusal]) -> Self {
         let lines = |part: fn(&Refusal) -> &String| {
@@ -74,7 +83,7 @@ impl CliError {
             }
             lines.join("; ")
         };
-        Self::new(
+        let mut error = Self::new(
             Exit::Refused,
             refusals
                 .first()
@@ -84,7 +93,14 @@ impl CliError {
                 lines(|refusal| &refusal.message)
             ),
             lines(|refusal| &refusal.hint),
-        )
+        );
+        if refusals.len() > 1 {
+            error.apart = refusals
+                .iter()
+                .map(|refusal| (refusal.message.clone(), refusal.hint.clone()))
+                .collect();
+        }
+        error
     }
 }
 
@@ -279,12 +295,19 @@ struct Body<'a> {
 pub fn print(error: &CliError, output: Output) {
     let mut stderr = std::io::stderr().lock();
     let _ = match output {
-        Output::Text => writeln!(
+        Output::Text if error.apart.is_empty() => writeln!(
             stderr,
             "error: {}\n hint: {}",
             safe(&error.message),
             safe(&error.hint)
         ),
+        Output::Text => error
+            .apart
+            .iter()
+            .try_for_each(|(message, hint)| {
+                writeln!(stderr, "error: {}\n hint: {}", safe(message), safe(hint))
+            })
+            .and_then(|()| writeln!(stderr, "Nothing was changed.")),
         Output::Json => {
             let document = Document {
                 error: Body {

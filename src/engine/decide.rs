@@ -223,7 +223,8 @@ pub(super) fn decided(verb: &str, by: Evidence) -> EventKind {
     }
 }
 
-fn wrong_state(transaction: &Transaction, verb: &'static str) -> EngineError {
+/// `verb` is a participle: "rolled back".
+pub fn wrong_state(transaction: &Transaction, verb: &'static str) -> EngineError {
     EngineError::WrongState {
         id: transaction.id,
         state: transaction.state(),

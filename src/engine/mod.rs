@@ -26,6 +26,7 @@ mod recover;
 mod run;
 mod steps;
 
+pub use decide::wrong_state;
 pub use decide::{commit, may_commit};
 pub use error::{EngineError, Failure};
 pub use rebuild::{Inferred, infer};

@@ -3,10 +3,15 @@
 
 use std::path::Path;
 
-use crate::engine::EngineError;
-use crate::model::{Transaction, TransactionId};
+use crate::engine::{EngineError, wrong_state};
+use crate::model::{State, Transaction, TransactionId};
+use crate::ports::{JournalError, JournalReader};
 
+use super::super::confirm::{can_ask, confirm};
+use super::super::context::Context;
+use super::super::control::say;
 use super::super::error::{CliError, Exit};
+use super::super::text;
 
 /// Each once, in the operator's order.
 pub fn unique(ids: &[TransactionId]) -> Vec<TransactionId> {
@@ -17,6 +22,37 @@ pub fn unique(ids: &[TransactionId]) -> Vec<TransactionId> {
         }
     }
     unique
+}
+
+/// Shows what each transaction is and what of it waits where, and asks. What will be refused anyway
+/// is refused without a question.
+pub fn ask(
+    context: &Context,
+    ids: &[TransactionId],
+    verb: &str,
+    done: &'static str,
+    fits: fn(State) -> bool,
+) -> Result<(), CliError> {
+    can_ask()?;
+    if let (Some(first), false) = (ids.first(), context.has_journal()?) {
+        return Err(JournalError::NoSuchTransaction(*first).into());
+    }
+    let reader = context.reader(verb)?;
+    let transactions = ids
+        .iter()
+        .map(|id| reader.read(*id))
+        .collect::<Result<Vec<_>, _>>()?;
+    // Nobody else is kept waiting while the operator reads.
+    drop(reader);
+    for transaction in &transactions {
+        if !fits(transaction.state()) {
+            return Err(wrong_state(transaction, done).into());
+        }
+    }
+    for transaction in &transactions {
+        say(&text::would_come_back(transaction));
+    }
+    confirm(&format!("{verb} {}?", super::report::named(ids)))
 }
 
 /// The connection they were all made at.
@@ -91,10 +127,10 @@ pub fn after(done: &[Transaction], verb: &str, error: EngineError) -> CliError {
             "Before it, transaction {} was {verb}.",
             super::report::named(&ids)
         );
-        error.message = match error.message.strip_suffix("Nothing was changed.") {
+        error.retell(match error.message.strip_suffix("Nothing was changed.") {
             Some(rest) => format!("{rest}{before}"),
             None => format!("{}. {before}", error.message),
-        };
+        });
         // Neither "nothing changed" (1, 3) nor "another holds it" (6) is the whole truth now.
         if error.exit != Exit::Unfinished {
             error.exit = Exit::PutBack;

@@ -1,28 +1,21 @@
 //! `commit`: the decision that a prepared transaction stands.
 
 use crate::engine;
-use crate::model::{Transaction, TransactionId};
+use crate::model::{State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
 use super::super::args::Sure;
-use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
-use super::super::control::say;
 use super::super::error::CliError;
-use super::super::{evidence, text};
+use super::super::evidence;
 use super::{batch, report};
 
 pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), CliError> {
     let ids = batch::unique(ids);
     if !sure.yes {
-        can_ask()?;
-        if context.has_journal()? {
-            let reader = context.reader("commit")?;
-            for id in &ids {
-                say(&text::would_come_back(&reader.read(*id)?));
-            }
-        }
-        confirm(&format!("Commit {}?", report::named(&ids)))?;
+        batch::ask(context, &ids, "Commit", "committed", |state| {
+            state == State::Prepared
+        })?;
     }
     let purpose = format!("commit {}", report::named(&ids));
     let mut journal = context.journal_of(&ids, &purpose)?;

@@ -1,13 +1,11 @@
 //! `rollback`: everything back where it was.
 
 use crate::engine::Engine;
-use crate::model::{Transaction, TransactionId};
+use crate::model::{State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
 use super::super::args::{Output, Sure};
-use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
-use super::super::control::say;
 use super::super::error::{CliError, Exit};
 use super::super::safe::safe;
 use super::super::{evidence, text};
@@ -21,7 +19,9 @@ pub fn run(
 ) -> Result<(), CliError> {
     let ids = batch::unique(ids);
     if !sure.yes {
-        ask(context, &ids)?;
+        batch::ask(context, &ids, "Roll back", "rolled back", |state| {
+            matches!(state, State::Prepared | State::Committed)
+        })?;
     }
     let purpose = format!("rollback {}", report::named(&ids));
     let mut journal = context.journal_of(&ids, &purpose)?;
@@ -95,19 +95,4 @@ fn offer_start(transaction: &Transaction) -> String {
              '{name}' with the flags that keep NVRAM and TPM; `rollback --start` does both"
         )
     }
-}
-
-/// Shows what would come back, and from where.
-fn ask(context: &Context, ids: &[TransactionId]) -> Result<(), CliError> {
-    can_ask()?;
-    if !context.has_journal()? {
-        return context.journal_of(ids, "rollback").map(|_| ());
-    }
-    let reader = context.reader("rollback")?;
-    for id in ids {
-        say(&text::would_come_back(&reader.read(*id)?));
-    }
-    // Nobody else is kept waiting while the operator reads.
-    drop(reader);
-    confirm(&format!("Roll back {}?", report::named(ids)))
 }

@@ -175,18 +175,18 @@ fn put_back(
     if !names.is_empty() {
         names.reverse();
         let told = failed.message.strip_suffix(" Nothing was changed.");
-        failed.message = format!(
+        failed.retell(format!(
             "{} So {} was put back, too.",
             told.map_or_else(|| format!("{}.", failed.message), str::to_owned),
             names.join(", ")
-        );
+        ));
         if failed.exit != Exit::Unfinished {
             failed.exit = Exit::PutBack;
         }
     }
     if !half.is_empty() {
         failed.exit = Exit::Unfinished;
-        failed.message = format!("{}; and {}", failed.message, half.join("; "));
+        failed.retell(format!("{}; and {}", failed.message, half.join("; ")));
         failed.hint = "mend the cause, then: virt-retire recover".into();
     }
     failed

@@ -1,0 +1,147 @@
+//! What a person reads, whole. If these fail, the words on the screen have changed: look whether a cautious
+//! operator still finds there what is about to happen, and run `cargo insta review` or mend the text below.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::{Disk, Guest, GuestBuilder, Outcome, PrivateHost};
+
+/// The text with what differs from run to run replaced.
+fn settled(guest: &Guest, told: &Outcome) -> String {
+    let mut text = told.stdout.replace(&guest.uuid, "UUID");
+    text = replaced(&text, "2026", 4 + 15 + 4, "TIME", |word| {
+        word.ends_with("UTC")
+    });
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
+}
+
+/// Each stretch of `length` bytes that begins with `start` and fits.
+fn replaced(
+    text: &str,
+    start: &str,
+    length: usize,
+    by: &str,
+    fits: impl Fn(&str) -> bool,
+) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(start) {
+        let (before, found) = rest.split_at(at);
+        result.push_str(before);
+        match found.get(..length) {
+            Some(word) if fits(word) => {
+                result.push_str(by);
+                rest = &found[length..];
+            }
+            _ => {
+                result.push_str(start);
+                rest = &found[start.len()..];
+            }
+        }
+    }
+    result + rest
+}
+
+/// A guest with a disk of each kind.
+fn guest(host: &PrivateHost) -> Guest<'_> {
+    let base = format!("{}/base.qcow2", host.images);
+    if !host.exists(&base) {
+        host.run(&["qemu-img", "create", "-qf", "qcow2", &base, "8M"])
+            .expect(0);
+    }
+    host.shell("ln -s images /var/lib/libvirt/alias");
+    GuestBuilder::new("web1")
+        .disk(Disk::volume("logs.raw"))
+        .disk(Disk::unmanaged("/var/lib/libvirt/alias/data.raw"))
+        .disk(
+            Disk::unmanaged("overlay.raw")
+                .on_base(&base, "qcow2")
+                .format("qcow2"),
+        )
+        .disk(Disk::unmanaged("tools.iso").cdrom())
+        .described()
+        .autostart()
+        .define(host)
+}
+
+#[test]
+fn a_whole_story() {
+    let host = PrivateHost::start();
+    let guest = guest(&host);
+    let told = |words: &[&str], code| settled(&guest, &host.retire(words).expect(code));
+    insta::assert_snapshot!("plan", told(&["plan", "web1", "--remove-all-storage"], 0));
+    insta::assert_snapshot!("plan_undecided", told(&["plan", "web1"], 3));
+    GuestBuilder::new("other")
+        .disk(Disk::unmanaged("data.raw").existing())
+        .define(&host);
+    insta::assert_snapshot!(
+        "plan_in_use",
+        told(&["plan", "web1", "--remove-all-storage"], 3)
+    );
+    host.virsh(&["undefine", "other"]);
+    insta::assert_snapshot!("list_empty", told(&["list"], 0));
+    let undefine = [
+        "undefine",
+        "web1",
+        "--remove-all-storage",
+        "--yes",
+        "--reason",
+        "replaced by web2",
+    ];
+    insta::assert_snapshot!("undefine", told(&undefine, 0));
+    insta::assert_snapshot!("list", told(&["list"], 0));
+    let shown = told(&["show", "1"], 0);
+    insta::assert_snapshot!("rollback", told(&["rollback", "1", "--yes"], 0));
+    let after = told(&["show", "1"], 0);
+    // The quarantine's folder has a UUID of its own, and the host has a name.
+    let settle = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for line in &mut lines {
+            for start in ["Transaction 1 (", "Command:   ", "By:        "] {
+                if line.starts_with(start) {
+                    *line = format!("{start}…");
+                }
+            }
+            if let Some(at) = line.find("quarantine/1-") {
+                let at = at + "quarantine/1-".len();
+                line.replace_range(at..at + 36, "UUID");
+            }
+        }
+        lines.join("\n")
+    };
+    insta::assert_snapshot!("show", settle(&shown));
+    insta::assert_snapshot!("show_rolled_back", settle(&after));
+}
+
+#[test]
+fn what_an_error_says() {
+    let host = PrivateHost::start();
+    let told = |words: &[&str], code| host.retire(words).expect(code).stderr;
+    insta::assert_snapshot!("no_such_domain", told(&["plan", "nosuch"], 1));
+    insta::assert_snapshot!("no_such_transaction", told(&["show", "7"], 1));
+    let guest = guest(&host);
+    insta::assert_snapshot!("undecided", told(&["undefine", "web1", "--yes"], 3));
+    insta::assert_snapshot!(
+        "not_confirmed",
+        told(&["undefine", "web1", "--keep-storage"], 1)
+    );
+    guest.start();
+    insta::assert_snapshot!(
+        "running",
+        told(&["undefine", "web1", "--remove-all-storage", "--yes"], 3)
+    );
+    guest.stop();
+    host.retire(&["undefine", "web1", "--remove-all-storage", "--yes"])
+        .expect(0);
+    host.shell(&format!("echo theirs >{}/data.raw", host.images));
+    insta::assert_snapshot!("path_occupied", told(&["rollback", "1", "--yes"], 3));
+    insta::assert_snapshot!("wrong_state", told(&["commit", "1", "--yes"], 1));
+    insta::assert_snapshot!(
+        "remote",
+        told(&["-c", "qemu+ssh://h/system", "plan", "x"], 3)
+    );
+}
