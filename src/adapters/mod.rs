@@ -1,5 +1,6 @@
 //! The ports' real implementations, one folder each. The only importers of `virt` and of `sled`.
 
+pub mod census;
 pub mod clock;
 pub mod files;
 pub mod libvirt;

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::adapters::census::HostCensus;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
@@ -34,6 +35,7 @@ pub struct Context {
 pub struct Host {
     pub hypervisor: Libvirt,
     pub storage: LocalFiles,
+    pub census: HostCensus,
     clock: SystemClock,
     control: Terminal,
 }
@@ -99,6 +101,7 @@ impl Context {
         Ok(Host {
             hypervisor: Libvirt::connect(uri)?,
             storage: self.files(),
+            census: HostCensus,
             clock: SystemClock,
             control: self.control.clone(),
         })
@@ -198,6 +201,7 @@ impl Host {
         World {
             hypervisor: &self.hypervisor,
             storage: &self.storage,
+            census: &self.census,
             clock: &self.clock,
             control: &self.control,
         }

@@ -32,13 +32,14 @@ pub use error::{EngineError, Failure};
 pub use rebuild::{Inferred, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
 
-use crate::ports::{Clock, Control, Hypervisor, Journal, Storage};
+use crate::ports::{Census, Clock, Control, Hypervisor, Journal, Storage};
 
 /// Everything outside that an effect may touch.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
     pub hypervisor: &'a dyn Hypervisor,
     pub storage: &'a dyn Storage,
+    pub census: &'a dyn Census,
     pub clock: &'a dyn Clock,
     pub control: &'a dyn Control,
 }

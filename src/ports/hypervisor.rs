@@ -37,6 +37,8 @@ pub struct Described {
     pub xml: SecretXml,
     /// Of an active persistent domain, the live XML, which may differ.
     pub live_xml: Option<SecretXml>,
+    /// What its snapshots say, each with the domain as it was.
+    pub snapshots: Vec<SecretXml>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +129,8 @@ pub trait Hypervisor {
     fn pools(&self) -> Result<Vec<Pool>, HypervisorError>;
     /// The volumes libvirt lists for an active pool.
     fn volumes(&self, pool: &str) -> Result<Vec<Volume>, HypervisorError>;
+    /// The same by name alone, in one call.
+    fn volume_names(&self, pool: &str) -> Result<Vec<String>, HypervisorError>;
     fn volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError>;
     /// An inactive pool, or one that is no more, has no list to refresh: that is success.
     fn refresh_pool(&self, pool: &str) -> Result<(), HypervisorError>;

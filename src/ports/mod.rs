@@ -1,12 +1,14 @@
 //! Narrow traits between the engine and the world. Each has one real implementation in
 //! [`crate::adapters`]; the engine and the survey know no other way out.
 
+mod census;
 mod clock;
 mod control;
 mod hypervisor;
 mod journal;
 mod storage;
 
+pub use census::{Census, Outsider, Sighting};
 pub use clock::Clock;
 pub use control::Control;
 pub use hypervisor::{
@@ -14,4 +16,4 @@ pub use hypervisor::{
     Version, Volume,
 };
 pub use journal::{Draft, Journal, JournalError, JournalReader};
-pub use storage::{Demand, Image, Moved, Reference, Resolved, Storage, StorageError};
+pub use storage::{Demand, Entry, Image, Moved, Reference, Resolved, Storage, StorageError};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{FileFacts, Identity};
+use crate::model::{FileFacts, FileKind, Identity};
 
 /// A path with its symlinks told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,14 @@ pub enum Demand {
     /// Inode and kind. For the way back: whoever touched a file in quarantine, it is still the
     /// domain's, and leaving it there would lose it.
     SameFile,
+}
+
+/// One name in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub path: PathBuf,
+    pub kind: FileKind,
+    pub identity: Identity,
 }
 
 /// How a move ended well.
@@ -96,6 +104,11 @@ impl StorageError {
 pub trait Storage {
     /// Without following a symlink; `None` where there is nothing.
     fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError>;
+    /// The same without looking below a folder, whose size is then its own: what is asked of paths
+    /// that others chose, and that may be `/`.
+    fn glance(&self, path: &Path) -> Result<Option<FileFacts>, StorageError>;
+    /// What a folder holds, one level of it, in no order; nothing of one that is not there.
+    fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError>;
     fn resolve(&self, path: &Path) -> Result<Resolved, StorageError>;
     /// Reads an image's header. `format` is what the domain or the image above declares; without
     /// one the header's magic decides. A raw image is never looked into: its guest wrote it.

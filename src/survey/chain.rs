@@ -194,7 +194,7 @@ fn look(storage: &dyn Storage, path: &Path) -> Result<Named, Unreadable> {
 type Named = (PathBuf, Vec<(PathBuf, FileFacts)>);
 
 fn file(storage: &dyn Storage, path: &Path) -> Result<FileFacts, Unreadable> {
-    match storage.facts(path) {
+    match storage.glance(path) {
         Ok(Some(facts)) => Ok(facts),
         Ok(None) => Err(stop(path, "there is no such file")),
         Err(error) => Err(stop(path, error.to_string())),

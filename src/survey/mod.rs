@@ -5,17 +5,30 @@ mod artefacts;
 mod chain;
 mod disks;
 mod graph;
+mod memo;
+mod pieces;
 mod pools;
+mod recheck;
 
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::model::{DomainFacts, DomainRef, FileFacts, FileRef, Policy, Refusal, RefusalCode};
-use crate::ports::{FilesAre, Hypervisor, HypervisorError, Storage, StorageError};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use crate::model::{
+    DomainFacts, DomainRef, FileFacts, FileKind, FileRef, Policy, Refusal, RefusalCode, User,
+    UserKind,
+};
+use crate::ports::{Census, FilesAre, Hypervisor, HypervisorError, Storage, StorageError};
 use crate::xml::{DomainXml, XmlError, read_policy};
 
 use graph::Graph;
 use pools::Pools;
+
+pub use memo::Memo;
+pub use pieces::{Piece, Role};
+pub use recheck::newcomers;
 
 #[derive(Debug, Error)]
 pub enum SurveyError {
@@ -32,8 +45,11 @@ pub enum SurveyError {
 pub struct Survey<'a> {
     hypervisor: &'a dyn Hypervisor,
     storage: &'a dyn Storage,
+    /// The same; it also knows what it could not look at.
+    memo: &'a Memo<'a>,
+    census: &'a dyn Census,
     pools: Pools<'a>,
-    graph: Graph,
+    graph: RefCell<Graph>,
 }
 
 impl<'a> Survey<'a> {
@@ -41,19 +57,32 @@ impl<'a> Survey<'a> {
     /// libvirt does not answer, or the connection's files are on another host (`remote-files`).
     pub fn new(
         hypervisor: &'a dyn Hypervisor,
-        storage: &'a dyn Storage,
+        storage: &'a Memo<'a>,
+        census: &'a dyn Census,
     ) -> Result<Self, SurveyError> {
         if let FilesAre::Elsewhere(where_) = hypervisor.files() {
             let refusal = elsewhere(hypervisor.uri(), &where_);
             return Err(SurveyError::Refused(Box::new(refusal)));
         }
         let pools = Pools::new(hypervisor, storage)?;
-        let graph = Graph::new(hypervisor, storage)?;
+        let mut graph = domains(hypervisor, storage, &pools)?;
+        // After the domains: an image of theirs is no unattached one.
+        for folder in pools.folders() {
+            graph.add_folder(storage, folder);
+        }
+        for pool in pools.devices() {
+            for volume in hypervisor.volumes(&pool.name)? {
+                graph.add_volume(storage, &volume);
+            }
+        }
+        graph.set_outside(census.look());
         Ok(Self {
             hypervisor,
             storage,
+            memo: storage,
+            census,
             pools,
-            graph,
+            graph: RefCell::new(graph),
         })
     }
 
@@ -87,20 +116,114 @@ impl<'a> Survey<'a> {
             policy,
             policy_problems,
             unsupported,
-            unseen: self.graph.unseen().to_vec(),
+            unseen: self.unseen(),
         })
     }
 
+    /// What could not be looked at when users were counted, in words.
+    pub fn unseen(&self) -> Vec<String> {
+        let mut unseen: Vec<String> = self.graph.borrow().unseen().cloned().collect();
+        unseen.extend(self.memo.unseen());
+        unseen.sort();
+        unseen.dedup();
+        unseen
+    }
+
     /// A file with all that decides whether it may be moved.
-    fn file(&self, owner: Uuid, path: std::path::PathBuf, facts: FileFacts) -> FileRef {
+    fn file(&self, owner: Uuid, path: PathBuf, mut facts: FileFacts) -> FileRef {
+        let protected = self.storage.protected(&path, &facts);
+        if protected.is_none() {
+            match facts.kind {
+                // Its size is that of all below it, which is asked of nobody's root folder.
+                FileKind::Directory => {
+                    if let Ok(Some(whole)) = self.storage.facts(&path) {
+                        facts = whole;
+                    }
+                }
+                FileKind::Regular => {
+                    if let Some(folder) = path.parent() {
+                        self.graph.borrow_mut().add_folder(self.memo, folder);
+                    }
+                }
+                _ => {}
+            }
+        }
         FileRef {
             pooled: self.pools.of(&path),
-            users: self.graph.users(&facts.identity, owner),
-            protected: self.storage.protected(&path, &facts),
+            users: self.users(owner, &path, &facts, protected.is_some()),
+            protected,
             path,
             facts,
         }
     }
+
+    fn users(&self, owner: Uuid, path: &Path, facts: &FileFacts, protected: bool) -> Vec<User> {
+        let graph = self.graph.borrow();
+        let mut users = graph.users(&facts.identity, owner);
+        if protected || owner == ANYBODY {
+            return users;
+        }
+        if facts.kind == FileKind::Directory {
+            self.users_below(&graph, owner, path, MOST_BELOW, &mut users);
+        }
+        let by_process = |user: &User| user.kind == UserKind::Process;
+        if users.iter().any(by_process) {
+            // Whoever had it open for a moment, to read a header, is no user.
+            let constant = self.census.holders(path, facts);
+            users.retain(|user| !by_process(user) || constant.iter().any(|one| one.user == *user));
+        } else if users.is_empty() && !graph.is_active(owner) {
+            // The kernel knows of those that /proc does not show.
+            let hidden = self.census.holders(path, facts);
+            users.extend(hidden.into_iter().map(|one| one.user));
+        }
+        users.sort();
+        users.dedup();
+        users
+    }
+
+    fn users_below(
+        &self,
+        graph: &Graph,
+        owner: Uuid,
+        folder: &Path,
+        most: usize,
+        users: &mut Vec<User>,
+    ) {
+        let mut left = most;
+        let mut pending = vec![folder.to_owned()];
+        while let Some(folder) = pending.pop() {
+            for entry in self.storage.list(&folder).unwrap_or_default() {
+                if left == 0 {
+                    return;
+                }
+                left -= 1;
+                users.extend(graph.users(&entry.identity, owner));
+                if entry.kind == FileKind::Directory {
+                    pending.push(entry.path);
+                }
+            }
+        }
+    }
+}
+
+/// The owner in whose eyes nobody's use is his own.
+const ANYBODY: Uuid = Uuid::nil();
+
+/// Entries of a folder that are looked at one by one.
+const MOST_BELOW: usize = 100_000;
+
+/// What the domains use, and nobody else.
+fn domains(
+    hypervisor: &dyn Hypervisor,
+    storage: &Memo,
+    pools: &Pools,
+) -> Result<Graph, SurveyError> {
+    let folders = hypervisor.state_folders()?;
+    let mut graph = Graph::default();
+    for domain in hypervisor.domains()? {
+        graph.add_domain(storage, pools, &folders, &domain);
+    }
+    Ok(graph)
 }
 
 /// The refusal of a connection whose files are not on this host; `why` in words.

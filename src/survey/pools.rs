@@ -1,14 +1,19 @@
 //! From a file to the pool and the volume it is. libvirt can answer this for a path as it spells
 //! it (`virStorageVolLookupByPath`); here the pool's folder is compared by device and inode.
 
-use std::cell::OnceCell;
-use std::collections::HashSet;
-use std::path::Path;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use crate::model::{FileKind, Pooled};
 use crate::ports::{Hypervisor, Pool, Storage};
 
 use super::SurveyError;
+
+/// Pools whose volumes are the entries of a folder.
+const FOLDERS: [&str; 4] = ["dir", "fs", "netfs", "vstorage"];
+/// Pools whose volumes are no files of this host.
+const NETWORK: [&str; 4] = ["rbd", "sheepdog", "gluster", "iscsi-direct"];
 
 struct Known {
     pool: Pool,
@@ -21,6 +26,10 @@ pub(super) struct Pools<'a> {
     hypervisor: &'a dyn Hypervisor,
     storage: &'a dyn Storage,
     known: Vec<Known>,
+    /// Active pools that are no folders, and have their volumes here nevertheless.
+    devices: Vec<Pool>,
+    /// Volumes of these, once asked for.
+    asked: RefCell<HashMap<(String, String), Option<PathBuf>>>,
 }
 
 impl<'a> Pools<'a> {
@@ -29,13 +38,19 @@ impl<'a> Pools<'a> {
         storage: &'a dyn Storage,
     ) -> Result<Self, SurveyError> {
         let mut known = Vec::new();
+        let mut devices = Vec::new();
         for pool in hypervisor.pools()?.into_iter().filter(|pool| pool.active) {
+            if !FOLDERS.contains(&pool.kind.as_str()) {
+                if !NETWORK.contains(&pool.kind.as_str()) {
+                    devices.push(pool);
+                }
+                continue;
+            }
             let Some(target) = &pool.target else { continue };
-            // A pool without a folder here (RBD's target is no path) holds no file of ours.
             let Ok(resolved) = storage.resolve(target) else {
                 continue;
             };
-            if let Ok(Some(facts)) = storage.facts(&resolved.real)
+            if let Ok(Some(facts)) = storage.glance(&resolved.real)
                 && facts.kind == FileKind::Directory
             {
                 known.push(Known {
@@ -49,24 +64,64 @@ impl<'a> Pools<'a> {
             hypervisor,
             storage,
             known,
+            devices,
+            asked: RefCell::default(),
         })
+    }
+
+    /// The folders of active pools.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.known
+            .iter()
+            .filter_map(|known| known.pool.target.as_deref())
+    }
+
+    /// Active pools whose volumes are devices.
+    pub(super) fn devices(&self) -> &[Pool] {
+        &self.devices
     }
 
     /// The volume libvirt lists under this file's name. A file in a pool's folder that libvirt has
     /// not seen yet (no refresh since) belongs to no pool, as for virsh.
     pub(super) fn of(&self, path: &Path) -> Option<Pooled> {
         let name = path.file_name()?.to_str()?;
-        let folder = self.storage.facts(path.parent()?).ok()??.identity.key();
-        let known = self.known.iter().find(|known| known.folder == folder)?;
-        let volumes = known.volumes.get_or_init(|| {
-            self.hypervisor
-                .volumes(&known.pool.name)
-                .map(|volumes| volumes.into_iter().map(|volume| volume.name).collect())
-                .unwrap_or_default()
-        });
-        volumes.contains(name).then(|| Pooled {
+        let folder = self.storage.glance(path.parent()?).ok()??.identity.key();
+        let known = self
+            .known
+            .iter()
+            .find(|known| known.folder == folder && self.names(known).contains(name))?;
+        Some(Pooled {
             pool: known.pool.name.clone(),
             volume: name.to_owned(),
+        })
+    }
+
+    /// Where a volume is; one list for all volumes of a folder's pool.
+    pub(super) fn path_of(&self, pool: &str, volume: &str) -> Option<PathBuf> {
+        if let Some(known) = self.known.iter().find(|known| known.pool.name == pool) {
+            let target = known.pool.target.as_ref()?;
+            return self
+                .names(known)
+                .contains(volume)
+                .then(|| target.join(volume));
+        }
+        let key = (pool.to_owned(), volume.to_owned());
+        self.asked
+            .borrow_mut()
+            .entry(key)
+            .or_insert_with(|| {
+                let found = self.hypervisor.volume(pool, volume).ok()?;
+                matches!(found.kind.as_str(), "file" | "block" | "dir").then_some(found.path)
+            })
+            .clone()
+    }
+
+    fn names<'k>(&self, known: &'k Known) -> &'k HashSet<String> {
+        known.volumes.get_or_init(|| {
+            self.hypervisor
+                .volume_names(&known.pool.name)
+                .map(|names| names.into_iter().collect())
+                .unwrap_or_default()
         })
     }
 }

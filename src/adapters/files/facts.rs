@@ -11,26 +11,35 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::{attributes, sys};
 use crate::model::{FileFacts, FileKind};
-use crate::ports::StorageError;
+use crate::ports::{Entry, StorageError};
 
 /// Folders within folders, each of which costs an open file while it is summed.
 const DEEPEST: usize = 256;
 
 pub fn facts(path: &Path) -> Result<Option<FileFacts>, StorageError> {
+    look(path, true)
+}
+
+/// Without the sum of what is below a folder.
+pub fn glance(path: &Path) -> Result<Option<FileFacts>, StorageError> {
+    look(path, false)
+}
+
+fn look(path: &Path, below: bool) -> Result<Option<FileFacts>, StorageError> {
     match sys::open_at(CWD, path, OFlags::PATH | OFlags::NOFOLLOW) {
-        Ok(fd) => of(fd.as_fd(), path).map(Some),
+        Ok(fd) => of(fd.as_fd(), path, below).map(Some),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         Err(errno) => Err(StorageError::io("look at", path, errno)),
     }
 }
 
 /// The facts of an `O_PATH` descriptor's file; `path` is for messages.
-fn of(fd: BorrowedFd<'_>, path: &Path) -> Result<FileFacts, StorageError> {
+fn of(fd: BorrowedFd<'_>, path: &Path, below: bool) -> Result<FileFacts, StorageError> {
     let failed = |errno| StorageError::io("look at", path, errno);
     let stat = sys::stat(fd).map_err(failed)?;
     let kind = kind(&stat);
     let (size, allocated) = match kind {
-        FileKind::Directory => {
+        FileKind::Directory if below => {
             let mut sum = Sum::default();
             sum.folder(fd, path, DEEPEST)?;
             (sum.size, sum.allocated)
@@ -53,6 +62,37 @@ fn of(fd: BorrowedFd<'_>, path: &Path) -> Result<FileFacts, StorageError> {
             _ => None,
         },
     })
+}
+
+/// What a folder holds, one level of it.
+pub fn list(folder: &Path) -> Result<Vec<Entry>, StorageError> {
+    let failed = |errno| StorageError::io("read the folder", folder, errno);
+    let opened = sys::without_atime(|flags| {
+        sys::open_at(CWD, folder, flags | OFlags::RDONLY | OFlags::DIRECTORY)
+    });
+    let fd = match opened {
+        Ok(fd) => fd,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
+        Err(errno) => return Err(failed(errno)),
+    };
+    let mut found = Vec::new();
+    for entry in Dir::read_from(&fd).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name == "." || name == ".." {
+            continue;
+        }
+        match sys::stat_at(&fd, name, AtFlags::empty()) {
+            Ok(stat) => found.push(Entry {
+                path: folder.join(name),
+                kind: kind(&stat),
+                identity: sys::identity(&stat),
+            }),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+    }
+    Ok(found)
 }
 
 pub fn kind(stat: &Statx) -> FileKind {

@@ -71,6 +71,12 @@ fn open(path: &Path) -> Result<std::fs::File, StorageError> {
             ));
         }
     }
+    if sys::is_kernels_own(found.as_fd()) {
+        return Err(refusal(
+            path,
+            "it is one of the kernel's own files, and no image".into(),
+        ));
+    }
     let file = sys::reopen(found.as_fd()).map_err(|errno| StorageError::io("open", path, errno))?;
     Ok(file.into())
 }

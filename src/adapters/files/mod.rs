@@ -7,7 +7,7 @@ mod facts;
 mod folders;
 mod header_io;
 mod manifests;
-mod mounts;
+pub(super) mod mounts;
 mod place;
 mod protected;
 mod qemu_img;
@@ -24,7 +24,7 @@ pub use manifests::FoundRecord;
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, Identity};
-use crate::ports::{Demand, Image, Moved, Resolved, Storage, StorageError};
+use crate::ports::{Demand, Entry, Image, Moved, Resolved, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
 #[derive(Debug, Clone)]
@@ -45,9 +45,26 @@ impl LocalFiles {
     }
 }
 
+// For the census, which looks at the same files from the other side.
+pub(super) use facts::list;
+pub(super) use sys::reopen;
+
+/// The inode behind an open descriptor.
+pub(super) fn identity_of(fd: std::os::fd::BorrowedFd<'_>) -> Option<Identity> {
+    sys::stat(fd).ok().map(|stat| sys::identity(&stat))
+}
+
 impl Storage for LocalFiles {
     fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
         facts::facts(path)
+    }
+
+    fn glance(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
+        facts::glance(path)
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError> {
+        facts::list(folder)
     }
 
     fn resolve(&self, path: &Path) -> Result<Resolved, StorageError> {

@@ -109,6 +109,33 @@ pub fn reopen(fd: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
     without_atime(|flags| open_at(CWD, &path, flags | OFlags::RDONLY | OFlags::NONBLOCK))
 }
 
+/// File systems whose files are the kernel speaking: reading one may wait for ever, or take a
+/// message away from whom it is for (`/proc/kmsg`, `trace_pipe`). Numbers from `linux/magic.h`.
+const KERNELS_OWN: &[u64] = &[
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0x7363_6673, // securityfs
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x6165_676c, // pstore
+    0xcafe_4a11, // bpf
+    0xde5e_81e4, // efivarfs
+    0x6265_6570, // configfs
+    0xf97c_ff8c, // selinuxfs
+    0x4249_4e4d, // binfmt_misc
+    0x0187,      // autofs
+];
+
+/// Whether a descriptor's file is on one of these. Where that cannot be told, it is not.
+pub fn is_kernels_own(fd: BorrowedFd<'_>) -> bool {
+    rustix::fs::fstatfs(fd).is_ok_and(|found| {
+        // A magic number has 32 bits, whatever the type that it comes in.
+        KERNELS_OWN.contains(&u64::from(found.f_type as u32))
+    })
+}
+
 /// `O_NOATIME` is for the owner and root; others read without it.
 pub fn without_atime(
     open: impl Fn(OFlags) -> rustix::io::Result<OwnedFd>,

@@ -67,6 +67,33 @@ impl Libvirt {
         }))
     }
 
+    /// Without secrets, in no order, for finding out who uses what. A domain or a snapshot that
+    /// has gone since it was listed uses nothing.
+    pub(super) fn snapshot_dumps(
+        &self,
+        domain: &Domain,
+    ) -> Result<Vec<SecretXml>, HypervisorError> {
+        let call = "reading the snapshots";
+        let gone = |error: &_| {
+            errors::is(error, ErrorNumber::NoDomain)
+                || errors::is(error, ErrorNumber::NoDomainSnapshot)
+        };
+        let snapshots = match domain.list_all_snapshots(0) {
+            Ok(snapshots) => snapshots,
+            Err(error) if gone(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(self.classify(call, &error)),
+        };
+        let mut dumps = Vec::with_capacity(snapshots.len());
+        for snapshot in snapshots {
+            match snapshot.xml_desc(0) {
+                Ok(xml) => dumps.push(SecretXml::new(escape_line_breaks(&xml).into_owned())),
+                Err(error) if gone(&error) => {}
+                Err(error) => return Err(self.classify(call, &error)),
+            }
+        }
+        Ok(dumps)
+    }
+
     fn read_current_snapshot(&self, domain: &Domain) -> Result<Option<String>, HypervisorError> {
         let failed = self.failed("reading the current snapshot");
         match domain.current_snapshot(0) {

@@ -94,18 +94,21 @@ impl Libvirt {
         }))
     }
 
-    /// Three lists and one or two dumps for each domain: a list says by itself who is active and
-    /// who is transient.
+    /// Three lists and one or two dumps for each domain: a list says by itself who is active, who
+    /// is transient and who has snapshots.
     pub(super) fn describe_all(&self) -> Result<Vec<Described>, HypervisorError> {
         let failed = self.failed("listing the domains");
         let all = self.connection.list_all_domains(ALL).map_err(&failed)?;
-        let transient = self
-            .connection
-            .list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
-            .map_err(&failed)?
-            .iter()
-            .map(|domain| domain.uuid().map_err(&failed))
-            .collect::<Result<std::collections::HashSet<_>, _>>()?;
+        let those = |filter| {
+            self.connection
+                .list_all_domains(filter)
+                .map_err(&failed)?
+                .iter()
+                .map(|domain| domain.uuid().map_err(&failed))
+                .collect::<Result<std::collections::HashSet<_>, _>>()
+        };
+        let transient = those(sys::VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?;
+        let with_snapshots = those(sys::VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)?;
         let mut described = Vec::with_capacity(all.len());
         for domain in all {
             let reference = self.reference(&domain)?;
@@ -114,7 +117,11 @@ impl Libvirt {
                 persistent: !transient.contains(&reference.uuid),
                 domain: reference,
             };
-            if let Some(one) = self.describe(&domain, status)? {
+            let has_snapshots = with_snapshots.contains(&status.domain.uuid);
+            if let Some(mut one) = self.describe(&domain, status)? {
+                if has_snapshots {
+                    one.snapshots = self.snapshot_dumps(&domain)?;
+                }
                 described.push(one);
             }
         }
@@ -149,6 +156,7 @@ impl Libvirt {
             status,
             xml,
             live_xml,
+            snapshots: Vec::new(),
         }))
     }
 

@@ -126,6 +126,10 @@ impl Hypervisor for Libvirt {
         self.list_volumes(pool)
     }
 
+    fn volume_names(&self, pool: &str) -> Result<Vec<String>, HypervisorError> {
+        self.list_volume_names(pool)
+    }
+
     fn volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError> {
         self.find_volume(pool, volume)
     }

@@ -58,6 +58,20 @@ impl Libvirt {
         Ok(volumes)
     }
 
+    /// One list; the names are in the handles.
+    pub(super) fn list_volume_names(&self, name: &str) -> Result<Vec<String>, HypervisorError> {
+        let failed = self.failed("listing a pool's volumes");
+        let pool = self
+            .connection
+            .lookup_storage_pool_by_name(name)
+            .map_err(&failed)?;
+        let volumes = pool.list_all_volumes(0).map_err(&failed)?;
+        volumes
+            .iter()
+            .map(|volume| volume.name().map_err(&failed))
+            .collect()
+    }
+
     pub(super) fn find_volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError> {
         let xml = self
             .connection

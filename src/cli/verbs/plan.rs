@@ -6,7 +6,7 @@ use crate::journal::saved_plan::{self, SavedPlan};
 use crate::model::{DomainFacts, Plan, Removal};
 use crate::planner;
 use crate::ports::{Hypervisor, Storage};
-use crate::survey::Survey;
+use crate::survey::{Memo, Survey};
 
 use super::super::args::{Output, Power, What};
 use super::super::context::{Context, Host};
@@ -41,7 +41,8 @@ pub fn run(
 
 /// Plans each domain once, however often it was named.
 pub fn make(host: &Host, domains: &[String], removal: &Removal) -> Result<Vec<Planned>, CliError> {
-    let survey = Survey::new(&host.hypervisor, &host.storage)?;
+    let memo = Memo::new(&host.storage);
+    let survey = Survey::new(&host.hypervisor, &memo, &host.census)?;
     let mut planned: Vec<Planned> = Vec::new();
     for spec in domains {
         let domain = host.hypervisor.find(spec)?;

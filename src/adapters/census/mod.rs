@@ -1,0 +1,129 @@
+//! [`Census`] from `/proc` and `/sys`, and from the kernel's own answer whether a file is open.
+//!
+//! What is found is compared by device and inode as `stat` tells them, never by name: names in
+//! `/proc` and `/sys` are those of another moment and of another mount namespace. Whatever is gone
+//! while it is looked at uses nothing.
+
+mod blocks;
+mod lease;
+mod locks;
+mod loops;
+mod mounts;
+mod processes;
+mod seen;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::model::{FileFacts, FileKind, User, UserKind};
+use crate::ports::{Census, Outsider, Sighting};
+
+use super::files;
+use lease::Answer;
+use seen::Seen;
+
+/// How often, and how far apart, somebody must be seen to count as more than a passer-by. A pool's
+/// refresh has a file open for less than a millisecond.
+const LOOKS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(60);
+
+/// Entries below a folder that are looked at one by one.
+const MOST_BELOW: usize = 100_000;
+
+/// The host this process runs on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HostCensus;
+
+impl Census for HostCensus {
+    fn look(&self) -> Sighting {
+        let mut seen = Seen::default();
+        let mounts = mounts::read(&mut seen);
+        processes::look(&mut seen);
+        locks::look(&mut seen);
+        blocks::look(&mounts, &mut seen);
+        seen.finish()
+    }
+
+    fn holders(&self, path: &Path, facts: &FileFacts) -> Vec<Outsider> {
+        let keys = match facts.kind {
+            FileKind::Directory => below(path, facts),
+            FileKind::Regular | FileKind::BlockDevice => vec![facts.identity.key()],
+            // A symlink is read and never held.
+            FileKind::Symlink | FileKind::Other => return Vec::new(),
+        };
+        let mut constant: Option<Vec<Outsider>> = None;
+        let mut always_held = true;
+        for look in 0..LOOKS {
+            if look > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            let answer = lease::ask(path, facts);
+            let now = match answer {
+                // Nobody has it open, so that only a mount of the file itself is left.
+                Answer::Free => mounted(&keys),
+                Answer::Another => return Vec::new(),
+                Answer::Held | Answer::Unknown => users_of(&keys, self.look()),
+            };
+            always_held &= answer == Answer::Held;
+            if now.iter().any(|one| one.user.kind != UserKind::Process) {
+                return now;
+            }
+            let left: Vec<Outsider> = match constant {
+                None => now,
+                Some(before) => before.into_iter().filter(|one| now.contains(one)).collect(),
+            };
+            if left.is_empty() && !always_held {
+                return left;
+            }
+            constant = Some(left);
+        }
+        match constant {
+            Some(left) if !left.is_empty() => left,
+            _ => vec![nameless()],
+        }
+    }
+}
+
+/// The kernel says that the file is open, and no process that we can see has it.
+fn nameless() -> Outsider {
+    Outsider {
+        user: User {
+            kind: UserKind::Process,
+            name: "that cannot be seen from here".into(),
+            how: "open by the kernel, or in another PID namespace by".into(),
+        },
+        guest: None,
+        locks_for_guests: false,
+    }
+}
+
+fn mounted(keys: &[(u64, u64)]) -> Vec<Outsider> {
+    let mut seen = Seen::default();
+    mounts::read(&mut seen);
+    users_of(keys, seen.finish())
+}
+
+fn users_of(keys: &[(u64, u64)], mut sighting: Sighting) -> Vec<Outsider> {
+    keys.iter()
+        .filter_map(|key| sighting.users.remove(key))
+        .flatten()
+        .collect()
+}
+
+/// The folder and all that is below it.
+fn below(path: &Path, facts: &FileFacts) -> Vec<(u64, u64)> {
+    let mut keys = vec![facts.identity.key()];
+    let mut pending: Vec<PathBuf> = vec![path.to_owned()];
+    while let Some(folder) = pending.pop() {
+        for entry in files::list(&folder).unwrap_or_default() {
+            if keys.len() >= MOST_BELOW {
+                return keys;
+            }
+            keys.push(entry.identity.key());
+            if entry.kind == FileKind::Directory {
+                pending.push(entry.path);
+            }
+        }
+    }
+    keys
+}

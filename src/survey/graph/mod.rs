@@ -1,0 +1,110 @@
+//! Who uses which inode: the domains of the connection, images that nobody has attached, and
+//! whoever else on this host has a file open, mounted or attached.
+//!
+//! Built once per command. Files are compared by device and inode, so that hard links, symlinks,
+//! bind mounts and other spellings of a path are one file.
+
+mod domains;
+mod images;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::model::{Identity, SecretXml, User, UserKind};
+use crate::ports::{Outsider, Sighting};
+
+type Key = (u64, u64);
+
+struct Use {
+    /// The domain, if the user is one: its own uses do not stand in its way.
+    owner: Option<Uuid>,
+    user: User,
+}
+
+#[derive(Default)]
+pub(super) struct Graph {
+    uses: HashMap<Key, Vec<Use>>,
+    outside: Sighting,
+    active: HashSet<Uuid>,
+    /// The live XML of running persistent domains.
+    live: HashMap<Uuid, SecretXml>,
+    /// Folders whose images have been looked into.
+    scanned: HashSet<Key>,
+    unseen: BTreeSet<String>,
+}
+
+impl Graph {
+    pub(super) fn set_outside(&mut self, mut sighting: Sighting) {
+        self.unseen.extend(std::mem::take(&mut sighting.unseen));
+        self.outside = sighting;
+    }
+
+    /// Everyone who uses the inode, but for the domain `owner` and, while it runs, its processes.
+    pub(super) fn users(&self, identity: &Identity, owner: Uuid) -> Vec<User> {
+        let uses = self
+            .uses
+            .get(&identity.key())
+            .map_or(&[][..], Vec::as_slice);
+        let known = |guest: Uuid| uses.iter().any(|found| found.owner == Some(guest));
+        let inside = uses
+            .iter()
+            .filter(|found| found.owner != Some(owner))
+            .map(|found| &found.user);
+        let outside = self
+            .outside
+            .users
+            .get(&identity.key())
+            .into_iter()
+            .flatten()
+            .filter(|one| !self.is_own(one, owner, known))
+            .map(|one| &one.user);
+        let mut users: Vec<User> = inside.chain(outside).cloned().collect();
+        users.sort();
+        users.dedup();
+        users
+    }
+
+    /// A process that is the owner's own, or that stands for a domain which is listed anyway. A
+    /// process only says itself whose it is: libvirt must agree that the guest is up.
+    fn is_own(&self, one: &Outsider, owner: Uuid, known: impl Fn(Uuid) -> bool) -> bool {
+        let runs = |uuid: &Uuid| self.active.contains(uuid);
+        match one.guest {
+            Some(guest) if guest == owner => runs(&guest),
+            Some(guest) => runs(&guest) && known(guest),
+            None => one.locks_for_guests && runs(&owner),
+        }
+    }
+
+    pub(super) fn is_active(&self, domain: Uuid) -> bool {
+        self.active.contains(&domain)
+    }
+
+    pub(super) fn live_xml(&self, domain: Uuid) -> Option<&SecretXml> {
+        self.live.get(&domain)
+    }
+
+    /// What could not be looked at, in words.
+    pub(super) fn unseen(&self) -> impl Iterator<Item = &String> {
+        self.unseen.iter()
+    }
+
+    fn is_attached(&self, key: Key) -> bool {
+        self.uses
+            .get(&key)
+            .is_some_and(|uses| uses.iter().any(|found| found.owner.is_some()))
+    }
+
+    fn add(&mut self, key: Key, owner: Option<Uuid>, user: User) {
+        self.uses.entry(key).or_default().push(Use { owner, user });
+    }
+
+    fn add_image(&mut self, key: Key, name: &std::path::Path, how: &str) {
+        let user = User {
+            kind: UserKind::Image,
+            name: name.display().to_string(),
+            how: how.to_owned(),
+        };
+        self.add(key, None, user);
+    }
+}

@@ -1,0 +1,173 @@
+//! Storage looked at once: on a host of a thousand guests most of them name the same few bases,
+//! folders and programs, and one survey must not read a header twice.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::model::{FileFacts, FileKind, FileMove, Identity};
+use crate::ports::{Demand, Entry, Image, Moved, Resolved, Storage, StorageError};
+
+/// A folder's device and inode, and a name in it.
+type Place = ((u64, u64), OsString);
+
+/// Remembers what was found; what failed is tried again.
+pub struct Memo<'a> {
+    inner: &'a dyn Storage,
+    glances: RefCell<HashMap<PathBuf, Option<FileFacts>>>,
+    resolved: RefCell<HashMap<PathBuf, Resolved>>,
+    images: RefCell<HashMap<(PathBuf, Option<String>), Image>>,
+    /// Files that are taken as if they still were where they came from.
+    moved: HashMap<Place, FileFacts>,
+    unseen: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Memo<'a> {
+    pub fn new(inner: &'a dyn Storage) -> Self {
+        Self {
+            inner,
+            glances: RefCell::default(),
+            resolved: RefCell::default(),
+            images: RefCell::default(),
+            moved: HashMap::new(),
+            unseen: RefCell::default(),
+        }
+    }
+
+    /// The same world as before these files were moved away: whoever names one of their places,
+    /// however it spells it, names that file.
+    pub(super) fn before<'f>(
+        inner: &'a dyn Storage,
+        moves: impl IntoIterator<Item = &'f FileMove>,
+    ) -> Self {
+        let mut memo = Self::new(inner);
+        for file in moves {
+            if let Some(place) = place(inner, &file.path) {
+                memo.moved.insert(place, file.facts.clone());
+            }
+        }
+        memo
+    }
+
+    /// What could not be looked at for want of rights or because of the medium, in words.
+    pub(super) fn unseen(&self) -> Vec<String> {
+        self.unseen.borrow().iter().cloned().collect()
+    }
+
+    fn noted<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        if let Err(StorageError::Io { path, source, .. }) = &result
+            && !leads_nowhere(source)
+        {
+            self.unseen
+                .borrow_mut()
+                .insert(format!("{}: {source}", path.display()));
+        }
+        result
+    }
+}
+
+/// Errors of a name behind which there is no file: of nobody's, then.
+fn leads_nowhere(error: &io::Error) -> bool {
+    const ELOOP: i32 = 40;
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
+    ) || error.raw_os_error() == Some(ELOOP)
+}
+
+fn place(storage: &dyn Storage, path: &Path) -> Option<Place> {
+    let folder = storage.glance(path.parent()?).ok()??;
+    Some((folder.identity.key(), path.file_name()?.to_owned()))
+}
+
+impl Storage for Memo<'_> {
+    fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
+        match self.glance(path)? {
+            Some(found) if found.kind == FileKind::Directory => self.inner.facts(path),
+            other => Ok(other),
+        }
+    }
+
+    fn glance(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
+        if let Some(known) = self.glances.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        let mut found = self.noted(self.inner.glance(path))?;
+        if found.is_none() && !self.moved.is_empty() {
+            found = place(self, path).and_then(|place| self.moved.get(&place).cloned());
+        }
+        self.glances
+            .borrow_mut()
+            .insert(path.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError> {
+        self.noted(self.inner.list(folder))
+    }
+
+    fn resolve(&self, path: &Path) -> Result<Resolved, StorageError> {
+        if let Some(known) = self.resolved.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        let found = self.noted(self.inner.resolve(path))?;
+        self.resolved
+            .borrow_mut()
+            .insert(path.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
+        let key = (path.to_owned(), format.map(str::to_owned));
+        if let Some(known) = self.images.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let found = self.noted(self.inner.image(path, format))?;
+        self.images.borrow_mut().insert(key, found.clone());
+        Ok(found)
+    }
+
+    fn protected(&self, path: &Path, facts: &FileFacts) -> Option<String> {
+        self.inner.protected(path, facts)
+    }
+
+    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
+        self.inner.place(source, avoid)
+    }
+
+    fn home(&self) -> Result<PathBuf, StorageError> {
+        self.inner.home()
+    }
+
+    fn make_folder(&self, path: &Path) -> Result<(), StorageError> {
+        self.inner.make_folder(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> Result<(), StorageError> {
+        self.inner.remove_folder(path)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+        self.inner.write(path, bytes)
+    }
+
+    fn relocate(
+        &self,
+        from: &Path,
+        to: &Path,
+        expected: &FileFacts,
+        demand: Demand,
+    ) -> Result<Moved, StorageError> {
+        self.inner.relocate(from, to, expected, demand)
+    }
+
+    fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
+        self.inner.link(from, to, expected)
+    }
+
+    fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError> {
+        self.inner.unlink_spare(spare, kept)
+    }
+}
