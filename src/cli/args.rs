@@ -124,6 +124,17 @@ pub enum Command {
         #[command(flatten)]
         sure: Sure,
     },
+    /// Every piece of storage a domain uses, with pool and volume, chains included
+    Volumes {
+        /// Name, UUID or id
+        domain: String,
+    },
+    /// The pool that owns a file, and everything that uses it
+    Users {
+        /// A path, or POOL/VOLUME
+        #[arg(value_name = "PATH|POOL/VOLUME")]
+        what: PathBuf,
+    },
     /// All transactions
     List,
     /// One transaction, whole

@@ -319,6 +319,8 @@ pub struct Shown {
     from: Option<String>,
     command: Vec<String>,
     uri: String,
+    /// What could not be looked at when users were counted, and was accepted.
+    accepted_unseen: Vec<String>,
     wipe: bool,
     plan: PlanJson,
     events: Vec<EventJson>,
@@ -339,6 +341,7 @@ impl Shown {
             from: evidence.from.clone(),
             command: evidence.command.clone(),
             uri: evidence.uri.clone(),
+            accepted_unseen: evidence.accepted_unseen.clone(),
             wipe: transaction.removal.wipe_storage,
             plan: (&transaction.plan).into(),
             events: transaction

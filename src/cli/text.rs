@@ -131,15 +131,18 @@ fn disks(disks: &[DiskPlan]) -> String {
 
 fn why(reason: &str, users: &[User]) -> String {
     let mut lines = vec![reason.to_owned()];
-    lines.extend(users.iter().map(|user| {
-        format!(
-            "{} {} {}",
-            safe(&user.how),
-            user.kind.word(),
-            safe(&user.name)
-        )
-    }));
+    lines.extend(users.iter().map(user));
     lines.join("\n")
+}
+
+/// One user as a sentence has it: `disk vda of domain web`.
+pub fn user(user: &User) -> String {
+    format!(
+        "{} {} {}",
+        safe(&user.how),
+        user.kind.word(),
+        safe(&user.name)
+    )
 }
 
 fn steps(plan: &Plan) -> String {
@@ -218,6 +221,9 @@ pub fn show(transaction: &Transaction, in_quarantine: &[usize], secrets: bool) -
     lines.push(format!("Command:   {}", safe(&evidence.command.join(" "))));
     if let Some(reason) = &evidence.reason {
         lines.push(format!("Reason:    {}", safe(reason)));
+    }
+    for unseen in &evidence.accepted_unseen {
+        lines.push(format!("Accepted:  not looked at: {}", safe(unseen)));
     }
     lines.push(format!("Libvirt:   {}", safe(&evidence.uri)));
     lines.push(format!("Manifest:  {}", safe_path(&transaction.home)));
@@ -484,7 +490,7 @@ fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
+pub fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)

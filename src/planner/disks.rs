@@ -62,7 +62,7 @@ pub fn decide(
                 }
                 Fate::Keep => (fate, reason),
             };
-            decided(disk, fate, reason, &kept)
+            decided(facts, disk, fate, reason, &kept)
         })
         .collect()
 }
@@ -185,6 +185,42 @@ fn obstacle(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<
         }
         SourceKind::Empty | SourceKind::File | SourceKind::Volume | SourceKind::Dir => {}
     }
+    // Before anything is said of its chain: what must not be touched is not a matter of headers.
+    if let Some(file) = &disk.file {
+        let expected = match disk.kind {
+            SourceKind::Dir => FileKind::Directory,
+            _ => FileKind::Regular,
+        };
+        if file.facts.kind != expected {
+            return refuse(
+                Reason::Protected,
+                RefusalCode::ProtectedPath,
+                format!(
+                    "disk {} is {}, which is not a {}",
+                    disk.target,
+                    file.path.display(),
+                    match expected {
+                        FileKind::Directory => "folder",
+                        _ => "regular file",
+                    }
+                ),
+                leave_out,
+            );
+        }
+        if let Some((path, why)) = disk
+            .links
+            .iter()
+            .chain([file])
+            .find_map(|file| Some((&file.path, file.protected.as_ref()?)))
+        {
+            return refuse(
+                Reason::Protected,
+                RefusalCode::ProtectedPath,
+                format!("disk {} is {}: {why}", disk.target, path.display()),
+                leave_out,
+            );
+        }
+    }
     if let Some(unreadable) = &disk.unreadable {
         return refuse(
             Reason::Unreadable,
@@ -200,39 +236,6 @@ fn obstacle(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<
         );
     }
     let file = disk.file.as_ref()?;
-    let expected = match disk.kind {
-        SourceKind::Dir => FileKind::Directory,
-        _ => FileKind::Regular,
-    };
-    if file.facts.kind != expected {
-        return refuse(
-            Reason::Protected,
-            RefusalCode::ProtectedPath,
-            format!(
-                "disk {} is {}, which is not a {}",
-                disk.target,
-                file.path.display(),
-                match expected {
-                    FileKind::Directory => "folder",
-                    _ => "regular file",
-                }
-            ),
-            leave_out,
-        );
-    }
-    if let Some((path, why)) = disk
-        .links
-        .iter()
-        .chain([file])
-        .find_map(|file| Some((&file.path, file.protected.as_ref()?)))
-    {
-        return refuse(
-            Reason::Protected,
-            RefusalCode::ProtectedPath,
-            format!("disk {} is {}: {why}", disk.target, path.display()),
-            leave_out,
-        );
-    }
     let users = all_users(facts, file, kept);
     if !users.is_empty() {
         return refuse(
@@ -266,7 +269,13 @@ pub fn names_of(users: &[User]) -> String {
         .join(", ")
 }
 
-fn decided(disk: &DiskFacts, fate: Fate, reason: Reason, kept: &[KeptFile]) -> Decided {
+fn decided(
+    facts: &DomainFacts,
+    disk: &DiskFacts,
+    fate: Fate,
+    reason: Reason,
+    kept: &[KeptFile],
+) -> Decided {
     let mut moves = Vec::new();
     if fate == Fate::Quarantine {
         let target = || disk.target.clone();
@@ -330,10 +339,11 @@ fn decided(disk: &DiskFacts, fate: Fate, reason: Reason, kept: &[KeptFile]) -> D
             reason,
             size: disk.file.as_ref().map_or(0, |file| file.facts.size),
             chain,
-            used_by: disk
-                .file
-                .as_ref()
-                .map_or(Vec::new(), |file| file.users.clone()),
+            used_by: match &disk.file {
+                Some(file) if fate == Fate::Refuse => all_users(facts, file, kept),
+                Some(file) => file.users.clone(),
+                None => Vec::new(),
+            },
         },
         moves,
     }

@@ -8,6 +8,8 @@ mod fate;
 mod policy;
 mod steps;
 
+pub use disks::names_of;
+
 use crate::model::{DomainFacts, Plan, Refusal, RefusalCode, Removal};
 
 /// Makes the plan for one domain. Every rule that refuses is heard, so that the operator reads all

@@ -9,8 +9,8 @@ use super::pools::Pools;
 use super::{Memo, SurveyError, domains};
 
 /// Domains that name one of these files by now, as a disk, as a backing file or as anything else:
-/// each file that is used, with its users. Who named it before the plan was made is none, because
-/// the plan would have been refused.
+/// each file that is used, with its users. Each list of files comes with the domain they were
+/// taken from. Who named a file before the plan was made is none, because that plan was refused.
 ///
 /// The files have left their places; whoever names such a place, by whatever name, names the file
 /// that was there.
@@ -20,18 +20,19 @@ use super::{Memo, SurveyError, domains};
 pub fn newcomers<'m>(
     hypervisor: &dyn Hypervisor,
     storage: &dyn Storage,
-    owner: Uuid,
-    moves: &[&'m FileMove],
+    moves: &[(Uuid, Vec<&'m FileMove>)],
 ) -> Result<Vec<(&'m FileMove, Vec<User>)>, SurveyError> {
-    if moves.is_empty() {
+    let all = || moves.iter().flat_map(|(_, files)| files.iter().copied());
+    if all().next().is_none() {
         return Ok(Vec::new());
     }
-    let memo = Memo::before(storage, moves.iter().copied());
+    let memo = Memo::before(storage, all());
     let pools = Pools::new(hypervisor, &memo)?;
     let graph = domains(hypervisor, &memo, &pools)?;
     Ok(moves
         .iter()
-        .map(|moved| (*moved, graph.users(&moved.facts.identity, owner)))
+        .flat_map(|(owner, files)| files.iter().map(|file| (*owner, *file)))
+        .map(|(owner, file)| (file, graph.users(&file.facts.identity, owner)))
         .filter(|(_, users)| !users.is_empty())
         .collect())
 }

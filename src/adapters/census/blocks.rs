@@ -107,7 +107,7 @@ impl<'a> Above<'a> {
                     seen.user(key, UserKind::Mount, name, &how);
                 }
                 if let Some(path) = self.swaps.get(&number) {
-                    let how = format!("through {through} swap space");
+                    let how = format!("through {through} swap space at");
                     seen.user(key, UserKind::Mount, &path.display().to_string(), &how);
                 }
             }

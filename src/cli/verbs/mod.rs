@@ -12,6 +12,8 @@ mod report;
 mod rollback;
 mod show;
 mod undefine;
+mod users;
+mod volumes;
 
 use super::args::{Arguments, Command, Power};
 use super::context::Context;
@@ -38,6 +40,8 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, sure } => rebuild::run(&context, &from, sure),
         Command::Policy { what } => policy::run(&context, &what),
+        Command::Volumes { domain } => volumes::run(&context, &domain),
+        Command::Users { what } => users::run(&context, &what),
         Command::List => list::run(&context),
         Command::Show { id, security_info } => show::run(&context, id, security_info),
     }

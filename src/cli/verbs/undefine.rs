@@ -3,7 +3,9 @@
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{Engine, EngineError};
 use crate::model::{Refusal, RefusalCode, Removal, Summary, Transaction};
+use crate::planner;
 use crate::ports::Hypervisor;
+use crate::survey::{SurveyError, newcomers};
 
 use super::super::args::{How, Output, Power, What};
 use super::super::confirm::{can_ask, confirm};
@@ -122,7 +124,11 @@ pub fn execute(
     let mut engine = Engine::new(host.world(), &mut journal);
     let mut prepared: Vec<Transaction> = Vec::new();
     for planned in planned {
-        let evidence = context.evidence(host, how.reason.clone(), planned.facts.unseen.clone());
+        let accepted = match removal.accept_unseen {
+            true => planned.facts.unseen.clone(),
+            false => Vec::new(),
+        };
+        let evidence = context.evidence(host, how.reason.clone(), accepted);
         let result = engine.prepare(
             planned.plan,
             planned.facts.definition,
@@ -134,6 +140,11 @@ pub fn execute(
             Ok(transaction) => prepared.push(transaction),
             Err(error) => return Err(put_back(context, &mut engine, prepared, error)),
         }
+    }
+    // Once for the whole batch, because it asks libvirt for every domain's XML; and after the
+    // moves, because what is named later than that names nothing.
+    if let Err(error) = unclaimed(host, &prepared) {
+        return Err(put_back(context, &mut engine, prepared, error));
     }
     let mut touched: Vec<Summary> = Vec::new();
     for transaction in &mut prepared {
@@ -148,6 +159,42 @@ pub fn execute(
     Ok(())
 }
 
+/// # Errors
+/// Another domain has taken up one of the files while they were moved, or libvirt does not say.
+fn unclaimed(host: &Host, prepared: &[Transaction]) -> Result<(), EngineError> {
+    let moves: Vec<_> = prepared
+        .iter()
+        .map(|transaction| {
+            let files = transaction.files().map(|(_, moved, _)| moved).collect();
+            (transaction.domain().uuid, files)
+        })
+        .collect();
+    let refusals: Vec<Refusal> = newcomers(&host.hypervisor, &host.storage, &moves)
+        .map_err(|error| match error {
+            SurveyError::Hypervisor(error) => EngineError::Hypervisor(error),
+            SurveyError::Storage(error) => EngineError::Storage(error),
+            SurveyError::Refused(refusal) => EngineError::Refused {
+                refusals: vec![*refusal],
+            },
+        })?
+        .into_iter()
+        .map(|(moved, users)| Refusal {
+            code: RefusalCode::InUse,
+            subject: moved.path.display().to_string(),
+            message: format!(
+                "{} is used by {} since the plan was made",
+                moved.path.display(),
+                planner::names_of(&users)
+            ),
+            hint: "end that use, or leave the disk out with --storage or --keep-storage".into(),
+        })
+        .collect();
+    match refusals.is_empty() {
+        true => Ok(()),
+        false => Err(EngineError::Refused { refusals }),
+    }
+}
+
 /// One domain of the command failed: those that were prepared before it come back too.
 fn put_back(
     context: &Context,
@@ -160,7 +207,7 @@ fn put_back(
     let mut half = Vec::new();
     for transaction in prepared.into_iter().rev() {
         let name = transaction.domain().name.clone();
-        match engine.rollback_own(transaction, "another domain of the same command failed") {
+        match engine.rollback_own(transaction, "the same command failed afterwards") {
             Ok(transaction) => {
                 touched.push(transaction.summary());
                 names.push(format!("'{name}'"));

@@ -1,5 +1,7 @@
 //! A file on its way into quarantine and back.
 
+use std::path::Path;
+
 use crate::model::{FileFacts, FileMove, Transaction};
 use crate::ports::{Demand, Moved};
 
@@ -14,15 +16,48 @@ pub(super) fn quarantine(
     moved: &FileMove,
 ) -> Result<Moved, Failure> {
     let to = stored(transaction, index)?;
+    let first_time = !transaction.was_done(index);
+    if first_time {
+        unused(world, &moved.path, moved)?;
+    }
     // Once it has been in quarantine it is ours, and a failed rollback must be able to take it
     // there again, whatever happened to it meanwhile.
-    let demand = match transaction.was_done(index) {
-        false => Demand::Unchanged,
-        true => Demand::SameFile,
+    let demand = match first_time {
+        true => Demand::Unchanged,
+        false => Demand::SameFile,
     };
-    Ok(world
+    let result = world
         .storage
-        .relocate(&moved.path, &to, &moved.facts, demand)?)
+        .relocate(&moved.path, &to, &moved.facts, demand)?;
+    if first_time {
+        // Whoever opened it between the look and the move has it open now, and goes on writing.
+        unused(world, &to, moved)?;
+    }
+    Ok(result)
+}
+
+/// Law 5 at the moment of truth: on the file itself, wherever it is by now.
+fn unused(world: &World, path: &Path, moved: &FileMove) -> Result<(), Failure> {
+    let users = world.census.holders(path, &moved.facts);
+    if users.is_empty() {
+        return Ok(());
+    }
+    let users: Vec<String> = users
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {} ({})",
+                one.user.kind.word(),
+                one.user.name,
+                one.user.how
+            )
+        })
+        .collect();
+    Err(Failure::Unfit(format!(
+        "{} is in use since the plan was made: {}",
+        moved.path.display(),
+        users.join(", ")
+    )))
 }
 
 pub(super) fn restore(
