@@ -84,6 +84,11 @@ impl One<'_> {
         for disk in disks {
             let format = disk.format.as_deref().unwrap_or("raw");
             self.image(&format!("disk {}", disk.target), &disk.source, Some(format));
+            // What the XML spells out may go on where the headers say that it ends. Both count.
+            for layer in &disk.backing {
+                let how = format!("backing file of disk {}", disk.target);
+                self.image(&how, &layer.source, layer.format.as_deref());
+            }
             if let Some(mirror) = &disk.mirror {
                 let how = format!("block job target of disk {}", disk.target);
                 self.image(&how, &mirror.source, mirror.format.as_deref());
