@@ -163,6 +163,14 @@ impl Storage for Memo<'_> {
         self.inner.relocate(from, to, expected, demand)
     }
 
+    fn copy(&self, from: &Path, to: &Path) -> Result<Moved, StorageError> {
+        self.inner.copy(from, to)
+    }
+
+    fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
+        self.inner.remove_copy(path)
+    }
+
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
         self.inner.link(from, to, expected)
     }

@@ -2,7 +2,6 @@
 
 use super::processes;
 use super::seen::{Key, Seen};
-use crate::model::UserKind;
 
 pub fn look(seen: &mut Seen) {
     // Not there in a kernel without file locking.
@@ -10,7 +9,9 @@ pub fn look(seen: &mut Seen) {
         return;
     };
     for (key, pid) in text.lines().filter_map(read) {
-        seen.user(key, UserKind::Process, &processes::name(&pid), "locked by");
+        if let Some(outsider) = processes::outsider(&pid, "locked by") {
+            seen.outsider(key, outsider);
+        }
     }
 }
 

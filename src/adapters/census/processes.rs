@@ -49,6 +49,12 @@ pub fn name(pid: &str) -> String {
     format!("{pid} ({})", String::from_utf8_lossy(&command).trim_end())
 }
 
+/// A process as a user of something.
+pub fn outsider(pid: &str, how: &str) -> Option<Outsider> {
+    let ours = stat("/proc/self/exe").ok().map(|found| found.key);
+    Some(Process::read(Path::new("/proc").join(pid), ours)?.outsider(how))
+}
+
 impl Process {
     /// None for this very program: it reads headers while it looks, and it moves files only while
     /// it holds their claim in the journal.
@@ -156,6 +162,10 @@ impl Process {
         ) {
             return;
         }
+        seen.outsider(found.key, self.outsider(how));
+    }
+
+    fn outsider(&self, how: &str) -> Outsider {
         let how = match self.name.contains("(qemu-nbd") && how == "open by" {
             true => "exported over NBD by".to_owned(),
             false if self.of_guest.is_empty() => how.to_owned(),
@@ -166,18 +176,15 @@ impl Process {
                 self.of_guest.trim_end()
             ),
         };
-        seen.outsider(
-            found.key,
-            Outsider {
-                user: User {
-                    kind: UserKind::Process,
-                    name: self.name.clone(),
-                    how,
-                },
-                guest: self.guest,
-                locks_for_guests: self.locks_for_guests,
+        Outsider {
+            user: User {
+                kind: UserKind::Process,
+                name: self.name.clone(),
+                how,
             },
-        );
+            guest: self.guest,
+            locks_for_guests: self.locks_for_guests,
+        }
     }
 }
 
