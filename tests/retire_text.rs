@@ -12,9 +12,32 @@ fn settled(guest: &Guest, told: &Outcome) -> String {
     text = replaced(&text, "2026", 4 + 15 + 4, "TIME", |word| {
         word.ends_with("UTC")
     });
+    without_fractions(&text)
+}
+
+/// Sizes that QEMU and libvirt decide (of their formats, of their XML) end on no round number: "#.##".
+fn without_fractions(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
-        lines.push(line.trim_end().to_owned());
+        let mut bytes = line.as_bytes().to_vec();
+        for unit in [" B", " KiB", " MiB"] {
+            for (at, _) in line.match_indices(unit) {
+                let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+                let from = at
+                    - bytes[..at]
+                        .iter()
+                        .rev()
+                        .take_while(|byte| is_part(byte))
+                        .count();
+                if !line[from..at].ends_with(".00") {
+                    let digits = bytes[from..at]
+                        .iter_mut()
+                        .filter(|byte| byte.is_ascii_digit());
+                    digits.for_each(|byte| *byte = b'#');
+                }
+            }
+        }
+        lines.push(String::from_utf8(bytes).unwrap());
     }
     lines.join("\n")
 }

@@ -12,17 +12,37 @@ pub enum Output {
     Json,
 }
 
+const GLOBAL: &str = "Global options";
+
+const AFTER: &str = "\
+Examples:
+  virt-retire plan web1 --remove-all-storage       what would happen, and why
+  virt-retire undefine web1 --remove-all-storage   the same, and after a yes it happens
+  virt-retire rollback 1                           undo it, whole
+  virt-retire list                                 what was retired, when and by whom
+
+Exit codes: 0 done; 1 error, nothing changed; 2 usage; 3 refused, nothing changed;
+4 a step failed and everything was put back; 5 work is left for `recover`; 6 another process
+holds the journal or the domain";
+
 /// Retire libvirt domains and their storage: undoable until purged, durable, never half.
 #[derive(Debug, Parser)]
-#[command(name = "virt-retire", version, max_term_width = 100)]
+#[command(name = "virt-retire", version, max_term_width = 100, after_help = AFTER)]
 pub struct Arguments {
     /// libvirt's URI; without it LIBVIRT_DEFAULT_URI, then libvirt's own default
-    #[arg(short, long, value_name = "URI", global = true)]
+    #[arg(short, long, value_name = "URI", global = true, help_heading = GLOBAL)]
     pub connect: Option<String>,
 
     /// Folder of the journal [default: /var/lib/virt-retire for root, else
     /// $XDG_STATE_HOME/virt-retire]
-    #[arg(long, value_name = "DIR", env = "VIRT_RETIRE_STATE_DIR", global = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "VIRT_RETIRE_STATE_DIR",
+        hide_env_values = true,
+        global = true,
+        help_heading = GLOBAL
+    )]
     pub state_dir: Option<PathBuf>,
 
     /// Folder for removed files, tried before others on the same file system; may be repeated
@@ -30,24 +50,40 @@ pub struct Arguments {
         long,
         value_name = "DIR",
         env = "VIRT_RETIRE_QUARANTINE",
+        hide_env_values = true,
         value_delimiter = ':',
-        global = true
+        global = true,
+        help_heading = GLOBAL
     )]
     pub quarantine: Vec<PathBuf>,
 
-    #[arg(long, value_enum, default_value = "text", global = true)]
+    /// One JSON document on stdout, errors as JSON on stderr, or text for people
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        default_value = "text",
+        global = true,
+        help_heading = GLOBAL
+    )]
     pub output: Output,
 
     /// Print no more than what was asked for
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
 
-    /// Tell more of what is done; may be repeated
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    /// Tell each step; repeated, tell more of what is done
+    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = GLOBAL)]
     pub verbose: u8,
 
-    /// How long to wait for another command that holds the journal or the domain
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, global = true)]
+    /// How long to wait for another command that holds the journal or the domain; 0: not at all
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        global = true,
+        help_heading = GLOBAL
+    )]
     pub wait: u64,
 
     #[command(subcommand)]
@@ -69,6 +105,7 @@ pub enum Command {
     },
     /// Run a saved plan, if nothing has changed since
     Apply {
+        /// What `plan --save` wrote
         file: PathBuf,
         #[command(flatten)]
         how: How,
@@ -139,6 +176,7 @@ pub enum Command {
     List,
     /// One transaction, whole
     Show {
+        /// A transaction's number, as `list` shows it
         #[arg(value_parser = transaction_id)]
         id: TransactionId,
         /// Show the domain's XML with its secrets
@@ -208,6 +246,7 @@ impl From<Word> for Verdict {
 
 #[derive(Debug, Args)]
 pub struct Ids {
+    /// A transaction's number, as `list` shows it
     #[arg(required = true, value_name = "ID", value_parser = transaction_id)]
     pub ids: Vec<TransactionId>,
 }
@@ -220,6 +259,7 @@ pub struct Sure {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "How it is done")]
 pub struct How {
     /// Stop before the decision; `commit` or `rollback` takes it later
     #[arg(long)]

@@ -126,7 +126,7 @@ fn disks(disks: &[DiskPlan]) -> String {
             ]);
         }
     }
-    table.to_string()
+    drawn(&table)
 }
 
 fn why(reason: &str, users: &[User]) -> String {
@@ -161,7 +161,7 @@ fn steps(plan: &Plan) -> String {
             },
         ]);
     }
-    table.to_string()
+    drawn(&table)
 }
 
 /// `list`: one line a transaction.
@@ -187,7 +187,7 @@ pub fn list(summaries: &[Summary]) -> String {
             safe(summary.reason.as_deref().unwrap_or("-")),
         ]);
     }
-    table.to_string()
+    drawn(&table)
 }
 
 /// `show`: who, why, the plan, what happened, what waits where.
@@ -293,7 +293,7 @@ fn events(transaction: &Transaction) -> String {
         };
         table.add_row([event.sequence.to_string(), time(event.at), what]);
     }
-    table.to_string()
+    drawn(&table)
 }
 
 fn quarantine(transaction: &Transaction, in_quarantine: &[usize]) -> String {
@@ -313,7 +313,7 @@ fn quarantine(transaction: &Transaction, in_quarantine: &[usize]) -> String {
             safe_path(&moved.path),
         ]);
     }
-    table.to_string()
+    drawn(&table)
 }
 
 /// One line after a verb that changed a transaction.
@@ -497,6 +497,11 @@ pub fn table<const N: usize>(header: [&str; N]) -> Table {
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(header);
     table
+}
+
+/// Without the blanks that fill the last column.
+fn drawn(table: &Table) -> String {
+    table.trim_fmt()
 }
 
 fn align_right(table: &mut Table, column: usize) {
