@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::engine::Wish;
 use crate::model::{Removal, StorageFlags, TransactionId, Verdict};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -141,6 +142,8 @@ pub enum Command {
         #[arg(long)]
         start: bool,
         #[command(flatten)]
+        identity: Identity,
+        #[command(flatten)]
         sure: Sure,
     },
     /// Finish or undo whatever a crash left open
@@ -249,6 +252,30 @@ pub struct Ids {
     /// A transaction's number, as `list` shows it
     #[arg(required = true, value_name = "ID", value_parser = transaction_id)]
     pub ids: Vec<TransactionId>,
+}
+
+/// For a domain whose name or UUID somebody has taken. Of one transaction at a time.
+#[derive(Debug, Clone, Args)]
+pub struct Identity {
+    /// Define the domain under this name; its disks come back at their own paths
+    #[arg(long, value_name = "NAME", value_parser = domain_name)]
+    pub as_name: Option<String>,
+    /// Give it a new UUID
+    #[arg(long)]
+    pub new_uuid: bool,
+    /// Give its network cards new MAC addresses
+    #[arg(long)]
+    pub new_macs: bool,
+}
+
+impl Identity {
+    pub fn wish(self) -> Wish {
+        Wish {
+            name: self.as_name,
+            new_uuid: self.new_uuid,
+            new_macs: self.new_macs,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -398,6 +425,19 @@ fn verdict(remove: bool, keep: bool) -> Option<Verdict> {
         (false, true) => Some(Verdict::Remove),
         (false, false) => None,
     }
+}
+
+/// What libvirt takes as a name: it becomes part of file names.
+fn domain_name(text: &str) -> Result<String, String> {
+    // NAME.save, NAME_VARS.qcow2 and the like must fit into 255 bytes.
+    const LONGEST: usize = 200;
+    let is_name = !matches!(text, "" | "." | "..") && text.len() <= LONGEST;
+    if is_name && !text.chars().any(|c| c == '/' || c.is_control()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "a domain's name has 1 to {LONGEST} bytes, no slash and no control characters"
+    ))
 }
 
 fn transaction_id(text: &str) -> Result<TransactionId, String> {

@@ -224,6 +224,12 @@ impl From<EngineError> for CliError {
                     _ => "finish it first: virt-retire recover".to_owned(),
                 },
             ),
+            EngineError::Xml(_) => Self::new(
+                Exit::Error,
+                "damaged",
+                format!("{message}. Nothing was changed."),
+                "restore by hand: the manifest beside the quarantined files says how",
+            ),
             EngineError::Interrupted => Self::interrupted(),
             EngineError::PutBack { transaction, .. } => Self::new(
                 Exit::PutBack,

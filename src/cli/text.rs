@@ -402,13 +402,14 @@ pub fn came_back(transaction: &Transaction) -> String {
         }
         lines.push(format!(
             "  domain {} is defined again{also}",
-            safe(&transaction.domain().name)
+            safe(&transaction.domain_now().name)
         ));
     }
-    lines.extend(transaction.files().map(|(_, moved, _)| {
+    let places = crate::engine::brought_back(transaction);
+    lines.extend(places.into_iter().map(|(path, moved)| {
         format!(
             "  {} is back ({})",
-            safe_path(&moved.path),
+            safe_path(&path),
             HumanBytes(moved.facts.size)
         )
     }));

@@ -1,8 +1,9 @@
 //! Decisions on a transaction: commit, roll back, and what a failed step leads to.
 
-use crate::model::{Direction, EventKind, Evidence, State, Transaction, TransactionId};
+use crate::model::{Direction, EventKind, Evidence, Rename, State, Transaction, TransactionId};
 
 use super::error::{EngineError, Failure};
+use super::homecoming::{Homecoming, Wish};
 use super::run::{self, OnSignal, Stop, Unwritten};
 use super::steps::keeping_all;
 use super::{Engine, preflight};
@@ -46,17 +47,22 @@ impl Engine<'_> {
     ///
     /// # Errors
     /// [`EngineError::WrongState`], [`EngineError::Refused`]; nothing was changed.
-    pub fn may_roll_back(&self, id: TransactionId) -> Result<Transaction, EngineError> {
+    pub fn may_roll_back(
+        &self,
+        id: TransactionId,
+        wish: &Wish,
+    ) -> Result<(Transaction, Option<Rename>), EngineError> {
         let transaction = self.journal.read(id)?;
         if !matches!(transaction.state(), State::Prepared | State::Committed) {
             return Err(wrong_state(&transaction, "rolled back"));
         }
         self.refuse_claimed(&transaction.plan, Some(id))?;
-        let refusals = preflight::rollback(&self.world, &transaction)?;
+        let rename = wish.draw(&transaction).map_err(EngineError::Xml)?;
+        let refusals = preflight::rollback(&self.world, &transaction, rename.as_ref())?;
         if !refusals.is_empty() {
             return Err(EngineError::Refused { refusals });
         }
-        Ok(transaction)
+        Ok((transaction, rename))
     }
 
     /// Puts everything back. Nothing is moved where something stands in the way.
@@ -67,13 +73,16 @@ impl Engine<'_> {
     pub fn rollback(
         &mut self,
         id: TransactionId,
+        wish: &Wish,
         by: Evidence,
     ) -> Result<Transaction, EngineError> {
-        let transaction = self.may_roll_back(id)?;
+        let (transaction, rename) = self.may_roll_back(id, wish)?;
         if !self.world.control.may_begin() {
             return Err(EngineError::Interrupted);
         }
-        self.roll_back(transaction, Unwritten::one(decided("rollback", by)), None)
+        let mut first = Unwritten::one(decided("rollback", by));
+        first.extend(rename.map(EventKind::Renamed));
+        self.roll_back(transaction, first, None)
     }
 
     /// Starts the domain of a transaction that was rolled back; one that was transient is transient
@@ -83,7 +92,7 @@ impl Engine<'_> {
     /// libvirt's, in [`EngineError::Hypervisor`]: the domain stays defined and shut off.
     pub fn start_again(&self, transaction: &Transaction) -> Result<(), EngineError> {
         let hypervisor = self.world.hypervisor;
-        let uuid = transaction.domain().uuid;
+        let uuid = transaction.domain_now().uuid;
         let is_active = hypervisor.status(uuid)?.is_some_and(|status| status.active);
         if is_active {
             return Ok(());
@@ -113,12 +122,10 @@ impl Engine<'_> {
     ) -> Result<Transaction, EngineError> {
         let before = transaction.state();
         self.enter(&mut transaction, first, State::RollingBack, cause)?;
-        match self.run(
-            &mut transaction,
-            Direction::Back,
-            OnSignal::GoOn,
-            Unwritten::none(),
-        ) {
+        let costs = Homecoming::of(&transaction).costs();
+        let mut notes = Unwritten::none();
+        notes.extend(costs.into_iter().map(|text| EventKind::Noted { text }));
+        match self.run(&mut transaction, Direction::Back, OnSignal::GoOn, notes) {
             Ok(unwritten) => {
                 self.enter(&mut transaction, unwritten, State::RolledBack, None)?;
                 Ok(transaction)

@@ -12,6 +12,8 @@ pub enum Failure {
     Hypervisor(#[from] HypervisorError),
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[error("the domain's saved XML is not understood: {0}")]
+    Xml(#[from] crate::xml::XmlError),
     /// The world is not as the step needs it; in words.
     #[error("{0}")]
     Unfit(String),
@@ -33,6 +35,9 @@ pub enum EngineError {
     /// Nothing was changed.
     #[error("{}", refusals.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; "))]
     Refused { refusals: Vec<Refusal> },
+    /// Nothing was changed.
+    #[error("the domain's saved XML is not understood: {0}")]
+    Xml(crate::xml::XmlError),
     /// Nothing was changed.
     #[error("transaction {id} is {}: it cannot be {verb}", state.word())]
     WrongState {

@@ -20,6 +20,7 @@ mod begin;
 mod claims;
 mod decide;
 mod error;
+mod homecoming;
 mod preflight;
 mod rebuild;
 mod recover;
@@ -29,6 +30,7 @@ mod steps;
 pub use decide::wrong_state;
 pub use decide::{commit, may_commit};
 pub use error::{EngineError, Failure};
+pub use homecoming::{Wish, brought_back};
 pub use rebuild::{Inferred, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
 

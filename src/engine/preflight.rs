@@ -1,29 +1,37 @@
 //! What stands in the way of a rollback, looked for before anything is moved (law 4).
 
-use crate::model::{Progress, Refusal, RefusalCode, Transaction};
+use crate::model::{FileRole, Progress, Refusal, RefusalCode, Rename, Transaction};
 
 use super::World;
 use super::error::EngineError;
+use super::homecoming::Homecoming;
 
 pub(super) fn rollback(
     world: &World,
     transaction: &Transaction,
+    rename: Option<&Rename>,
 ) -> Result<Vec<Refusal>, EngineError> {
+    let home = Homecoming::under(transaction, rename);
     let mut refusals = Vec::new();
     let progress = transaction.progress();
     let to_undo = |index: &usize| !matches!(progress[*index], Progress::Pending | Progress::Undone);
     for (index, moved, stored) in transaction.files().filter(|(index, ..)| to_undo(index)) {
         let waiting = world.storage.facts(&stored)?;
-        let there = world.storage.facts(&moved.path)?;
+        let place = home.place(moved);
+        // Under another name the managed save does not go back to its old one.
+        let there = match moved.role {
+            FileRole::ManagedSave if home.has_other_name() => None,
+            _ => world.storage.facts(&place)?,
+        };
         let is_it =
             |facts: &crate::model::FileFacts| facts.identity.is_same_file(&moved.facts.identity);
         match (waiting, there) {
             (_, Some(there)) if !is_it(&there) => refusals.push(Refusal {
                 code: RefusalCode::PathOccupied,
-                subject: moved.path.display().to_string(),
+                subject: place.display().to_string(),
                 message: format!(
                     "{} is occupied by another file, and rollback never overwrites",
-                    moved.path.display()
+                    place.display()
                 ),
                 hint: format!(
                     "move that file away, then: virt-retire rollback {}",
@@ -44,7 +52,7 @@ pub(super) fn rollback(
         }
     }
     if transaction.undefines() {
-        refusals.extend(name_taken(world, transaction)?);
+        refusals.extend(name_taken(world, transaction, &home)?);
     }
     Ok(refusals)
 }
@@ -86,8 +94,13 @@ fn missing_folder(
     })
 }
 
-fn name_taken(world: &World, transaction: &Transaction) -> Result<Option<Refusal>, EngineError> {
-    let domain = transaction.domain();
+fn name_taken(
+    world: &World,
+    transaction: &Transaction,
+    home: &Homecoming<'_>,
+) -> Result<Option<Refusal>, EngineError> {
+    let domain = home.domain();
+    let id = transaction.id;
     let taken = |message: String, hint: String| {
         Some(Refusal {
             code: RefusalCode::NameTaken,
@@ -96,20 +109,30 @@ fn name_taken(world: &World, transaction: &Transaction) -> Result<Option<Refusal
             hint,
         })
     };
-    // Kept running by `--keep-storage`, the domain is still there, transient: that is no other.
-    if let Some(same) = world.hypervisor.status(domain.uuid)?
-        && same.persistent
-    {
-        return Ok(taken(
-            format!(
-                "the UUID {} belongs to the domain '{}' now",
-                domain.uuid, same.domain.name
-            ),
-            format!(
-                "undefine that domain first, then: virt-retire rollback {}",
-                transaction.id
-            ),
-        ));
+    if let Some(same) = world.hypervisor.status(transaction.domain().uuid)? {
+        let (name, uuid) = (&same.domain.name, same.domain.uuid);
+        // Kept running by `--keep-storage`, the domain is still there, transient: that is no other.
+        // But under another identity it would be a second guest on the same disks.
+        if !same.persistent && (home.has_other_name() || home.has_other_uuid()) {
+            return Ok(taken(
+                format!("domain '{name}' still runs with the disks that it was retired with"),
+                format!("end it first, or bring it back as itself: virt-retire rollback {id}"),
+            ));
+        }
+        if same.persistent && !home.has_other_uuid() {
+            let beside = if *name == domain.name {
+                "--as-name NAME --new-uuid"
+            } else {
+                "--new-uuid"
+            };
+            return Ok(taken(
+                format!("the UUID {uuid} belongs to the domain '{name}' now"),
+                format!(
+                    "undefine that domain first, then: virt-retire rollback {id}; or bring this one \
+                     back beside it: virt-retire rollback {id} {beside}"
+                ),
+            ));
+        }
     }
     if let Some(other) = world.hypervisor.status_by_name(&domain.name)?
         && other.domain.uuid != domain.uuid
@@ -117,8 +140,8 @@ fn name_taken(world: &World, transaction: &Transaction) -> Result<Option<Refusal
         return Ok(taken(
             format!("another domain is called '{}' now", domain.name),
             format!(
-                "rename it (virsh domrename) or undefine it, then: virt-retire rollback {}",
-                transaction.id
+                "rename it (virsh domrename) or undefine it, or choose another name: virt-retire \
+                 rollback {id} --as-name NAME"
             ),
         ));
     }

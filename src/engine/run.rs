@@ -18,6 +18,10 @@ impl Unwritten {
         self.0
     }
 
+    pub(super) fn extend(&mut self, kinds: impl IntoIterator<Item = EventKind>) {
+        self.0.extend(kinds);
+    }
+
     pub(super) fn none() -> Self {
         Self(Vec::new())
     }

@@ -188,6 +188,13 @@ impl Transaction {
         renamed
     }
 
+    /// The domain as it is called now: its own name and UUID, or what the present or finished
+    /// rollback gives it.
+    pub fn domain_now(&self) -> &DomainRef {
+        self.renamed()
+            .map_or(self.domain(), |rename| &rename.domain)
+    }
+
     /// How far each step of the plan is.
     pub fn progress(&self) -> Vec<Progress> {
         let mut progress = vec![Progress::Pending; self.plan.steps.len()];

@@ -36,7 +36,12 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             undefine::run(&context, "destroy", &what, Some(&power), &how)
         }
         Command::Commit { ids, sure } => commit::run(&context, &ids.ids, sure),
-        Command::Rollback { ids, start, sure } => rollback::run(&context, &ids.ids, start, sure),
+        Command::Rollback {
+            ids,
+            identity,
+            start,
+            sure,
+        } => rollback::run(&context, &ids.ids, &identity.wish(), start, sure),
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, sure } => rebuild::run(&context, &from, sure),
         Command::Policy { what } => policy::run(&context, &what),

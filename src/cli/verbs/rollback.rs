@@ -1,6 +1,6 @@
 //! `rollback`: everything back where it was.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Wish};
 use crate::model::{State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
@@ -14,10 +14,19 @@ use super::{batch, report};
 pub fn run(
     context: &Context,
     ids: &[TransactionId],
+    wish: &Wish,
     start: bool,
     sure: Sure,
 ) -> Result<(), CliError> {
     let ids = batch::unique(ids);
+    if ids.len() > 1 && *wish != Wish::default() {
+        return Err(CliError::new(
+            Exit::Usage,
+            "usage",
+            "--as-name, --new-uuid and --new-macs are for one transaction. Nothing was changed.",
+            "roll back one at a time",
+        ));
+    }
     if !sure.yes {
         batch::ask(context, &ids, "Roll back", "rolled back", |state| {
             matches!(state, State::Prepared | State::Committed)
@@ -32,13 +41,13 @@ pub fn run(
     let host = context.host_of(batch::made_at(&wanted)?)?;
     let mut engine = Engine::new(host.world(), &mut journal);
     for id in &ids {
-        engine.may_roll_back(*id)?;
+        engine.may_roll_back(*id, wish)?;
     }
     batch::refuse_rivals(&wanted)?;
     let mut done: Vec<Transaction> = Vec::new();
     let mut failed = None;
     for id in ids {
-        match engine.rollback(id, evidence::gather(host.uri(), None, Vec::new())) {
+        match engine.rollback(id, wish, evidence::gather(host.uri(), None, Vec::new())) {
             Ok(transaction) => done.push(transaction),
             Err(error) => {
                 failed = Some(error);
@@ -68,7 +77,7 @@ pub fn run(
             let error = engine.start_again(transaction).err()?;
             Some(format!(
                 "domain '{}' is back with its storage, and did not start: {error}",
-                transaction.domain().name
+                transaction.domain_now().name
             ))
         })
         .collect();
@@ -85,7 +94,7 @@ pub fn run(
 
 /// What was running is not by itself: a guest is started when somebody wants it to.
 fn offer_start(transaction: &Transaction) -> String {
-    let name = safe(&transaction.domain().name);
+    let name = safe(&transaction.domain_now().name);
     if transaction.plan.persistent {
         format!("{name} was running when it was retired, and is shut off now: virsh start '{name}'")
     } else {

@@ -7,6 +7,7 @@ use crate::ports::{Demand, Moved};
 
 use super::super::World;
 use super::super::error::Failure;
+use super::super::homecoming::Homecoming;
 use super::stored;
 
 pub(super) fn quarantine(
@@ -15,6 +16,7 @@ pub(super) fn quarantine(
     index: usize,
     moved: &FileMove,
 ) -> Result<Moved, Failure> {
+    let from = Homecoming::of(transaction).place(moved);
     let to = stored(transaction, index)?;
     let first_time = !transaction.was_done(index);
     if first_time {
@@ -26,9 +28,7 @@ pub(super) fn quarantine(
         true => Demand::Unchanged,
         false => Demand::SameFile,
     };
-    let result = world
-        .storage
-        .relocate(&moved.path, &to, &moved.facts, demand)?;
+    let result = world.storage.relocate(&from, &to, &moved.facts, demand)?;
     if first_time {
         // Whoever opened it between the look and the move has it open now, and goes on writing.
         unused(world, &to, moved)?;
@@ -67,16 +67,17 @@ pub(super) fn restore(
     moved: &FileMove,
 ) -> Result<Moved, Failure> {
     let from = stored(transaction, index)?;
+    let to = Homecoming::of(transaction).place(moved);
     // It never arrived in quarantine, because by then the name was another file's: there is nothing
     // of ours to bring back.
     let is_ours = |facts: FileFacts| facts.identity.is_same_file(&moved.facts.identity);
     if !transaction.was_done(index)
         && world.storage.facts(&from)?.is_none()
-        && !world.storage.facts(&moved.path)?.is_some_and(is_ours)
+        && !world.storage.facts(&to)?.is_some_and(is_ours)
     {
         return Ok(Moved::Already);
     }
     Ok(world
         .storage
-        .relocate(&from, &moved.path, &moved.facts, Demand::SameFile)?)
+        .relocate(&from, &to, &moved.facts, Demand::SameFile)?)
 }

@@ -14,6 +14,7 @@ use crate::ports::{Demand, Moved};
 
 use super::super::World;
 use super::super::error::Failure;
+use super::super::homecoming::{Homecoming, NOT_PUT_BACK};
 use super::{Effect, stored};
 
 pub(super) fn link(
@@ -59,7 +60,7 @@ pub(super) fn restore(
         .relocate(&spare, to, &image.facts, Demand::SameFile)?;
     let note = why.map(|why| {
         format!(
-            "the saved state was not put back, and the guest will boot afresh: {why}. It waits at {}",
+            "{NOT_PUT_BACK}, and the guest will boot afresh: {why}. It waits at {}",
             aside.display()
         )
     });
@@ -72,10 +73,14 @@ fn misfit(
     transaction: &Transaction,
     saved: &SavedState,
 ) -> Result<Option<String>, Failure> {
+    let home = Homecoming::of(transaction);
+    if home.has_other_name() || home.has_other_uuid() {
+        return Ok(Some("it holds the domain's old name and UUID".into()));
+    }
     if world.storage.facts(&saved.image.path)?.is_some() {
         return Ok(Some("the domain has been saved anew since".into()));
     }
-    let running = world.hypervisor.status(transaction.domain().uuid)?;
+    let running = world.hypervisor.status(transaction.domain_now().uuid)?;
     if running.is_some_and(|status| status.active) {
         return Ok(Some("the domain is running".into()));
     }

@@ -6,6 +6,7 @@ use crate::ports::Moved;
 
 use super::super::World;
 use super::super::error::Failure;
+use super::super::homecoming::Homecoming;
 use super::definition;
 
 pub(super) fn save_snapshots(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
@@ -23,12 +24,13 @@ pub(super) fn redefine_snapshots(
     if never_undefined(transaction) {
         return Ok(Moved::Already);
     }
-    let definition = &transaction.definition;
+    let home = Homecoming::of(transaction);
+    let definition = home.definition()?;
     for snapshot in &definition.snapshots {
         let current = definition.current_snapshot.as_ref() == Some(&snapshot.name);
         world
             .hypervisor
-            .redefine_snapshot(transaction.domain().uuid, snapshot, current)?;
+            .redefine_snapshot(home.domain().uuid, snapshot, current)?;
     }
     Ok(Moved::Now)
 }
@@ -40,16 +42,17 @@ pub(super) fn redefine_checkpoints(
     if never_undefined(transaction) {
         return Ok(Moved::Already);
     }
-    for checkpoint in &transaction.definition.checkpoints {
+    let home = Homecoming::of(transaction);
+    for checkpoint in &home.definition()?.checkpoints {
         world
             .hypervisor
-            .redefine_checkpoint(transaction.domain().uuid, checkpoint)?;
+            .redefine_checkpoint(home.domain().uuid, checkpoint)?;
     }
     Ok(Moved::Now)
 }
 
 pub(super) fn set_autostart(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
-    let uuid = transaction.domain().uuid;
+    let uuid = Homecoming::of(transaction).domain().uuid;
     let wanted = transaction.definition.autostart;
     if world.hypervisor.autostart(uuid)? == wanted {
         return Ok(Moved::Already);

@@ -13,7 +13,7 @@ use super::super::error::Failure;
 const SLICE: Duration = Duration::from_secs(1);
 
 pub(super) fn make_persistent(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
-    match world.hypervisor.status(transaction.domain().uuid)? {
+    match world.hypervisor.status(transaction.domain_now().uuid)? {
         Some(status) if !status.persistent => {
             world.hypervisor.define(&transaction.definition.xml)?;
             Ok(Moved::Now)
@@ -26,7 +26,7 @@ pub(super) fn make_persistent(world: &World, transaction: &Transaction) -> Resul
 /// A guest that still runs is as transient as it was. One that has ended stays defined: undoing
 /// that too would leave its storage and nothing that knows how to use it.
 pub(super) fn make_transient(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
-    let uuid = transaction.domain().uuid;
+    let uuid = transaction.domain_now().uuid;
     match world.hypervisor.status(uuid)? {
         Some(status) if status.persistent && status.active => {
             world.hypervisor.undefine(uuid, keeping_all())?;
@@ -51,7 +51,7 @@ pub(super) fn stop(
     transaction: &Transaction,
     graceful: Option<u64>,
 ) -> Result<Moved, Failure> {
-    let uuid = transaction.domain().uuid;
+    let uuid = transaction.domain_now().uuid;
     let runs = |status: Option<crate::ports::Status>| status.is_some_and(|status| status.active);
     if !runs(world.hypervisor.status(uuid)?) {
         return Ok(Moved::Already);

@@ -8,6 +8,7 @@ use crate::ports::Moved;
 
 use super::super::World;
 use super::super::error::Failure;
+use super::super::homecoming::Homecoming;
 
 pub(super) fn copy(
     world: &World,
@@ -29,8 +30,9 @@ pub(super) fn restore(
     if world.storage.facts(&copy)?.is_none() {
         return Ok(Moved::Already);
     }
-    if world.storage.facts(&file.path)?.is_none() {
-        world.storage.copy(&copy, &file.path)?;
+    let place = Homecoming::of(transaction).place(file);
+    if world.storage.facts(&place)?.is_none() {
+        world.storage.copy(&copy, &place)?;
     }
     world.storage.remove_copy(&copy)?;
     Ok(Moved::Now)

@@ -8,13 +8,14 @@ use crate::ports::Moved;
 
 use super::super::World;
 use super::super::error::Failure;
+use super::super::homecoming::Homecoming;
 
 pub(super) fn undefine(
     world: &World,
     transaction: &Transaction,
     call: UndefineCall,
 ) -> Result<Moved, Failure> {
-    let uuid = transaction.domain().uuid;
+    let uuid = Homecoming::of(transaction).domain().uuid;
     match world.hypervisor.status(uuid)? {
         Some(status) if status.persistent => {
             let active = status.active && wants_inactive(transaction);
@@ -32,15 +33,17 @@ pub(super) fn undefine(
 /// What was saved must be what is about to be dropped: an edit, a new snapshot or a started and
 /// stopped guest since the plan was made would otherwise be lost at rollback.
 fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
-    let domain = transaction.domain();
+    let home = Homecoming::of(transaction);
+    let domain = home.domain();
     let now = world.hypervisor.definition(domain.uuid)?;
+    let saved = home.definition()?;
     // A transient domain that we defined ourselves: libvirt writes a definition otherwise than the
     // running guest's state that it was made from.
     let is_ours = || {
         transaction.plan.steps.contains(&Step::MakePersistent)
-            || was_undefined(transaction) && is_part(&now, &transaction.definition)
+            || was_undefined(transaction) && is_part(&now, &saved)
     };
-    if now != transaction.definition && !is_ours() {
+    if now != *saved && !is_ours() {
         return Err(Failure::Unfit(format!(
             "the definition of domain '{}' has changed since the plan was made",
             domain.name
@@ -98,7 +101,8 @@ fn is_part(now: &Definition, saved: &Definition) -> bool {
 }
 
 pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
-    let domain = transaction.domain();
+    let home = Homecoming::of(transaction);
+    let domain = home.domain();
     if undefine_is_in_doubt(transaction) {
         thread::sleep(STRAY_CALL);
     }
@@ -115,13 +119,13 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Moved, 
             domain.name
         )));
     }
-    world.hypervisor.define(&transaction.definition.xml)?;
+    world.hypervisor.define(&home.definition()?.xml)?;
     Ok(Moved::Now)
 }
 
 pub(super) fn confirm_inactive(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
-    let domain = transaction.domain();
-    match world.hypervisor.status(domain.uuid)? {
+    let home = Homecoming::of(transaction);
+    match world.hypervisor.status(home.domain().uuid)? {
         Some(status) if status.active => Err(running(transaction)),
         // Since its guest was stopped the files have other sizes and times than when the manifest
         // was written.
@@ -133,7 +137,7 @@ pub(super) fn confirm_inactive(world: &World, transaction: &Transaction) -> Resu
 fn running(transaction: &Transaction) -> Failure {
     Failure::Unfit(format!(
         "domain '{}' was started in the meantime",
-        transaction.domain().name
+        transaction.domain_now().name
     ))
 }
 
