@@ -325,6 +325,12 @@ fn decided(
         .as_ref()
         .map(|file| file.path.clone())
         .or_else(|| disk.source.as_ref().map(Into::into));
+    let used_by = match &disk.file {
+        // A disk that is undecided counts as kept, but is no user of itself.
+        Some(file) if reason == Reason::InUse => all_users(facts, file, kept),
+        Some(file) => file.users.clone(),
+        None => Vec::new(),
+    };
     Decided {
         plan: DiskPlan {
             target: disk.target.clone(),
@@ -339,11 +345,7 @@ fn decided(
             reason,
             size: disk.file.as_ref().map_or(0, |file| file.facts.size),
             chain,
-            used_by: match &disk.file {
-                Some(file) if fate == Fate::Refuse => all_users(facts, file, kept),
-                Some(file) => file.users.clone(),
-                None => Vec::new(),
-            },
+            used_by,
         },
         moves,
     }
