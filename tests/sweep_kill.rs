@@ -15,6 +15,7 @@ fn kill_at_every_change(verb: Verb, scene: fn() -> Scene) {
         verb,
         scene: &scene,
         filter: &|_| true,
+        at_most: 24,
         strike: &|_, _| After::Kill,
         judge: &|scene, ran| {
             if ran.code != 137 {

@@ -48,6 +48,9 @@ impl PrivateHost {
         for folder in [&host.images, &host.pool, &host.state] {
             fs::create_dir(host.path(folder)).unwrap();
         }
+        // virt-retire takes no state folder that others can look into.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(host.path(&host.state), private).unwrap();
         // The folders themselves are not what a power cut is to lose.
         medium.sync(&host);
         host.start_pool("default", &host.pool);

@@ -37,6 +37,35 @@ impl Scene {
         Self::small_in(host, Some(medium))
     }
 
+    /// The same with libvirt's own files on that file system too.
+    pub fn small_with_libvirt_on(kind: &str) -> Self {
+        let (host, medium) = PrivateHost::start_on(kind);
+        host.kill_libvirtd();
+        for (folder, name) in LIBVIRTS {
+            let on_medium = medium.path(name);
+            host.shell(&format!("cp -a {folder} {on_medium}"));
+        }
+        medium.sync(&host);
+        let scene = |host: PrivateHost, medium| {
+            bind_libvirts(&host, &medium);
+            host.start_libvirtd();
+            Self::small_in(host, Some(medium))
+        };
+        scene(host, medium)
+    }
+
+    /// The machine comes up again after a power cut that took the daemon along.
+    pub fn boot_with_libvirt(&self) {
+        let medium = self.medium.as_ref().unwrap();
+        self.host.kill_libvirtd();
+        for (folder, _) in LIBVIRTS {
+            self.host.shell(&format!("umount {folder}"));
+        }
+        medium.remount(&self.host);
+        bind_libvirts(&self.host, medium);
+        self.host.start_libvirtd();
+    }
+
     fn small_in(host: PrivateHost, medium: Option<Filesystem>) -> Self {
         let guest = GuestBuilder::new("shop")
             .disk(Disk::pool("system.qcow2"))
@@ -167,6 +196,23 @@ impl Scene {
     }
 }
 
+/// Where libvirt keeps definitions, and snapshots and checkpoints; and their names on the medium.
+const LIBVIRTS: [(&str, &str); 2] = [
+    ("/etc/libvirt/qemu", "etc-qemu"),
+    ("/var/lib/libvirt/qemu", "lib-qemu"),
+];
+
+fn bind_libvirts(host: &PrivateHost, medium: &Filesystem) {
+    for (folder, name) in LIBVIRTS {
+        host.shell(&format!("mount --bind {} {folder}", medium.path(name)));
+    }
+}
+
+/// Is every point to be tried (`make sweep`)?
+pub fn is_full() -> bool {
+    std::env::var("VIRT_RETIRE_SWEEP").is_ok_and(|it| it == "full")
+}
+
 /// What is swept. A new verb that changes something belongs into this list and the two below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -232,6 +278,38 @@ impl Verb {
         }
     }
 
+    /// Judges a run that was not killed: the exit code must tell the truth, and what it leaves must be
+    /// mended by one `recover`, if there is anything to mend.
+    pub fn judge(self, scene: &Scene, ran: &Traced) -> Result<&'static str, String> {
+        // Before the verb the domain was there; or it was retired; or neither (half, or unknown).
+        let is_there_before = match self {
+            Verb::Undefine => Some(true),
+            Verb::Rollback | Verb::Commit => Some(false),
+            Verb::Recover | Verb::Rebuild => None,
+        };
+        let is_there_after = match self {
+            Verb::Undefine | Verb::Commit | Verb::Rebuild => false,
+            Verb::Rollback | Verb::Recover => true,
+        };
+        let must_be = |there: bool| {
+            if there {
+                scene.whole()
+            } else {
+                scene.retired().map(|_| ())
+            }
+        };
+        match (ran.code, is_there_before) {
+            // What cannot go back goes forward.
+            (0, _) if self == Verb::Recover => {}
+            (0, _) => must_be(is_there_after)?,
+            (1 | 3 | 4, Some(there)) => must_be(there)?,
+            (1 | 3 | 5, _) => {}
+            (code, _) => return Err(format!("exit code {code}")),
+        }
+        self.mend(scene)?;
+        scene.law()
+    }
+
     /// What an operator types after a fault. It must work at the first time, and do nothing at the second.
     pub fn mend(self, scene: &Scene) -> Result<(), String> {
         if self == Verb::Rebuild {
@@ -255,6 +333,8 @@ pub struct Sweep<'s> {
     pub scene: &'s dyn Fn() -> Scene,
     /// Which changes are tried at all.
     pub filter: &'s dyn Fn(&Point) -> bool,
+    /// How many points the bounded run may try.
+    pub at_most: usize,
     /// At the chosen change.
     pub strike: &'s dyn Fn(&Scene, &Point) -> After,
     /// What came of it: leaves the domain whole, or says what was lost.
@@ -330,13 +410,19 @@ impl Sweep<'_> {
         if let Ok(one) = std::env::var("VIRT_RETIRE_POINT") {
             return vec![one.parse().expect("VIRT_RETIRE_POINT should be a number")];
         }
-        let full = std::env::var("VIRT_RETIRE_SWEEP").is_ok_and(|it| it == "full");
         let mut seen = HashSet::new();
-        points
+        let chosen: Vec<usize> = points
             .iter()
             .filter(|point| (self.filter)(point))
-            .filter(|point| full || seen.insert(point.class()))
+            .filter(|point| is_full() || seen.insert(point.class()))
             .map(|point| point.number)
+            .collect();
+        if is_full() || chosen.len() <= self.at_most {
+            return chosen;
+        }
+        // Evenly, from the first to the last.
+        (0..self.at_most)
+            .map(|index| chosen[index * (chosen.len() - 1) / (self.at_most - 1).max(1)])
             .collect()
     }
 

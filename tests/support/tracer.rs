@@ -33,15 +33,20 @@ pub struct Point {
 }
 
 impl Point {
-    /// Points of one class meet the program in the same place: step kind, call, and kind of file.
+    /// Points of one class meet the program in the same place: step kind, call, and kind of file. Records are
+    /// written the same way at every step.
     pub fn class(&self) -> String {
         let step: Vec<&str> = self.step.split_whitespace().take(2).collect();
-        let target = match self.target.as_str() {
-            "libvirt" => "libvirt",
-            path if path.contains("/journal") || path.contains("/view") => "journal",
-            _ => "file",
-        };
-        format!("{} {} {target}", step.join(" "), self.call)
+        let call = self.call;
+        let is_in = |folder: &str| self.target.contains(folder);
+        if self.target == "libvirt" {
+            format!("{} {call} libvirt", step.join(" "))
+        } else if is_in("/journal") || is_in("/view") || is_in("/lock") {
+            let kind = if is_in("/view") { "view" } else { "journal" };
+            format!("{} {call} {kind}", step[0])
+        } else {
+            format!("{} {call} file", step.join(" "))
+        }
     }
 
     pub fn is_sync(&self) -> bool {

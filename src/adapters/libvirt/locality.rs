@@ -207,6 +207,35 @@ pub(super) fn state_folders(
     }
 }
 
+/// Where the daemon keeps a domain's definition, its autostart link, and its trees of snapshots and
+/// checkpoints: the same source as for [`state_folders`].
+pub(super) fn own_folders(
+    canonical: &str,
+    surroundings: &Surroundings,
+    name: &str,
+) -> Vec<PathBuf> {
+    // A name with a slash is refused by libvirt; joined, it would lead elsewhere.
+    let Some(uri) = Uri::split(canonical).filter(|_| !name.contains('/')) else {
+        return Vec::new();
+    };
+    let (config, state) = match uri.path {
+        "/session" if !surroundings.root => match &surroundings.config {
+            Some(config) => (config.join("libvirt/qemu"), config.join("libvirt/qemu")),
+            None => return Vec::new(),
+        },
+        "/system" | "/session" => ("/etc/libvirt/qemu".into(), "/var/lib/libvirt/qemu".into()),
+        "/embed" => match uri.parameter("root") {
+            Some(root) => {
+                let root = PathBuf::from(root);
+                (root.join("etc/qemu"), root.join("lib/qemu"))
+            }
+            None => return Vec::new(),
+        },
+        _ => return Vec::new(),
+    };
+    super::durable::folders(config, state, name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

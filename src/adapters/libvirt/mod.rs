@@ -9,6 +9,7 @@ mod chains;
 mod connect;
 mod definition;
 mod domains;
+mod durable;
 mod errors;
 mod flags;
 mod locality;
@@ -75,6 +76,11 @@ impl Libvirt {
         }
     }
 
+    fn name_of(&self, uuid: Uuid) -> Result<String, HypervisorError> {
+        let domain = self.domain(uuid, "looking up the domain")?;
+        Ok(self.reference(&domain)?.name)
+    }
+
     fn domain(&self, uuid: Uuid, call: &'static str) -> Result<Domain, HypervisorError> {
         self.lookup(uuid, call)?
             .ok_or_else(|| HypervisorError::NoSuchDomain(uuid.to_string()))
@@ -139,11 +145,15 @@ impl Hypervisor for Libvirt {
     }
 
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError> {
-        self.undefine_domain(uuid, call)
+        let name = self.name_of(uuid)?;
+        self.undefine_domain(uuid, call)?;
+        self.make_durable(&name)
     }
 
     fn define(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError> {
-        self.define_domain(xml)
+        let domain = self.define_domain(xml)?;
+        self.make_durable(&domain.name)?;
+        Ok(domain)
     }
 
     fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError> {
@@ -151,7 +161,8 @@ impl Hypervisor for Libvirt {
     }
 
     fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<(), HypervisorError> {
-        self.write_autostart(&self.domain(uuid, "looking up the domain")?, autostart)
+        self.write_autostart(&self.domain(uuid, "looking up the domain")?, autostart)?;
+        self.make_durable(&self.name_of(uuid)?)
     }
 
     fn redefine_snapshot(
@@ -160,7 +171,8 @@ impl Hypervisor for Libvirt {
         snapshot: &Snapshot,
         current: bool,
     ) -> Result<(), HypervisorError> {
-        self.put_snapshot(uuid, snapshot, current)
+        self.put_snapshot(uuid, snapshot, current)?;
+        self.make_durable(&self.name_of(uuid)?)
     }
 
     fn redefine_checkpoint(
@@ -168,7 +180,8 @@ impl Hypervisor for Libvirt {
         uuid: Uuid,
         checkpoint: &Checkpoint,
     ) -> Result<(), HypervisorError> {
-        self.put_checkpoint(uuid, checkpoint)
+        self.put_checkpoint(uuid, checkpoint)?;
+        self.make_durable(&self.name_of(uuid)?)
     }
 
     fn start(&self, uuid: Uuid) -> Result<(), HypervisorError> {

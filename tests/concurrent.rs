@@ -1,0 +1,115 @@
+//! Two operators at once, a script in a loop, a monitoring job that lists every minute. If these tests fail,
+//! they retire one domain twice, wait for ever, or trip over each other's half-done work.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use support::retire::BINARY;
+use support::tracer::After;
+use support::{Disk, Guest, GuestBuilder, Outcome, PrivateHost};
+
+fn tiny<'h>(host: &'h PrivateHost, name: &str) -> Guest<'h> {
+    GuestBuilder::new(name)
+        .disk(Disk::unmanaged(&format!("{name}.raw")).size_mib(1))
+        .define(host)
+}
+
+fn undefine(name: &str) -> [&str; 4] {
+    ["undefine", name, "--remove-all-storage", "--yes"]
+}
+
+#[test]
+fn thirty_two_at_once_retire_each_domain_exactly_once() {
+    let host = PrivateHost::start();
+    let names: Vec<String> = (0..8).map(|number| format!("vm{number}")).collect();
+    for name in &names {
+        tiny(&host, name);
+    }
+    let started = Instant::now();
+    let running: Vec<_> = (0..32)
+        .map(|number| {
+            let name = &names[number % names.len()];
+            let child = host
+                .retire_command(&undefine(name))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            (name, child)
+        })
+        .collect();
+    let mut done = Vec::new();
+    let mut waited = 0;
+    for (name, child) in running {
+        let outcome = Outcome::new(name.clone(), &child.wait_with_output().unwrap());
+        waited += usize::from(outcome.stderr.contains("waiting for undefine vm"));
+        match outcome.code {
+            0 => done.push(name.clone()),
+            // Somebody else was first, before or after we looked at it.
+            1 | 3 => {}
+            _ => panic!("{outcome}"),
+        }
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        started.elapsed()
+    );
+    done.sort();
+    assert_eq!(done, names, "each by exactly one of them");
+    assert!(waited > 0, "nobody said for whom it waited");
+    let listed = host.retire_json(&["list"]).expect(0).json();
+    let listed = listed["transactions"].as_array().unwrap();
+    assert_eq!(listed.len(), 8);
+    assert!(listed.iter().all(|it| it["state"] == "committed"));
+    host.retire(&["recover", "--yes"]).expect(0);
+}
+
+/// While one transaction stands still in the middle of a move.
+#[test]
+fn others_can_look_on_and_need_not_wait_for_ever() {
+    let host = PrivateHost::start();
+    tiny(&host, "one");
+    tiny(&host, "two");
+    let mut looked = false;
+    let ran = host.traced(&undefine("one"), &mut |point| {
+        if looked || point.call != "renameat2" || !point.step.contains("quarantine-disk") {
+            return After::GoOn;
+        }
+        looked = true;
+        let listed = host.retire_json(&["list"]).expect(0).json();
+        assert_eq!(listed["transactions"][0]["state"], "executing");
+        let shown = host.retire(&["show", "1"]).expect(0);
+        assert!(shown.stdout.contains("do 3") || shown.stdout.contains("quarantine-disk"));
+
+        let at_once = [&["--wait", "0"][..], &undefine("two")].concat();
+        let held = host.retire_json(&at_once).expect(6);
+        let error = &held.json_error()["error"];
+        assert_eq!(error["code"], "journal-held");
+        assert!(
+            error["message"].as_str().unwrap().contains("undefine one"),
+            "{held}"
+        );
+
+        let started = Instant::now();
+        let a_second = [&["--wait", "1"][..], &undefine("two")].concat();
+        let held = host.retire(&a_second).expect(6);
+        assert!(held.stderr.contains("waiting for undefine one"), "{held}");
+        let took = started.elapsed();
+        assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(5));
+
+        // A signal while it waits ends it at once, and nothing has been changed.
+        let mut waiting = vec!["timeout", "--preserve-status", "--signal=TERM", "1", BINARY];
+        waiting.extend(["--state-dir", &host.state]);
+        waiting.extend(undefine("two"));
+        let ended = host.run(&waiting).expect(1);
+        assert!(ended.stderr.contains("Nothing was changed"), "{ended}");
+        After::GoOn
+    });
+    assert!(looked && ran.code == 0, "{ran}");
+    assert_eq!(host.domains(), ["two"]);
+    host.retire(&undefine("two")).expect(0);
+}

@@ -1,0 +1,95 @@
+//! libvirtd crashes, is restarted by an upgrade, or hangs: at any call. If these tests fail, a domain is lost
+//! between us and the daemon, or a command waits for ever.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::sweep::{Scene, Sweep, Verb};
+use support::tracer::After;
+
+/// Signals the daemon by the number in its own PID file.
+fn signal(scene: &Scene, name: &str) {
+    scene
+        .host
+        .shell(&format!("kill -{name} $(cat /run/libvirt/libvirtd.pid)"));
+}
+
+fn kill_at_every_call(verb: Verb) {
+    Sweep {
+        test: "sweep_libvirtd",
+        fault: "libvirtd killed",
+        verb,
+        scene: &Scene::small,
+        filter: &|point| point.target == "libvirt",
+        at_most: 12,
+        strike: &|scene, _| {
+            scene.host.kill_libvirtd();
+            After::GoOn
+        },
+        judge: &|scene, ran| {
+            scene.host.start_libvirtd();
+            verb.judge(scene, ran)
+        },
+    }
+    .run();
+}
+
+#[test]
+fn killed_under_undefine() {
+    kill_at_every_call(Verb::Undefine);
+}
+
+#[test]
+fn killed_under_rollback() {
+    kill_at_every_call(Verb::Rollback);
+}
+
+#[test]
+fn killed_under_recover() {
+    kill_at_every_call(Verb::Recover);
+}
+
+#[test]
+fn restarted_under_undefine() {
+    let verb = Verb::Undefine;
+    Sweep {
+        test: "sweep_libvirtd",
+        fault: "libvirtd restarted",
+        verb,
+        scene: &Scene::small,
+        filter: &|point| point.target == "libvirt",
+        at_most: 8,
+        strike: &|scene, _| {
+            scene.host.restart_libvirtd();
+            After::GoOn
+        },
+        judge: &|scene, ran| verb.judge(scene, ran),
+    }
+    .run();
+}
+
+/// Stopped, it still has the request in its socket, and carries it out when it goes on: after we gave up.
+#[test]
+fn hung_under_undefine() {
+    let verb = Verb::Undefine;
+    Sweep {
+        test: "sweep_libvirtd",
+        fault: "libvirtd hung",
+        verb,
+        scene: &Scene::small,
+        filter: &|point| point.target == "libvirt" && point.step.starts_with("do undefine"),
+        at_most: 2,
+        strike: &|scene, _| {
+            signal(scene, "STOP");
+            After::GoOn
+        },
+        judge: &|scene, ran| {
+            signal(scene, "CONT");
+            if ran.code == 137 {
+                return Err("it waited for ever".into());
+            }
+            verb.judge(scene, ran)
+        },
+    }
+    .run();
+}

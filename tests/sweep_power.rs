@@ -1,0 +1,99 @@
+//! The power goes: all that was not synced is lost, on the file system of the disks and of the journal alike.
+//! If these tests fail, an effect was not durable before its outcome, or an intent not before its effect.
+//!
+//! In most of them libvirt's own files are on another file system, so that its undefine always survives; in the
+//! last ones they are on the same, so that an undefine which nobody synced is lost.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::sweep::{Scene, Sweep, Verb};
+use support::tracer::After;
+
+fn cut_at_every_sync(kind: &'static str, verb: Verb) {
+    Sweep {
+        test: "sweep_power",
+        fault: &format!("power cut, {kind}"),
+        verb,
+        scene: &|| Scene::small_on(kind),
+        // Between two syncs nothing becomes durable by our doing: before a sync, and after it, is all there is.
+        filter: &|point| point.is_sync(),
+        at_most: 12,
+        strike: &|scene, _| {
+            scene.medium.as_ref().unwrap().cut_power(&scene.host);
+            After::Kill
+        },
+        judge: &|scene, _| {
+            scene.medium.as_ref().unwrap().remount(&scene.host);
+            verb.mend(scene)?;
+            scene.law()
+        },
+    }
+    .run();
+}
+
+#[test]
+fn undefine_on_xfs() {
+    cut_at_every_sync("xfs", Verb::Undefine);
+}
+
+#[test]
+fn undefine_on_ext4() {
+    cut_at_every_sync("ext4", Verb::Undefine);
+}
+
+#[test]
+fn rollback_on_xfs() {
+    cut_at_every_sync("xfs", Verb::Rollback);
+}
+
+#[test]
+fn rollback_on_ext4() {
+    cut_at_every_sync("ext4", Verb::Rollback);
+}
+
+#[test]
+fn commit_on_xfs() {
+    cut_at_every_sync("xfs", Verb::Commit);
+}
+
+#[test]
+fn recover_on_ext4() {
+    cut_at_every_sync("ext4", Verb::Recover);
+}
+
+#[test]
+fn rebuild_on_xfs() {
+    cut_at_every_sync("xfs", Verb::Rebuild);
+}
+
+fn cut_with_libvirt_at_every_sync(verb: Verb) {
+    Sweep {
+        test: "sweep_power",
+        fault: "power cut, libvirt too",
+        verb,
+        scene: &|| Scene::small_with_libvirt_on("ext4"),
+        filter: &|point| point.is_sync(),
+        at_most: 10,
+        strike: &|scene, _| {
+            scene.medium.as_ref().unwrap().cut_power(&scene.host);
+            After::Kill
+        },
+        judge: &|scene, _| {
+            scene.boot_with_libvirt();
+            verb.mend(scene)?;
+            scene.law()
+        },
+    }
+    .run();
+}
+
+#[test]
+fn undefine_with_libvirts_files() {
+    cut_with_libvirt_at_every_sync(Verb::Undefine);
+}
+
+#[test]
+fn rollback_with_libvirts_files() {
+    cut_with_libvirt_at_every_sync(Verb::Rollback);
+}
