@@ -43,7 +43,7 @@ impl Scene {
         host.kill_libvirtd();
         for (folder, name) in LIBVIRTS {
             let on_medium = medium.path(name);
-            host.shell(&format!("cp -a {folder} {on_medium}"));
+            host.shell(&format!("mkdir -p {folder}; cp -a {folder} {on_medium}"));
         }
         medium.sync(&host);
         let scene = |host: PrivateHost, medium| {
