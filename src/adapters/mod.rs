@@ -5,3 +5,4 @@ pub mod clock;
 pub mod files;
 pub mod libvirt;
 pub mod sled_journal;
+pub mod watchlist;

@@ -151,6 +151,13 @@ pub enum Command {
         #[command(flatten)]
         sure: Sure,
     },
+    /// Follow transient guests whose policy removes storage, and retire it when they end by
+    /// themselves
+    Watch {
+        /// Only catch up: retire what ended since the last time, take note of who runs now, and end
+        #[arg(long)]
+        once: bool,
+    },
     /// The domain's own word on each of its disks, kept in its metadata
     Policy {
         #[command(subcommand)]

@@ -122,6 +122,10 @@ impl Context {
         )?)
     }
 
+    pub fn state_dir(&self) -> &std::path::Path {
+        &self.state_dir
+    }
+
     /// From here on a signal no longer ends the process at once.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ pub enum Kind {
     Summary = 4,
     Head = 5,
     SavedPlan = 6,
+    Watched = 7,
 }
 
 /// A frame whose checksum holds; its payload has not been looked into.

@@ -17,6 +17,7 @@ mod state;
 mod step;
 mod transaction;
 mod user;
+mod watched;
 
 pub use access::{Access, Device};
 pub use definition::{Autostart, Checkpoint, Definition, SecretXml, Snapshot};
@@ -34,3 +35,4 @@ pub use state::{Claim, State};
 pub use step::{DiskState, FileMove, FileRole, SavedState, Step, UndefineCall, undo_order};
 pub use transaction::{Direction, Event, EventKind, Place, Progress, Rename, Summary, Transaction};
 pub use user::{User, UserKind};
+pub use watched::{Ended, Watched};

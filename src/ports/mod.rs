@@ -4,16 +4,20 @@
 mod census;
 mod clock;
 mod control;
+mod events;
 mod hypervisor;
 mod journal;
 mod storage;
+mod watchlist;
 
 pub use census::{Census, Outsider, Sighting};
 pub use clock::Clock;
 pub use control::Control;
+pub use events::LifeEvent;
 pub use hypervisor::{
     BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Pool, StateFolders, Status,
     Version, Volume,
 };
 pub use journal::{Draft, Journal, JournalError, JournalReader};
 pub use storage::{Demand, Entry, Image, Moved, Reference, Resolved, Storage, StorageError};
+pub use watchlist::Watchlist;

@@ -17,10 +17,10 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    DomainFacts, DomainRef, FileFacts, FileKind, FileRef, Policy, Refusal, RefusalCode, User,
-    UserKind,
+    Definition, DomainFacts, DomainRef, FileFacts, FileKind, FileRef, Policy, Refusal, RefusalCode,
+    User, UserKind,
 };
-use crate::ports::{Census, FilesAre, Hypervisor, HypervisorError, Storage, StorageError};
+use crate::ports::{Census, FilesAre, Hypervisor, HypervisorError, Status, Storage, StorageError};
 use crate::xml::{DomainXml, XmlError, read_policy};
 
 use graph::Graph;
@@ -96,6 +96,28 @@ impl<'a> Survey<'a> {
             .status(domain.uuid)?
             .ok_or_else(|| HypervisorError::NoSuchDomain(domain.name.clone()))?;
         let definition = self.hypervisor.definition(domain.uuid)?;
+        self.facts(status, definition)
+    }
+
+    /// A transient domain that is no more, from what was kept of it, with its files as they are.
+    ///
+    /// # Errors
+    /// libvirt does not answer, or the kept XML is not understood.
+    pub fn departed(
+        &self,
+        domain: &DomainRef,
+        definition: Definition,
+    ) -> Result<DomainFacts, SurveyError> {
+        let status = Status {
+            domain: domain.clone(),
+            active: false,
+            persistent: false,
+        };
+        self.facts(status, definition)
+    }
+
+    fn facts(&self, status: Status, definition: Definition) -> Result<DomainFacts, SurveyError> {
+        let domain = &status.domain;
         let xml = DomainXml::read(definition.xml.reveal())
             .map_err(|error| not_understood(&domain.name, &error))?;
         let mut unsupported = Vec::new();
@@ -106,7 +128,7 @@ impl<'a> Survey<'a> {
         let disks = self.disks(domain.uuid, &xml, &policy)?;
         let artefacts = self.artefacts(domain, &xml, &definition, &mut unsupported)?;
         Ok(DomainFacts {
-            domain: status.domain,
+            domain: domain.clone(),
             title: xml.title.clone(),
             active: status.active,
             persistent: status.persistent,

@@ -11,6 +11,7 @@ mod definition;
 mod domains;
 mod durable;
 mod errors;
+mod events;
 mod flags;
 mod locality;
 mod metadata;

@@ -213,3 +213,134 @@ unsafe fn record(record: &sys::virDomainStatsRecord) -> Result<Record, Error> {
     }
     Ok(Record { name, uuid, texts })
 }
+
+/// What an event says besides whom it is about.
+pub(super) enum Happened {
+    Lifecycle { event: u32, detail: u32 },
+    Else,
+}
+
+type Listener = Box<dyn Fn([u8; 16], Happened) + Send>;
+
+/// Calls `listener` for each lifecycle event and for each change of metadata or devices, of any
+/// domain, on the event loop's thread, until the connection is closed.
+pub(super) fn follow(
+    connection: &Connect,
+    listener: impl Fn([u8; 16], Happened) + Send + Clone + 'static,
+) -> Result<(), Error> {
+    // SAFETY: each callback has the arguments that libvirt-domain.h gives for its event's number;
+    // libvirt itself casts them from this one type (VIR_DOMAIN_EVENT_CALLBACK).
+    let callbacks: [(u32, sys::virConnectDomainEventGenericCallback); 4] = unsafe {
+        let three = std::mem::transmute::<
+            unsafe extern "C" fn(sys::virConnectPtr, sys::virDomainPtr, *const c_char, *mut c_void),
+            sys::virConnectDomainEventGenericCallback,
+        >(on_device);
+        [
+            (
+                sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                std::mem::transmute::<
+                    unsafe extern "C" fn(
+                        sys::virConnectPtr,
+                        sys::virDomainPtr,
+                        c_int,
+                        c_int,
+                        *mut c_void,
+                    ) -> c_int,
+                    sys::virConnectDomainEventGenericCallback,
+                >(on_lifecycle),
+            ),
+            (
+                sys::VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
+                std::mem::transmute::<
+                    unsafe extern "C" fn(
+                        sys::virConnectPtr,
+                        sys::virDomainPtr,
+                        c_int,
+                        *const c_char,
+                        *mut c_void,
+                    ),
+                    sys::virConnectDomainEventGenericCallback,
+                >(on_metadata),
+            ),
+            (sys::VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, three),
+            (sys::VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, three),
+        ]
+    };
+    for (id, callback) in callbacks {
+        let boxed: Box<Listener> = Box::new(Box::new(listener.clone()));
+        let opaque = Box::into_raw(boxed).cast::<c_void>();
+        // SAFETY: the connection is valid while borrowed. `opaque` is a Listener of ours, which
+        // libvirt gives to the callback alone and to `release` when it drops the callback.
+        let registered = unsafe {
+            sys::virConnectDomainEventRegisterAny(
+                connection.as_ptr(),
+                ptr::null_mut(),
+                id as c_int,
+                callback,
+                opaque,
+                Some(release),
+            )
+        };
+        if registered < 0 {
+            // SAFETY: libvirt did not take it over.
+            unsafe { release(opaque) };
+            return Err(Error::last_error());
+        }
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn release(opaque: *mut c_void) {
+    // SAFETY: `opaque` is the box of `follow`, given back once.
+    drop(unsafe { Box::from_raw(opaque.cast::<Listener>()) });
+}
+
+/// # Safety
+/// libvirt's promise: a valid domain, and the `opaque` of `follow`.
+unsafe fn tell(domain: sys::virDomainPtr, opaque: *mut c_void, happened: Happened) {
+    let mut uuid = [0_u8; 16];
+    // SAFETY: the domain is valid during the callback, and VIR_UUID_BUFLEN is 16; the listener
+    // lives until `release`.
+    unsafe {
+        if sys::virDomainGetUUID(domain, uuid.as_mut_ptr()) == 0 {
+            (*opaque.cast::<Listener>())(uuid, happened);
+        }
+    }
+}
+
+unsafe extern "C" fn on_lifecycle(
+    _: sys::virConnectPtr,
+    domain: sys::virDomainPtr,
+    event: c_int,
+    detail: c_int,
+    opaque: *mut c_void,
+) -> c_int {
+    let happened = Happened::Lifecycle {
+        event: event.unsigned_abs(),
+        detail: detail.unsigned_abs(),
+    };
+    // SAFETY: libvirt's own arguments.
+    unsafe { tell(domain, opaque, happened) };
+    0
+}
+
+unsafe extern "C" fn on_metadata(
+    _: sys::virConnectPtr,
+    domain: sys::virDomainPtr,
+    _: c_int,
+    _: *const c_char,
+    opaque: *mut c_void,
+) {
+    // SAFETY: libvirt's own arguments.
+    unsafe { tell(domain, opaque, Happened::Else) };
+}
+
+unsafe extern "C" fn on_device(
+    _: sys::virConnectPtr,
+    domain: sys::virDomainPtr,
+    _: *const c_char,
+    opaque: *mut c_void,
+) {
+    // SAFETY: libvirt's own arguments.
+    unsafe { tell(domain, opaque, Happened::Else) };
+}

@@ -16,6 +16,7 @@ mod plan;
 mod removal;
 mod step;
 mod summary;
+mod watched;
 
 pub use begin::{Begin, Place};
 pub use common::{Bytes, DomainRef, Pooled, Time, Uuid};
@@ -28,6 +29,7 @@ pub use plan::Plan;
 pub use removal::Removal;
 pub use step::Step;
 pub use summary::{Summary, follow};
+pub use watched::Watched;
 
 use super::DecodeError;
 

@@ -1,0 +1,208 @@
+//! If this fails, a transient guest that dies leaves its disks for ever though its owner said they
+//! go with it, or, worse, one that only moved to another host finds them gone.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::process::{Child, Stdio};
+
+use support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
+
+/// A transient running guest whose policy removes vda and keeps vdb.
+fn brief<'h>(host: &'h PrivateHost, name: &str) -> Guest<'h> {
+    let guest = GuestBuilder::new(name)
+        .disk(Disk::unmanaged(&format!("{name}-a.raw")))
+        .disk(Disk::pool(&format!("{name}-b.qcow2")))
+        .define(host);
+    host.make_obedient(guest.path("vda"));
+    for word in [["vda", "remove"], ["vdb", "keep"]] {
+        host.retire(&["policy", "set", name, word[0], word[1], "--yes"])
+            .expect(0);
+    }
+    guest.run_transient(host);
+    guest
+}
+
+struct Watching<'h> {
+    host: &'h PrivateHost,
+    child: Child,
+}
+
+impl<'h> Watching<'h> {
+    fn start(host: &'h PrivateHost) -> Self {
+        let child = host
+            .retire_command(&["watch"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Watching { host, child }
+    }
+
+    fn wait_for(&self, guest: &Guest) {
+        let record = record(self.host, guest);
+        self.host
+            .wait_for("the guest is on the list", || self.host.exists(&record));
+    }
+
+    /// SIGTERM; what it said on its way.
+    fn end(self) -> support::Outcome {
+        self.host.shell(&format!(
+            "kill -TERM $(cat {}/watched/lock)",
+            self.host.state
+        ));
+        let output = self.child.wait_with_output().unwrap();
+        support::Outcome::new("watch".into(), &output)
+    }
+}
+
+fn record(host: &PrivateHost, guest: &Guest) -> String {
+    format!("{}/watched/{}", host.state, guest.uuid)
+}
+
+fn reasons(host: &PrivateHost) -> Vec<String> {
+    let list = host.retire_json(&["list"]).expect(0).json();
+    let mut reasons: Vec<String> = list["transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let text = |field: &str| one[field].as_str().unwrap_or("-").to_owned();
+            format!("{}: {}, {}", text("domain"), text("state"), text("reason"))
+        })
+        .collect();
+    reasons.sort();
+    reasons
+}
+
+fn gone(host: &PrivateHost, guest: &Guest) {
+    host.wait_for("vda is retired", || !host.exists(guest.path("vda")));
+    host.wait_for("it is off the list", || !host.exists(&record(host, guest)));
+    assert!(host.exists(guest.path("vdb")), "its policy keeps vdb");
+}
+
+/// Issue item 7: each way to die, and each way not to.
+#[test]
+fn a_death_takes_along_what_the_policy_says_and_nothing_else_does() {
+    let host = PrivateHost::start();
+    let [obeys, killed, destroyed, saved] =
+        ["obeys", "killed", "destroyed", "saved"].map(|name| brief(&host, name));
+    let plain = GuestBuilder::new("plain")
+        .disk(Disk::unmanaged("plain.raw"))
+        .define(&host);
+    plain.run_transient(&host);
+    let watching = Watching::start(&host);
+    for guest in [&obeys, &killed, &destroyed, &saved] {
+        watching.wait_for(guest);
+    }
+    assert!(!host.exists(&record(&host, &plain)), "it has no policy");
+    // Nobody waits for one that only watches; there is only one of them.
+    host.retire(&["list", "--wait", "0"]).expect(0);
+    host.retire(&["watch", "--wait", "0"]).expect(6);
+
+    let before = Identity::of_files(&host, &[destroyed.path("vda"), destroyed.path("vdb")]);
+    host.virsh(&["destroy", "destroyed"]);
+    gone(&host, &destroyed);
+    host.kill_guest("killed");
+    gone(&host, &killed);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    host.virsh(&["shutdown", "obeys", "--mode", "acpi"]);
+    gone(&host, &obeys);
+    host.virsh(&["save", "saved", "/var/lib/libvirt/images/saved.state"]);
+    host.wait_for("it is off the list", || {
+        !host.exists(&record(&host, &saved))
+    });
+    assert!(host.exists(saved.path("vda")), "it has not died");
+    host.virsh(&["destroy", "plain"]);
+
+    // One that comes back is watched again, and a policy that is changed counts at once.
+    host.virsh(&["restore", "/var/lib/libvirt/images/saved.state"]);
+    watching.wait_for(&saved);
+    host.retire(&["policy", "set", "saved", "vda", "keep", "--yes"])
+        .expect(0);
+    host.wait_for("it is off the list", || {
+        !host.exists(&record(&host, &saved))
+    });
+    host.virsh(&["destroy", "saved"]);
+
+    let outcome = watching.end().expect(0);
+    assert!(host.exists(saved.path("vda")) && host.exists(plain.path("vda")));
+    assert_eq!(
+        reasons(&host),
+        [
+            "destroyed: committed, watch: guest ended (destroyed)",
+            "killed: committed, watch: guest ended (failed)",
+            "obeys: committed, watch: guest ended (shutdown)",
+        ],
+        "{outcome}"
+    );
+    // The first to go: a transaction like any other.
+    host.retire(&["rollback", "1", "--start", "--yes"])
+        .expect(0);
+    assert!(host.is_running("destroyed") && !host.is_persistent("destroyed"));
+    host.virsh(&["destroy", "destroyed"]);
+    assert_same(
+        &before,
+        &Identity::of_files(&host, &[destroyed.path("vda"), destroyed.path("vdb")]),
+    );
+}
+
+/// Deaths while libvirtd was down, and while nobody watched.
+#[test]
+fn no_death_is_missed() {
+    let host = PrivateHost::start();
+    let [first, second, moved] = ["first", "second", "moved"].map(|name| brief(&host, name));
+    let watching = Watching::start(&host);
+    for guest in [&first, &second, &moved] {
+        watching.wait_for(guest);
+    }
+    host.kill_libvirtd();
+    host.kill_guest("first");
+    host.start_libvirtd();
+    gone(&host, &first);
+    // Still the same watcher.
+    watching.end().expect(0);
+
+    host.virsh(&["destroy", "second"]);
+    host.virsh(&["save", "moved", "/var/lib/libvirt/images/moved.state"]);
+    assert!(host.exists(second.path("vda")));
+    host.retire(&["watch", "--once"]).expect(0);
+    gone(&host, &second);
+    assert!(host.exists(moved.path("vda")), "it was saved, not ended");
+    assert!(!host.exists(&record(&host, &moved)));
+    // Nothing is left to do, and nothing is done twice.
+    host.retire(&["watch", "--once"]).expect(0);
+    assert_eq!(reasons(&host).len(), 2);
+}
+
+/// Law 5, protection and our own `destroy` beside it.
+#[test]
+fn what_others_use_stays_and_nothing_is_retired_twice() {
+    let host = PrivateHost::start();
+    let [shared, vault, ours] = ["shared", "vault", "ours"].map(|name| brief(&host, name));
+    GuestBuilder::new("other")
+        .disk(Disk::unmanaged("shared-a.raw").existing().shareable())
+        .define(&host);
+    host.retire(&["policy", "set", "vault", "--protected", "--yes"])
+        .expect(0);
+    let watching = Watching::start(&host);
+    watching.wait_for(&shared);
+    watching.wait_for(&ours);
+    host.virsh(&["destroy", "vault"]);
+    host.virsh(&["destroy", "shared"]);
+    host.retire(&["destroy", "ours", "--yes"]).expect(0);
+    gone(&host, &ours);
+    let outcome = watching.end().expect(0);
+    assert!(
+        outcome.stderr.contains("shared") && outcome.stderr.contains("other"),
+        "{outcome}"
+    );
+    assert!(host.exists(shared.path("vda")) && host.exists(vault.path("vda")));
+    assert_eq!(reasons(&host), ["ours: committed, -"]);
+    // It is not forgotten either.
+    host.retire(&["watch", "--once"]).expect(5);
+    host.virsh(&["undefine", "other"]);
+    host.retire(&["watch", "--once"]).expect(0);
+    gone(&host, &shared);
+}
