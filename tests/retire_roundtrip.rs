@@ -250,6 +250,28 @@ fn named_disks_go_and_the_rest_stays() {
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
 }
 
+/// libvirt reads the headers of a pool's files when it makes its list anew, which shows in their access times.
+#[test]
+fn a_disk_that_came_back_was_read_by_nobody_meanwhile() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("web1")
+        .disk(Disk::pool("system.qcow2"))
+        .disk(Disk::unmanaged("data.qcow2"))
+        .define(&host);
+    for target in ["vda", "vdb"] {
+        // Read since it was written: by relatime's rule nobody's reading shows, until its name changes.
+        host.shell(&format!(
+            "touch -a -d 'now' {0}; cat {0} >/dev/null",
+            guest.path(target)
+        ));
+    }
+    let before = Identity::capture(&host, "web1", &[]);
+    host.retire(&["undefine", "web1", "--remove-all-storage", "--yes"])
+        .expect(0);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert_same(&before, &Identity::capture(&host, "web1", &[]));
+}
+
 #[test]
 fn odd_permissions_of_the_surroundings_do_not_matter() {
     let host = PrivateHost::start();

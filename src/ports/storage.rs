@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{FileFacts, FileKind, Identity};
+use crate::model::{FileFacts, FileKind, Identity, Timestamp};
 
 /// A path with its symlinks told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,6 +156,15 @@ pub trait Storage {
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
+    /// When the file was last read; `None` where there is nothing.
+    fn accessed(&self, path: &Path) -> Result<Option<Timestamp>, StorageError>;
+    /// Sets that time, for its owner or root, if the file is `expected`.
+    fn set_accessed(
+        &self,
+        path: &Path,
+        expected: &Identity,
+        time: Timestamp,
+    ) -> Result<(), StorageError>;
     /// Takes the name `spare` away from a file that still has the name `kept`. Refuses where
     /// `kept` is not the same file. Already done if `spare` is not there.
     fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError>;

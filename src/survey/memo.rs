@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, FileKind, FileMove, Identity};
+use crate::model::{FileFacts, FileKind, FileMove, Identity, Timestamp};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Storage, StorageError};
 
 /// A folder's device and inode, and a name in it.
@@ -173,6 +173,19 @@ impl Storage for Memo<'_> {
 
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
         self.inner.link(from, to, expected)
+    }
+
+    fn accessed(&self, path: &Path) -> Result<Option<Timestamp>, StorageError> {
+        self.inner.accessed(path)
+    }
+
+    fn set_accessed(
+        &self,
+        path: &Path,
+        expected: &Identity,
+        time: Timestamp,
+    ) -> Result<(), StorageError> {
+        self.inner.set_accessed(path, expected, time)
     }
 
     fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError> {

@@ -1,5 +1,6 @@
 //! [`Storage`] on the local file systems.
 
+mod accessed;
 mod attributes;
 mod copy;
 mod durable;
@@ -23,7 +24,7 @@ pub use manifests::FoundRecord;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, Identity};
+use crate::model::{FileFacts, Identity, Timestamp};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
@@ -119,6 +120,19 @@ impl Storage for LocalFiles {
 
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
         second_name::link(from, to, expected)
+    }
+
+    fn accessed(&self, path: &Path) -> Result<Option<Timestamp>, StorageError> {
+        accessed::accessed(path)
+    }
+
+    fn set_accessed(
+        &self,
+        path: &Path,
+        expected: &Identity,
+        time: Timestamp,
+    ) -> Result<(), StorageError> {
+        accessed::set(path, expected, time)
     }
 
     fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError> {

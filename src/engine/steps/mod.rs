@@ -71,7 +71,9 @@ pub(super) fn run(
             world.hypervisor.refresh_pool(pool)?;
             Ok(Moved::Now)
         }
-        (Step::RefreshPool { pool }, Back) => return pools::refresh_after(world, pool),
+        (Step::RefreshPool { pool }, Back) => {
+            return pools::refresh_after(world, transaction, pool);
+        }
     };
     moved.map(Effect::from)
 }
