@@ -161,6 +161,60 @@ fn snapshots_in_files_of_their_own() {
     guest.stop();
 }
 
+/// The guest was reverted away from an overlay. Only the snapshots' metadata names it, it stands on the same base
+/// as the disk, and it is as much the domain's.
+#[test]
+fn branches_that_the_guest_was_reverted_away_from() {
+    let host = PrivateHost::start();
+    let guest = builder("tree").define(&host);
+    guest.snapshot_disk_only("one");
+    guest.snapshot_disk_only("two");
+    host.virsh(&["snapshot-revert", "tree", "one"]);
+    host.refresh_pools();
+    let overlay = format!("{}/tree.one", host.pool);
+    let blocks = host.virsh(&["domblklist", "tree"]);
+    assert!(!blocks.contains(&overlay), "{blocks}");
+    let left = format!("{}/tree.two", host.pool);
+    let orphans: Vec<&str> = [&*overlay, &*left]
+        .into_iter()
+        .filter(|path| host.exists(path))
+        .collect();
+    assert!(!orphans.is_empty());
+    let active = host.virsh(&["domblklist", "tree", "--details"]);
+    let active = active.split_whitespace().last().unwrap();
+    guest.dress(&[&orphans[..], &[active, guest.path("vda")]].concat());
+    let before = Identity::capture(&host, "tree", &orphans);
+    let id = undefined(&host, "tree", &ALL);
+    for path in orphans.iter().chain(&[guest.path("vda")]) {
+        assert!(!host.exists(path), "{path} was left behind");
+    }
+    rollback(&host, &id);
+    assert_same(&before, &Identity::capture(&host, "tree", &orphans));
+    // With the disk kept, they stay with it.
+    let id = undefined(&host, "tree", &["--all", "--keep-storage", "--yes"]);
+    assert!(orphans.iter().all(|path| host.exists(path)));
+    rollback(&host, &id);
+    host.virsh(&["snapshot-revert", "tree", "two"]);
+}
+
+/// An image that a snapshot remembers and that has been detached since is nobody's to take: it is left.
+#[test]
+fn an_image_that_was_detached_since_is_left() {
+    let host = PrivateHost::start();
+    let guest = builder("lean")
+        .disk(Disk::pool("lean-data.qcow2"))
+        .define(&host);
+    guest.snapshot_internal("both");
+    let detached = guest.path("vdb").to_owned();
+    host.virsh(&["detach-disk", "lean", "vdb", "--config"]);
+    let before = Identity::capture(&host, "lean", &[&detached]);
+    let alone = Identity::of_files(&host, &[&detached]);
+    let id = undefined(&host, "lean", &ALL);
+    assert_same(&alone, &Identity::of_files(&host, &[&detached]));
+    rollback(&host, &id);
+    assert_same(&before, &Identity::capture(&host, "lean", &[&detached]));
+}
+
 /// With the disks kept, the files of the snapshots stay with them: they are of one piece.
 #[test]
 fn kept_disks_keep_their_snapshots_files() {

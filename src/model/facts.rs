@@ -55,6 +55,9 @@ pub struct ChainFacts {
     pub links: Vec<FileRef>,
     /// An external data file belongs to the image before it, and has nothing below it.
     pub is_data_file: bool,
+    /// The top of a branch that only a snapshot's metadata names: it stands beside the images before
+    /// it, not below them.
+    pub begins_branch: bool,
 }
 
 /// One `<disk>`.

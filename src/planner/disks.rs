@@ -293,6 +293,9 @@ fn decided(
     let mut above_goes = fate == Fate::Quarantine;
     let mut chain = Vec::new();
     for link in &disk.chain {
+        if link.begins_branch {
+            above_goes = fate == Fate::Quarantine;
+        }
         let goes = above_goes && !stays(link, kept);
         // What a kept image depends on stays too. A data file has nothing below it, so it does not
         // decide for the images that follow.

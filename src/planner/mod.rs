@@ -87,10 +87,10 @@ fn unsupported(facts: &DomainFacts) -> Vec<Refusal> {
             code: RefusalCode::Unsupported,
             subject: facts.domain.name.clone(),
             message: format!(
-                "domain '{}' has {what}, which this version cannot bring back",
+                "domain '{}' could not be brought back whole: {what}",
                 facts.domain.name
             ),
-            hint: "remove that part first, or retire the domain by hand".into(),
+            hint: "change that first, or retire the domain by hand".into(),
         })
         .collect()
 }

@@ -71,6 +71,7 @@ fn base(file: FileRef) -> ChainFacts {
         file,
         links: Vec::new(),
         is_data_file: false,
+        begins_branch: false,
     }
 }
 

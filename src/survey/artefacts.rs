@@ -24,7 +24,7 @@ impl Survey<'_> {
         found.extend(self.existing(domain, &save)?.map(Artefact::ManagedSave));
 
         if let Some(elsewhere) = &xml.firmware.nvram_elsewhere {
-            unsupported.push(format!("NVRAM on {elsewhere}"));
+            unsupported.push(format!("its NVRAM is no file of this host ({elsewhere})"));
         }
         if let Some(nvram) = &xml.firmware.nvram {
             found.extend(self.existing(domain, nvram)?.map(Artefact::Nvram));

@@ -76,6 +76,7 @@ impl Survey<'_> {
                 links: self.links(owner, &layer),
                 file: self.file(owner, layer.path, layer.facts),
                 is_data_file: layer.is_data_file,
+                begins_branch: false,
             })
             .collect();
         Ok(facts)
@@ -116,7 +117,7 @@ impl Survey<'_> {
         })
     }
 
-    fn links(&self, owner: Uuid, layer: &Layer) -> Vec<FileRef> {
+    pub(super) fn links(&self, owner: Uuid, layer: &Layer) -> Vec<FileRef> {
         layer
             .links
             .iter()

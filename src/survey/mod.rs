@@ -2,6 +2,7 @@
 //! nothing.
 
 mod artefacts;
+mod branches;
 mod chain;
 mod disks;
 mod graph;
@@ -20,7 +21,9 @@ use crate::model::{
     Definition, DomainFacts, DomainRef, FileFacts, FileKind, FileRef, Policy, Refusal, RefusalCode,
     User, UserKind,
 };
-use crate::ports::{Census, FilesAre, Hypervisor, HypervisorError, Status, Storage, StorageError};
+use crate::ports::{
+    Census, FilesAre, Hypervisor, HypervisorError, Status, Storage, StorageError, Version,
+};
 use crate::xml::{DomainXml, XmlError, read_policy};
 
 use graph::Graph;
@@ -120,12 +123,13 @@ impl<'a> Survey<'a> {
         let domain = &status.domain;
         let xml = DomainXml::read(definition.xml.reveal())
             .map_err(|error| not_understood(&domain.name, &error))?;
-        let mut unsupported = Vec::new();
+        let mut unsupported: Vec<String> = too_old(self.hypervisor.version()).into_iter().collect();
         let (policy, policy_problems) = match read_policy(&xml) {
             Ok(policy) => (policy, Vec::new()),
             Err(problem) => (Policy::default(), vec![problem.to_string()]),
         };
-        let disks = self.disks(domain.uuid, &xml, &policy)?;
+        let mut disks = self.disks(domain.uuid, &xml, &policy)?;
+        self.branches(domain.uuid, &definition, &mut disks)?;
         let artefacts = self.artefacts(domain, &xml, &definition, &mut unsupported)?;
         Ok(DomainFacts {
             domain: domain.clone(),
@@ -258,9 +262,36 @@ pub fn elsewhere(uri: &str, why: &str) -> Refusal {
     }
 }
 
+/// The oldest libvirt that this program was written for: Debian 12's. Older ones lack flags without
+/// which an undefine deletes what it should keep (`VIR_DOMAIN_UNDEFINE_KEEP_TPM` is of 8.9).
+const OLDEST: Version = Version(9_000_000);
+
+fn too_old(Version(have): Version) -> Option<String> {
+    (Version(have) < OLDEST).then(|| {
+        let (major, minor) = (have / 1_000_000, have / 1_000 % 1_000);
+        format!(
+            "its libvirt is {major}.{minor}, and 9.0 is the oldest whose undefine is known to keep \
+             everything"
+        )
+    })
+}
+
 pub(crate) fn not_understood(subject: &str, error: &XmlError) -> HypervisorError {
     HypervisorError::Xml {
         subject: subject.to_owned(),
         cause: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_libvirt_is_refused_before_anything_is_changed() {
+        let said = too_old(Version(8_009_000)).expect("8.9 is too old");
+        assert!(said.contains("8.9"), "{said}");
+        assert_eq!(too_old(Version(9_000_000)), None);
+        assert_eq!(too_old(Version(11_003_000)), None);
     }
 }

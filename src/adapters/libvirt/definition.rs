@@ -163,8 +163,9 @@ impl Libvirt {
     }
 }
 
-/// By depth, otherwise in libvirt's order. libvirt sorts so itself when asked, since 5.2; a
-/// parent that is not in the list makes its child a root.
+/// By depth, then by name: libvirt's own order of siblings is that of a hash table with a seed of
+/// its own in each daemon, and the same domain must give the same definition twice. A parent that is
+/// not in the list makes its child a root.
 fn parents_first<T>(items: Vec<T>, key: impl Fn(&T) -> (&str, Option<&str>)) -> Vec<T> {
     let parents: HashMap<&str, Option<&str>> = items.iter().map(&key).collect();
     let depth = |item: &T| {
@@ -179,16 +180,17 @@ fn parents_first<T>(items: Vec<T>, key: impl Fn(&T) -> (&str, Option<&str>)) -> 
         }
         depth
     };
-    let mut order: Vec<(usize, usize)> = items
+    let mut order: Vec<(usize, &str, usize)> = items
         .iter()
         .enumerate()
-        .map(|(index, item)| (depth(item), index))
+        .map(|(index, item)| (depth(item), key(item).0, index))
         .collect();
     order.sort_unstable();
+    let order: Vec<usize> = order.into_iter().map(|(.., index)| index).collect();
     let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
     order
         .into_iter()
-        .filter_map(|(_, index)| items[index].take())
+        .filter_map(|index| items[index].take())
         .collect()
 }
 
@@ -211,7 +213,7 @@ mod tests {
             ("branch", Some("root")),
             ("root", None),
         ];
-        assert_eq!(sorted(&tree), ["root", "middle", "branch", "leaf"]);
+        assert_eq!(sorted(&tree), ["root", "branch", "middle", "leaf"]);
     }
 
     #[test]

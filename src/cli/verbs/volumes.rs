@@ -103,9 +103,10 @@ impl From<&ChainFacts> for LinkJson {
 }
 
 fn part(link: &ChainFacts) -> &'static str {
-    match link.is_data_file {
-        true => "data-file",
-        false => "backing",
+    match (link.is_data_file, link.begins_branch) {
+        (true, _) => "data-file",
+        (false, true) => "snapshot",
+        (false, false) => "backing",
     }
 }
 
