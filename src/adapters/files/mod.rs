@@ -9,6 +9,7 @@ mod folders;
 mod header_io;
 mod manifests;
 pub(super) mod mounts;
+mod other_names;
 mod place;
 mod protected;
 mod qemu_img;
