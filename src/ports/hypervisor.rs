@@ -129,8 +129,8 @@ pub trait Hypervisor {
     fn pools(&self) -> Result<Vec<Pool>, HypervisorError>;
     /// The volumes libvirt lists for an active pool.
     fn volumes(&self, pool: &str) -> Result<Vec<Volume>, HypervisorError>;
-    /// The same by name alone, in one call.
-    fn volume_names(&self, pool: &str) -> Result<Vec<String>, HypervisorError>;
+    /// Whether libvirt lists a volume of that name.
+    fn has_volume(&self, pool: &str, volume: &str) -> Result<bool, HypervisorError>;
     fn volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError>;
     /// An inactive pool, or one that is no more, has no list to refresh: that is success.
     fn refresh_pool(&self, pool: &str) -> Result<(), HypervisorError>;

@@ -1,8 +1,8 @@
 //! From a file to the pool and the volume it is. libvirt can answer this for a path as it spells
 //! it (`virStorageVolLookupByPath`); here the pool's folder is compared by device and inode.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileKind, Pooled};
@@ -18,8 +18,9 @@ const NETWORK: [&str; 4] = ["rbd", "sheepdog", "gluster", "iscsi-direct"];
 struct Known {
     pool: Pool,
     folder: (u64, u64),
-    /// Asked for when the first file of the folder is looked up.
-    volumes: OnceCell<HashSet<String>>,
+    /// By name, whether libvirt lists it. Asked one by one: a list of thousands costs more than
+    /// the few files of the domains in question.
+    volumes: RefCell<HashMap<String, bool>>,
 }
 
 pub(super) struct Pools<'a> {
@@ -56,7 +57,7 @@ impl<'a> Pools<'a> {
                 known.push(Known {
                     folder: facts.identity.key(),
                     pool,
-                    volumes: OnceCell::new(),
+                    volumes: RefCell::default(),
                 });
             }
         }
@@ -89,21 +90,17 @@ impl<'a> Pools<'a> {
         let known = self
             .known
             .iter()
-            .find(|known| known.folder == folder && self.names(known).contains(name))?;
+            .find(|known| known.folder == folder && self.lists(known, name))?;
         Some(Pooled {
             pool: known.pool.name.clone(),
             volume: name.to_owned(),
         })
     }
 
-    /// Where a volume is; one list for all volumes of a folder's pool.
+    /// Where a volume is or would be; of a folder's pool libvirt need not be asked.
     pub(super) fn path_of(&self, pool: &str, volume: &str) -> Option<PathBuf> {
         if let Some(known) = self.known.iter().find(|known| known.pool.name == pool) {
-            let target = known.pool.target.as_ref()?;
-            return self
-                .names(known)
-                .contains(volume)
-                .then(|| target.join(volume));
+            return Some(known.pool.target.as_ref()?.join(volume));
         }
         let key = (pool.to_owned(), volume.to_owned());
         self.asked
@@ -116,12 +113,18 @@ impl<'a> Pools<'a> {
             .clone()
     }
 
-    fn names<'k>(&self, known: &'k Known) -> &'k HashSet<String> {
-        known.volumes.get_or_init(|| {
-            self.hypervisor
-                .volume_names(&known.pool.name)
-                .map(|names| names.into_iter().collect())
-                .unwrap_or_default()
-        })
+    fn lists(&self, known: &Known, name: &str) -> bool {
+        if let Some(is_listed) = known.volumes.borrow().get(name) {
+            return *is_listed;
+        }
+        let is_listed = self
+            .hypervisor
+            .has_volume(&known.pool.name, name)
+            .unwrap_or(false);
+        known
+            .volumes
+            .borrow_mut()
+            .insert(name.to_owned(), is_listed);
+        is_listed
     }
 }

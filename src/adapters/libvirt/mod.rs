@@ -133,8 +133,8 @@ impl Hypervisor for Libvirt {
         self.list_volumes(pool)
     }
 
-    fn volume_names(&self, pool: &str) -> Result<Vec<String>, HypervisorError> {
-        self.list_volume_names(pool)
+    fn has_volume(&self, pool: &str, volume: &str) -> Result<bool, HypervisorError> {
+        self.lists_volume(pool, volume)
     }
 
     fn volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError> {

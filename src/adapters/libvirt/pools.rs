@@ -58,18 +58,22 @@ impl Libvirt {
         Ok(volumes)
     }
 
-    /// One list; the names are in the handles.
-    pub(super) fn list_volume_names(&self, name: &str) -> Result<Vec<String>, HypervisorError> {
-        let failed = self.failed("listing a pool's volumes");
-        let pool = self
+    /// Two look-ups and no XML.
+    pub(super) fn lists_volume(&self, pool: &str, volume: &str) -> Result<bool, HypervisorError> {
+        let found = self
             .connection
-            .lookup_storage_pool_by_name(name)
-            .map_err(&failed)?;
-        let volumes = pool.list_all_volumes(0).map_err(&failed)?;
-        volumes
-            .iter()
-            .map(|volume| volume.name().map_err(&failed))
-            .collect()
+            .lookup_storage_pool_by_name(pool)
+            .and_then(|found| found.lookup_storage_vol_by_name(volume));
+        match found {
+            Ok(_) => Ok(true),
+            Err(error)
+                if errors::is(&error, ErrorNumber::NoStoragePool)
+                    || errors::is(&error, ErrorNumber::NoStorageVolume) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(self.classify("looking up a volume", &error)),
+        }
     }
 
     pub(super) fn find_volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError> {
