@@ -18,3 +18,35 @@ pub struct DomainRef {
     pub name: String,
     pub uuid: uuid::Uuid,
 }
+
+impl DomainRef {
+    /// The domain as one word of a command that is shown to be typed: its name in quotes, or its
+    /// UUID where the name could be read as a flag or cannot be shown as it is. Names are other
+    /// people's, and hints are copied into shells.
+    pub fn typed(&self) -> String {
+        if self.name.starts_with('-') || self.name.chars().any(char::is_control) {
+            return self.uuid.to_string();
+        }
+        format!("'{}'", self.name.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_does_not_leave_its_quotes() {
+        let typed = |name: &str| {
+            DomainRef {
+                name: name.into(),
+                uuid: uuid::Uuid::nil(),
+            }
+            .typed()
+        };
+        assert_eq!(typed("web1"), "'web1'");
+        assert_eq!(typed("x'; reboot; '"), r"'x'\''; reboot; '\'''");
+        assert_eq!(typed("--all"), uuid::Uuid::nil().to_string());
+        assert_eq!(typed("a\u{9b}b"), uuid::Uuid::nil().to_string());
+    }
+}

@@ -117,7 +117,8 @@ fn held(facts: &DomainFacts, wanted: Option<Verdict>, what: &str, flag: &str) ->
         message: format!("domain '{name}' is running, and its {what} cannot be removed under it"),
         hint: format!(
             "leave it with {flag} (a copy is kept for rollback), or stop the domain first: \
-             virt-retire destroy '{name}'"
+             virt-retire destroy {}",
+            facts.domain.typed()
         ),
     })
 }

@@ -53,8 +53,8 @@ fn transient(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
             facts.domain.name
         ),
         hint: format!(
-            "to stop it and retire its storage: virt-retire destroy '{}'",
-            facts.domain.name
+            "to stop it and retire its storage: virt-retire destroy {}",
+            facts.domain.typed()
         ),
     })
 }
@@ -72,9 +72,9 @@ fn running(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Optio
             facts.domain.name
         ),
         hint: format!(
-            "to stop it first: virt-retire destroy '{0}' with the same flags; to undefine it and \
-             let it run on: virt-retire undefine '{0}' --keep-storage",
-            facts.domain.name
+            "to stop it first: virt-retire destroy {0} with the same flags; to undefine it and \
+             let it run on: virt-retire undefine {0} --keep-storage",
+            facts.domain.typed()
         ),
     })
 }

@@ -28,7 +28,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     undefine::reasoned(&saved.removal, how)?;
     let host = context.host_of(&saved.uri)?;
     let domain = [saved.plan.domain.uuid.to_string()];
-    let changed = || CliError::refused(&[undefine::changed(&saved.plan.domain.name)]);
+    let changed = || CliError::refused(&[undefine::changed(&saved.plan.domain)]);
     let make = || -> Result<_, CliError> {
         // A domain that is no more has changed, too.
         let planned =

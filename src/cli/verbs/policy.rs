@@ -198,8 +198,8 @@ fn change(context: &Context, spec: &str, edit: &Edit, sure: Sure) -> Result<(), 
                 domain.name
             ),
             format!(
-                "to see what it kept: virt-retire policy show '{}'",
-                domain.name
+                "to see what it kept: virt-retire policy show {}",
+                domain.typed()
             ),
         ));
     }
@@ -259,7 +259,10 @@ impl Found {
                 code: RefusalCode::PolicyInvalid,
                 subject: name.clone(),
                 message: format!("the policy of domain '{name}' is not valid: {problem}"),
-                hint: format!("write it anew: virt-retire policy clear '{name}', then policy set"),
+                hint: format!(
+                    "write it anew: virt-retire policy clear {}, then policy set",
+                    self.status.domain.typed()
+                ),
             }])),
         }
     }

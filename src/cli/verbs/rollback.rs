@@ -95,13 +95,14 @@ pub fn run(
 /// What was running is not by itself: a guest is started when somebody wants it to.
 fn offer_start(transaction: &Transaction) -> String {
     let name = safe(&transaction.domain_now().name);
+    let typed = safe(&transaction.domain_now().typed());
     if transaction.plan.persistent {
-        format!("{name} was running when it was retired, and is shut off now: virsh start '{name}'")
+        format!("{name} was running when it was retired, and is shut off now: virsh start {typed}")
     } else {
         format!(
             "{name} was a running transient domain. So that nothing of it is lost it is defined \
-             now, and shut off. To run it as before: virsh start '{name}', then virsh undefine \
-             '{name}' with the flags that keep NVRAM and TPM; `rollback --start` does both"
+             now, and shut off. To run it as before: virsh start {typed}, then virsh undefine \
+             {typed} with the flags that keep NVRAM and TPM; `rollback --start` does both"
         )
     }
 }

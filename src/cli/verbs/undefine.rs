@@ -2,7 +2,7 @@
 
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{Engine, EngineError};
-use crate::model::{Refusal, RefusalCode, Removal, Summary, Transaction};
+use crate::model::{DomainRef, Refusal, RefusalCode, Removal, Summary, Transaction};
 use crate::planner;
 use crate::ports::Hypervisor;
 use crate::survey::{SurveyError, newcomers};
@@ -94,20 +94,24 @@ pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
 fn unchanged(shown: &[Planned], now: &[Planned]) -> Result<(), CliError> {
     for (shown, now) in shown.iter().zip(now) {
         if !shown.plan.is_same_as(&now.plan) || shown.facts.definition != now.facts.definition {
-            return Err(CliError::refused(&[changed(&now.plan.domain.name)]));
+            return Err(CliError::refused(&[changed(&now.plan.domain)]));
         }
     }
     Ok(())
 }
 
-pub fn changed(domain: &str) -> Refusal {
+pub fn changed(domain: &DomainRef) -> Refusal {
     Refusal {
         code: RefusalCode::ChangedSincePlan,
-        subject: domain.to_owned(),
+        subject: domain.name.clone(),
         message: format!(
-            "domain '{domain}', its disks or their users have changed since the plan was made"
+            "domain '{}', its disks or their users have changed since the plan was made",
+            domain.name
         ),
-        hint: format!("look at it again: virt-retire plan '{domain}' with the same flags"),
+        hint: format!(
+            "look at it again: virt-retire plan {} with the same flags",
+            domain.typed()
+        ),
     }
 }
 

@@ -372,9 +372,7 @@ impl Watch<'_> {
                 .facts(path)?
                 .is_some_and(|now| now.identity.is_same_file(&then.identity));
             if !is_same {
-                return Err(CliError::refused(&[undefine::changed(
-                    &watched.domain.name,
-                )]));
+                return Err(CliError::refused(&[undefine::changed(&watched.domain)]));
             }
         }
         Ok(())
