@@ -1,7 +1,7 @@
 # What a person types here. Building and testing themselves are cargo's affair.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test lint demo
+.PHONY: help deps build test sweep lint demo
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -14,6 +14,9 @@ build: ## Build the program, for debugging
 
 test: deps ## All tests, against real libvirts of their own (root)
 	cargo test --all-targets
+
+sweep: deps ## Every fault at every change of every verb, and a table of it (root; an hour)
+	@tests/sweep-table target/tmp/sweep
 
 lint: ## Clippy without a warning, and the formatting
 	cargo clippy --all-targets -- -D warnings

@@ -297,7 +297,7 @@ fn a_file_changed_between_plan_and_move_is_not_taken() {
     let state = &host.state;
     let retire = support::retire::BINARY;
     let script = format!(
-        "strace -f -q -o {log} -e trace=renameat2 -e inject=renameat2:delay_enter=1500000:when=3 -- \
+        "strace -f -q -o {log} -e trace=renameat2 -e inject=renameat2:delay_enter=1500000:when=1 -- \
          {retire} --state-dir {state} --output json {} & sleep 1; echo written >>{data}; wait $!",
         UNDEFINE.join(" ")
     );

@@ -26,7 +26,7 @@ fn fail_at_every_change(verb: Verb) {
             verb,
             scene: &Scene::small,
             filter: &|_| true,
-            at_most: 24,
+            at_most: 14,
             strike: &|_, point| After::Fail(pick(point.number)),
             judge: &|scene, ran| verb.judge(scene, ran),
         }

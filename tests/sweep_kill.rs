@@ -15,7 +15,7 @@ fn kill_at_every_change(verb: Verb, scene: fn() -> Scene) {
         verb,
         scene: &scene,
         filter: &|_| true,
-        at_most: 24,
+        at_most: 16,
         strike: &|_, _| After::Kill,
         judge: &|scene, ran| {
             if ran.code != 137 {
@@ -30,12 +30,12 @@ fn kill_at_every_change(verb: Verb, scene: fn() -> Scene) {
 
 #[test]
 fn undefine() {
-    kill_at_every_change(Verb::Undefine, Scene::small);
+    kill_at_every_change(Verb::Undefine, Scene::heaviest);
 }
 
 #[test]
 fn rollback() {
-    kill_at_every_change(Verb::Rollback, Scene::small);
+    kill_at_every_change(Verb::Rollback, Scene::heaviest);
 }
 
 #[test]
@@ -45,10 +45,15 @@ fn commit() {
 
 #[test]
 fn recover() {
-    kill_at_every_change(Verb::Recover, Scene::small);
+    kill_at_every_change(Verb::Recover, Scene::heaviest);
 }
 
 #[test]
 fn rebuild() {
     kill_at_every_change(Verb::Rebuild, Scene::small);
+}
+
+#[test]
+fn destroy() {
+    kill_at_every_change(Verb::Destroy, Scene::small);
 }

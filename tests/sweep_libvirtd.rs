@@ -21,7 +21,7 @@ fn kill_at_every_call(verb: Verb) {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target == "libvirt",
-        at_most: 12,
+        at_most: 8,
         strike: &|scene, _| {
             scene.host.kill_libvirtd();
             After::GoOn
@@ -78,7 +78,7 @@ fn hung_under_undefine() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target == "libvirt" && point.step.starts_with("do undefine"),
-        at_most: 2,
+        at_most: 1,
         strike: &|scene, _| {
             signal(scene, "STOP");
             After::GoOn

@@ -18,7 +18,7 @@ fn cut_at_every_sync(kind: &'static str, verb: Verb) {
         scene: &|| Scene::small_on(kind),
         // Between two syncs nothing becomes durable by our doing: before a sync, and after it, is all there is.
         filter: &|point| point.is_sync(),
-        at_most: 12,
+        at_most: 7,
         strike: &|scene, _| {
             scene.medium.as_ref().unwrap().cut_power(&scene.host);
             After::Kill
@@ -74,7 +74,7 @@ fn cut_with_libvirt_at_every_sync(verb: Verb) {
         verb,
         scene: &|| Scene::small_with_libvirt_on("ext4"),
         filter: &|point| point.is_sync(),
-        at_most: 10,
+        at_most: 6,
         strike: &|scene, _| {
             scene.medium.as_ref().unwrap().cut_power(&scene.host);
             After::Kill

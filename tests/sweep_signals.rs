@@ -26,7 +26,7 @@ fn a_first_signal_under_undefine() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
-        at_most: 16,
+        at_most: 10,
         strike: &|_, point| {
             send(point, libc::SIGTERM);
             After::GoOn
@@ -78,7 +78,7 @@ fn a_second_signal_under_undefine() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
-        at_most: 10,
+        at_most: 8,
         strike: &|_, point| {
             send(point, libc::SIGINT);
             // Two of a kind at once would be one.

@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::disk::Disk;
 use super::filesystem::Filesystem;
 use super::guest::GuestBuilder;
+use super::heaviest::Heaviest;
 use super::host::PrivateHost;
 use super::identity::Identity;
 use super::tracer::{After, Point, Traced};
@@ -31,7 +32,14 @@ impl Scene {
         Self::small_in(PrivateHost::start(), None)
     }
 
-    /// The same with its disks and the journal on a file system whose power can be cut.
+    /// Everything that libvirt can keep of a domain: every kind of step.
+    pub fn heaviest() -> Self {
+        let host = PrivateHost::start();
+        Heaviest::build(&host, "heavy");
+        Self::of(host, "heavy", vec!["--remove-all-storage", "--all"], None)
+    }
+
+    /// [`Scene::small`] with its disks and the journal on a file system whose power can be cut.
     pub fn small_on(kind: &str) -> Self {
         let (host, medium) = PrivateHost::start_on(kind);
         Self::small_in(host, Some(medium))
@@ -170,6 +178,8 @@ impl Scene {
 
     /// The law: either whole, or whole again after a rollback of what is wholly retired. Leaves it whole.
     pub fn law(&self) -> Result<&'static str, String> {
+        // A guest that `destroy` did not get to runs on.
+        self.host.try_virsh(&["destroy", &self.name]);
         if self.is_defined() {
             if let Some((id, state)) = self.latest()?
                 && state != "rolled-back"
@@ -217,6 +227,8 @@ pub fn is_full() -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Undefine,
+    /// Of a guest that runs.
+    Destroy,
     Rollback,
     Commit,
     /// On an undefine that was killed when half its files had moved.
@@ -229,6 +241,7 @@ impl Verb {
     pub fn word(self) -> &'static str {
         match self {
             Verb::Undefine => "undefine",
+            Verb::Destroy => "destroy",
             Verb::Rollback => "rollback",
             Verb::Commit => "commit",
             Verb::Recover => "recover",
@@ -249,6 +262,12 @@ impl Verb {
         let latest = || Ok::<_, String>(scene.latest()?.map_or(0, |(id, _)| id).to_string());
         match self {
             Verb::Undefine => Ok(scene.undefine(&[])),
+            Verb::Destroy => {
+                scene.host.virsh(&["start", &scene.name]);
+                let mut words = scene.undefine(&[]);
+                words[0] = "destroy".into();
+                Ok(words)
+            }
             Verb::Rollback => {
                 run(scene.undefine(&[]))?;
                 Ok(words(&["rollback", &latest()?, "--yes"]))
@@ -283,12 +302,12 @@ impl Verb {
     pub fn judge(self, scene: &Scene, ran: &Traced) -> Result<&'static str, String> {
         // Before the verb the domain was there; or it was retired; or neither (half, or unknown).
         let is_there_before = match self {
-            Verb::Undefine => Some(true),
+            Verb::Undefine | Verb::Destroy => Some(true),
             Verb::Rollback | Verb::Commit => Some(false),
             Verb::Recover | Verb::Rebuild => None,
         };
         let is_there_after = match self {
-            Verb::Undefine | Verb::Commit | Verb::Rebuild => false,
+            Verb::Undefine | Verb::Destroy | Verb::Commit | Verb::Rebuild => false,
             Verb::Rollback | Verb::Recover => true,
         };
         let must_be = |there: bool| {
@@ -348,8 +367,10 @@ impl Sweep<'_> {
     pub fn run(&self) {
         let started = Instant::now();
         let mut scene = (self.scene)();
+        // Twice: the first run makes the journal and the folders, which later ones find.
         let counted = self
             .count(&scene)
+            .and_then(|_| self.count(&scene))
             .unwrap_or_else(|error| panic!("{} without a fault: {error}", self.verb.word()));
         let chosen = self.choose(&counted);
         let (mut tried, mut recovered, mut lost) = (0, 0, Vec::new());
@@ -411,19 +432,25 @@ impl Sweep<'_> {
             return vec![one.parse().expect("VIRT_RETIRE_POINT should be a number")];
         }
         let mut seen = HashSet::new();
-        let chosen: Vec<usize> = points
+        let chosen: Vec<&Point> = points
             .iter()
             .filter(|point| (self.filter)(point))
             .filter(|point| is_full() || seen.insert(point.class()))
-            .map(|point| point.number)
             .collect();
         if is_full() || chosen.len() <= self.at_most {
-            return chosen;
+            return chosen.iter().map(|point| point.number).collect();
         }
-        // Evenly, from the first to the last.
-        (0..self.at_most)
-            .map(|index| chosen[index * (chosen.len() - 1) / (self.at_most - 1).max(1)])
-            .collect()
+        // The effect of every kind of step first, and the rest evenly from the first to the last.
+        let mut steps = HashSet::new();
+        let (effects, rest): (Vec<&Point>, Vec<&Point>) = chosen
+            .into_iter()
+            .partition(|point| !point.is_record() && steps.insert(point.step_kind()));
+        let room = self.at_most.saturating_sub(effects.len()).min(rest.len());
+        let evenly = (0..room).map(|index| rest[index * rest.len() / room].number);
+        let mut numbers: Vec<usize> = effects.iter().map(|point| point.number).collect();
+        numbers.extend(evenly);
+        numbers.sort_unstable();
+        numbers
     }
 
     fn attempt(

@@ -36,17 +36,35 @@ impl Point {
     /// Points of one class meet the program in the same place: step kind, call, and kind of file. Records are
     /// written the same way at every step.
     pub fn class(&self) -> String {
-        let step: Vec<&str> = self.step.split_whitespace().take(2).collect();
-        let call = self.call;
-        let is_in = |folder: &str| self.target.contains(folder);
+        let (step, call) = (self.step_kind(), self.call);
         if self.target == "libvirt" {
-            format!("{} {call} libvirt", step.join(" "))
-        } else if is_in("/journal") || is_in("/view") || is_in("/lock") {
-            let kind = if is_in("/view") { "view" } else { "journal" };
-            format!("{} {call} {kind}", step[0])
+            format!("{step} {call} libvirt")
+        } else if self.is_record() {
+            let kind = if self.target.contains("/view") {
+                "view"
+            } else {
+                "journal"
+            };
+            format!(
+                "{} {call} {kind}",
+                self.step.split(' ').next().unwrap_or_default()
+            )
         } else {
-            format!("{} {call} file", step.join(" "))
+            format!("{step} {call} file")
         }
+    }
+
+    /// "do undefine".
+    pub fn step_kind(&self) -> String {
+        let words: Vec<&str> = self.step.split_whitespace().take(2).collect();
+        words.join(" ")
+    }
+
+    /// Does it write the journal, and nothing of the effect itself?
+    pub fn is_record(&self) -> bool {
+        ["/journal", "/view", "/lock"]
+            .iter()
+            .any(|own| self.target.contains(own))
     }
 
     pub fn is_sync(&self) -> bool {

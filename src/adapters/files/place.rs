@@ -1,14 +1,15 @@
 //! Where removed files of a folder can wait: found by trying, because `EXDEV` cannot be inferred
 //! (btrfs subvolumes, bind mounts, XFS project quotas: see the field notes).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, StatxFlags};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
+use rustix::io::{Errno, retry_on_intr};
 
 use super::sys::{self, Entry};
-use super::{LocalFiles, durable, folders, relocate, resolve};
+use super::{LocalFiles, attributes, durable, folders, relocate, resolve};
 use crate::ports::StorageError;
 
 /// The quarantine's name in a folder that is not ours.
@@ -125,21 +126,65 @@ fn attempt(source: &Path, folder: &Path) -> Result<(), StorageError> {
     tried
 }
 
-/// A name is what a rename needs, so an unnamed file (O_TMPFILE) would gain nothing: the file has
-/// its name for as long either way.
+/// Tries whether files can go from `source` into `folder`.
+///
+/// A file without a name (O_TMPFILE) in `source` is given one in `folder`: the kernel refuses a link
+/// with EXDEV wherever it refuses a rename with it (bind mounts, btrfs subvolumes, XFS projects), and
+/// a crash leaves nothing in a folder that is not ours, where a pool would list it. Where there is no
+/// O_TMPFILE a file with a name is renamed.
 fn probe(source: &Path, folder: &Path) -> Result<(), StorageError> {
     let name = OsString::from(format!("{OUR_NAME}-probe-{}", uuid::Uuid::new_v4()));
-    let (here, there) = (source.join(&name), folder.join(&name));
-    let (from, to) = (Entry::open(&here)?, Entry::open(&there)?);
-    folders::create(&from.folder, &name).map_err(|errno| StorageError::NoPlace {
+    let there = folder.join(&name);
+    let to = Entry::open(&there)?;
+    let from = sys::open_folder(source)?;
+    let no_place = |cause: String| StorageError::NoPlace {
+        path: source.to_owned(),
+        cause,
+    };
+    let stat = sys::stat(&from).map_err(|errno| StorageError::io("look at", source, errno))?;
+    if attributes::forbidding(from.as_fd(), &stat) != 0 {
+        return Err(no_place(
+            "it is append-only or immutable and lets no file out".into(),
+        ));
+    }
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let unnamed =
+        retry_on_intr(|| rustix::fs::openat(&from, ".", flags, Mode::from_raw_mode(0o600)));
+    let file = match unnamed {
+        Ok(file) => file,
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
+            return probe_by_name(source, &name, &to);
+        }
+        Err(errno) => return Err(no_place(format!("it takes no new file: {errno}"))),
+    };
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match retry_on_intr(|| {
+        rustix::fs::linkat(CWD, &path, &to.folder, to.name, AtFlags::SYMLINK_FOLLOW)
+    }) {
+        Ok(()) => remove(&to),
+        // No /proc, or a file system without hard links.
+        Err(Errno::NOENT | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => {
+            probe_by_name(source, &name, &to)
+        }
+        Err(errno) => Err(StorageError::io("move files into", folder, errno)),
+    }
+}
+
+fn probe_by_name(source: &Path, name: &OsStr, to: &Entry<'_>) -> Result<(), StorageError> {
+    let here = source.join(name);
+    let from = Entry::open(&here)?;
+    folders::create(&from.folder, name).map_err(|errno| StorageError::NoPlace {
         path: source.to_owned(),
         cause: format!("it takes no new file: {errno}"),
     })?;
-    let renamed = relocate::rename_entry(&from, &to);
-    let left = if renamed.is_ok() { &to } else { &from };
-    rustix::fs::unlinkat(&left.folder, left.name, AtFlags::empty())
-        .map_err(|errno| StorageError::io("remove the probe", left.path, errno))?;
-    renamed.map_err(|errno| StorageError::io("move files into", folder, errno))
+    let renamed = relocate::rename_entry(&from, to);
+    remove(if renamed.is_ok() { to } else { &from })?;
+    renamed.map_err(|errno| StorageError::io("move files into", &to.folder_path, errno))
+}
+
+fn remove(probe: &Entry<'_>) -> Result<(), StorageError> {
+    retry_on_intr(|| rustix::fs::unlinkat(&probe.folder, probe.name, AtFlags::empty()))
+        .map_err(|errno| StorageError::io("remove the probe", probe.path, errno))
 }
 
 #[cfg(test)]
