@@ -205,10 +205,10 @@ fn a_guest_that_does_not_listen_runs_on() {
         "--remove-all-storage",
         "--yes",
     ];
-    let mut waiting = host
+    let waiting = host
         .retire_command(&words)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     host.wait_for("the guest is defined for its end", || {
@@ -218,7 +218,8 @@ fn a_guest_that_does_not_listen_runs_on() {
     host.shell(&format!("echo more >> {}", guest.path("vda")));
     let written = Identity::of_files(&host, &[guest.path("vda")]);
     host.virsh(&["destroy", "deaf"]);
-    assert!(waiting.wait().unwrap().success());
+    let output = waiting.wait_with_output().unwrap();
+    support::Outcome::new(words.join(" "), &output).expect(0);
     assert!(!host.exists(guest.path("vda")));
     host.retire(&["rollback", "2", "--yes"]).expect(0);
     assert_same(&written, &Identity::of_files(&host, &[guest.path("vda")]));

@@ -11,6 +11,8 @@ use super::super::error::Failure;
 
 /// How often the operator's signals are looked at while a guest is waited for.
 const SLICE: Duration = Duration::from_secs(1);
+/// How long a QEMU that is ending may take to let go of its files.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn make_persistent(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
     match world.hypervisor.status(transaction.domain_now().uuid)? {
@@ -54,10 +56,12 @@ pub(super) fn stop(
     let uuid = transaction.domain_now().uuid;
     let runs = |status: Option<crate::ports::Status>| status.is_some_and(|status| status.active);
     if !runs(world.hypervisor.status(uuid)?) {
+        let_go(world, transaction);
         return Ok(Moved::Already);
     }
     let Some(seconds) = graceful else {
         world.hypervisor.destroy(uuid)?;
+        let_go(world, transaction);
         return Ok(Moved::Now);
     };
     world.hypervisor.shutdown(uuid)?;
@@ -65,6 +69,7 @@ pub(super) fn stop(
     loop {
         let left = patience.saturating_sub(begun.elapsed());
         if world.hypervisor.wait_inactive(uuid, SLICE.min(left))? {
+            let_go(world, transaction);
             return Ok(Moved::Now);
         }
         if world.control.wants_rollback() {
@@ -76,5 +81,19 @@ pub(super) fn stop(
                  seconds; it runs on"
             )));
         }
+    }
+}
+
+/// A guest is inactive to libvirt a moment before its QEMU is gone, and QEMU holds the disks until
+/// then. Whoever holds them longer is somebody else, whom the move refuses.
+fn let_go(world: &World, transaction: &Transaction) {
+    let until = Instant::now() + PATIENCE;
+    let is_held = || {
+        transaction
+            .files()
+            .any(|(_, moved, _)| !world.census.holders(&moved.path, &moved.facts).is_empty())
+    };
+    while is_held() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
