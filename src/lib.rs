@@ -13,7 +13,7 @@
 //! | [`ports`] | narrow traits: hypervisor, storage, journal, clock, control | model |
 //! | [`journal`] | what lies on disk: versioned structs of its own | model |
 //! | [`survey`] | from libvirt and the files to the planner's facts; changes nothing | ports, xml |
-//! | [`engine`] | executes, undoes, decides, recovers | ports, journal |
+//! | [`engine`] | executes, undoes, decides, recovers | ports, journal, xml |
 //! | [`adapters`] | the ports' real implementations: `virt`, the file system, `sled` | ports and below |
 //! | [`cli`] | the command line; the only place that prints | all |
 //!

@@ -74,7 +74,7 @@ fn dependencies_run_one_way() {
         ("planner", &["model"]),
         ("journal", &["model"]),
         ("survey", &["model", "ports", "xml"]),
-        ("engine", &["model", "ports", "journal"]),
+        ("engine", &["model", "ports", "journal", "xml"]),
         ("adapters", &["model", "ports", "journal", "xml", "image"]),
     ];
     let all = [

@@ -58,7 +58,8 @@ impl Engine<'_> {
         }
         self.refuse_claimed(&transaction.plan, Some(id))?;
         let rename = wish.draw(&transaction).map_err(EngineError::Xml)?;
-        let refusals = preflight::rollback(&self.world, &transaction, rename.as_ref())?;
+        let mut refusals = preflight::rollback(&self.world, &transaction, rename.as_ref())?;
+        refusals.extend(self.held_by_others(&transaction)?);
         if !refusals.is_empty() {
             return Err(EngineError::Refused { refusals });
         }

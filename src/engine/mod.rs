@@ -16,6 +16,7 @@
 //! 5. where the planner puts it, in `planner::steps`. Before `Undefine` stands what must be saved
 //!    first and comes back last; after it, what may only happen once nobody can start the domain.
 
+mod bases;
 mod begin;
 mod claims;
 mod decide;

@@ -1,6 +1,6 @@
 //! What the virt crate 0.5 has no names for: checkpoints, autostart-once, domain statistics.
 //!
-//! All unsafe code of the project is in this file. Each function takes safe values, frees what
+//! All unsafe code that speaks to libvirt is in this file. Each function takes safe values, frees what
 //! libvirt allocated, and gives safe values back.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
