@@ -90,6 +90,31 @@ fn everything_comes_back_without_the_journal_under_its_old_number() {
     host.retire(&["recover", "--yes"]).expect(0);
 }
 
+/// A new journal in the place of the lost one would begin with 1 again and know of nothing.
+#[test]
+fn a_lost_journal_is_noticed_even_if_nothing_of_it_is_left() {
+    let host = PrivateHost::start();
+    guest(&host, "two");
+    let one = guest(&host, "one");
+    undefine(&host, "one", &[]);
+    lose(&host);
+
+    for words in [
+        &["list"][..],
+        &["undefine", "two", "--remove-all-storage", "--yes"],
+    ] {
+        let refused = host.retire(words).expect(1);
+        assert!(
+            refused.stderr.contains("virt-retire rebuild"),
+            "{}",
+            refused.stderr
+        );
+    }
+    host.retire(&["rebuild", "--yes"]).expect(0);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert_same(&one, &Identity::capture(&host, "one", &[]));
+}
+
 #[test]
 fn a_damaged_journal_names_the_way_out_and_is_kept() {
     let host = PrivateHost::start();

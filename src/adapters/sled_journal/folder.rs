@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::fault::Fault;
 use crate::ports::JournalError;
 
 /// Makes the folder where there is none, with its parents, durably; refuses one that others own
@@ -107,6 +108,28 @@ pub(super) fn make_owners_alone(path: &Path, found: &fs::Metadata) -> io::Result
         return Ok(());
     }
     fs::set_permissions(path, Permissions::from_mode(wanted))
+}
+
+/// A new journal is made only where none was lost: beside a quarantine that holds transactions it
+/// would give their numbers to others, and never mention them.
+pub(super) fn nothing_quarantined(state_dir: &Path) -> Result<(), Fault> {
+    let quarantine = state_dir.join("quarantine");
+    let entries = match fs::read_dir(&quarantine) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Fault::io(&quarantine, error)),
+    };
+    let transactions = entries
+        .flatten()
+        .filter(|entry| entry.path().join("record.bin").exists())
+        .count();
+    if transactions == 0 {
+        return Ok(());
+    }
+    Err(Fault::Damaged(format!(
+        "it is missing, and {transactions} transactions wait in {}",
+        quarantine.display()
+    )))
 }
 
 /// The names below the state folder.

@@ -234,6 +234,9 @@ fn open(names: &Names, now: Timestamp) -> Result<(Store, Head, Watermark), Fault
             floor.transactions
         )));
     }
+    if watermark.is_none() && !names.sled.exists() {
+        folder::nothing_quarantined(&names.state_dir)?;
+    }
     folder::make_private(&names.sled).map_err(|error| Fault::io(&names.sled, error))?;
     let mut store = Store::open(&names.sled)?;
     let format = match (store.format()?, &watermark) {
