@@ -106,6 +106,12 @@ fn a_saved_plan_runs_as_it_was_shown() {
         let told = host.retire_json(&words).expect(1);
         assert_eq!(told.json_error()["error"]["code"], "saved-plan", "{told}");
     }
+    // The folder by way of a symlink is as good as the folder.
+    host.shell("ln -s /var/lib/libvirt/boot /var/lib/libvirt/to-boot");
+    let words = ["plan", "web1", "--remove-all-storage", "--save"];
+    host.retire(&[&words[..], &["/var/lib/libvirt/to-boot/plan"]].concat())
+        .expect(0);
+    assert!(host.exists("/var/lib/libvirt/boot/plan"));
     host.retire(&[
         "plan",
         "web1",

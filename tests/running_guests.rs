@@ -111,23 +111,35 @@ fn rollback_after_the_guest_ended_gives_it_its_state_again() {
     guest.stop();
 }
 
-/// A copy never goes over what is there: the guest may have written since.
+/// Somebody has made the guest's TPM state anew meanwhile. A copy never goes over what is there, and
+/// it is not thrown away either: it is all that is left of the guest's own.
 #[test]
-fn a_state_that_is_there_is_newer_than_its_copy() {
+fn a_state_that_somebody_has_made_anew_stands_in_the_way_of_its_copy() {
     let host = PrivateHost::start();
     let guest = heavy(&host, "web4");
     guest.start();
     host.retire(&["undefine", "web4", "--keep-storage", "--yes"])
         .expect(0);
+    let state = hashes(&host, &tpm(&guest));
     guest.stop();
+    let place = tpm(&guest);
     host.shell(&format!(
-        "mkdir -p {0}/tpm2; echo newer > {0}/tpm2/mark",
-        tpm(&guest)
+        "mkdir -p {place}/tpm2; echo newer > {place}/tpm2/mark"
     ));
-    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    let refused = host.retire_json(&["rollback", "1", "--yes"]).expect(3);
+    let error = refused.json_error()["error"].clone();
+    assert_eq!(error["code"], "path-occupied", "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains(&place),
+        "{error}"
+    );
+    assert!(host.domains().iter().all(|name| name != "web4"));
     assert_eq!(
-        host.shell(&format!("cd {}; find . -type f", tpm(&guest)))
-            .trim(),
+        host.shell(&format!("cd {place}; find . -type f")).trim(),
         "./tpm2/mark"
     );
+
+    host.shell(&format!("mv {place} /var/lib/libvirt/boot/away"));
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert_eq!(hashes(&host, &place), state);
 }

@@ -1,10 +1,13 @@
 //! What stands in the way of a rollback, looked for before anything is moved (law 4).
 
-use crate::model::{FileRole, Progress, Refusal, RefusalCode, Rename, Transaction};
+use std::path::Path;
+
+use crate::model::{FileRole, Progress, Refusal, RefusalCode, Rename, Step, Transaction};
 
 use super::World;
 use super::error::EngineError;
 use super::homecoming::Homecoming;
+use super::steps::copy_obstacle;
 
 pub(super) fn rollback(
     world: &World,
@@ -26,18 +29,7 @@ pub(super) fn rollback(
         let is_it =
             |facts: &crate::model::FileFacts| facts.identity.is_same_file(&moved.facts.identity);
         match (waiting, there) {
-            (_, Some(there)) if !is_it(&there) => refusals.push(Refusal {
-                code: RefusalCode::PathOccupied,
-                subject: place.display().to_string(),
-                message: format!(
-                    "{} is occupied by another file, and rollback never overwrites",
-                    place.display()
-                ),
-                hint: format!(
-                    "move that file away, then: virt-retire rollback {}",
-                    transaction.id
-                ),
-            }),
+            (_, Some(there)) if !is_it(&there) => refusals.push(occupied(transaction, &place)),
             (Some(waiting), None) if !is_it(&waiting) => refusals.push(lost(
                 transaction,
                 moved.path.display(),
@@ -51,10 +43,34 @@ pub(super) fn rollback(
             _ => refusals.extend(missing_folder(world, transaction, index)?),
         }
     }
+    for (index, step) in transaction.plan.steps.iter().enumerate() {
+        let (Step::CopyState(file), Some(copy)) = (step, transaction.copy(index)) else {
+            continue;
+        };
+        let place = home.place(file);
+        if to_undo(&index)
+            && let Some(other) = copy_obstacle(world.storage, &copy, &place, file)?
+        {
+            refusals.push(occupied(transaction, &other));
+        }
+    }
     if transaction.undefines() {
         refusals.extend(name_taken(world, transaction, &home)?);
     }
     Ok(refusals)
+}
+
+fn occupied(transaction: &Transaction, place: &Path) -> Refusal {
+    let path = place.display();
+    Refusal {
+        code: RefusalCode::PathOccupied,
+        subject: path.to_string(),
+        message: format!("{path} is occupied by another file, and rollback never overwrites"),
+        hint: format!(
+            "move that file away, then: virt-retire rollback {}",
+            transaction.id
+        ),
+    }
 }
 
 fn lost(transaction: &Transaction, original: impl std::fmt::Display, how: String) -> Refusal {

@@ -152,6 +152,9 @@ pub trait Storage {
     /// Copies a file, or a folder with all in it, whole or not at all, to a name that is free.
     /// Already done if something has that name: a copy is only ever made by us.
     fn copy(&self, from: &Path, to: &Path) -> Result<Moved, StorageError>;
+    /// Whether both hold the same, names, links and bytes: what was copied from one to the other is
+    /// as it was then.
+    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError>;
     /// Removes what [`Storage::copy`] made. One that is gone already is fine.
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.

@@ -167,6 +167,10 @@ impl Storage for Memo<'_> {
         self.inner.copy(from, to)
     }
 
+    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {
+        self.inner.is_equal(one, other)
+    }
+
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
         self.inner.remove_copy(path)
     }

@@ -2,6 +2,8 @@
 //! libvirt takes away when the guest ends. Owner, mode, times, xattrs (ACLs are xattrs) and holes come
 //! along; the inode cannot.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -41,6 +43,62 @@ pub fn remove(path: &Path) -> Result<(), StorageError> {
     };
     erase(path).map_err(|error| StorageError::io("remove", path, error))?;
     durable::sync_folder(&entry.folder, &entry.folder_path)
+}
+
+/// Whether a copy and what it was copied to (or from) still hold the same.
+pub fn is_equal(one: &Path, other: &Path) -> Result<bool, StorageError> {
+    same(one, other).map_err(|error| StorageError::io("compare", one, error))
+}
+
+fn same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (here, there) = (fs::symlink_metadata(one)?, fs::symlink_metadata(other)?);
+    if here.file_type() != there.file_type() {
+        return Ok(false);
+    }
+    if here.is_symlink() {
+        return Ok(fs::read_link(one)? == fs::read_link(other)?);
+    }
+    if here.is_dir() {
+        let names = names(one)?;
+        if names != self::names(other)? {
+            return Ok(false);
+        }
+        for name in names {
+            if !same(&one.join(&name), &other.join(&name))? {
+                return Ok(false);
+            }
+        }
+        return Ok(true);
+    }
+    if here.len() != there.len() {
+        return Ok(false);
+    }
+    let mut files = (File::open(one)?, File::open(other)?);
+    let mut buffers = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    let mut left = here.len();
+    while left > 0 {
+        let count = left.min(64 << 10) as usize;
+        files.0.read_exact(&mut buffers.0[..count])?;
+        files.1.read_exact(&mut buffers.1[..count])?;
+        if buffers.0[..count] != buffers.1[..count] {
+            return Ok(false);
+        }
+        left -= count as u64;
+    }
+    Ok(true)
+}
+
+/// What a folder holds, but for sockets and pipes, which are not copied.
+fn names(folder: &Path) -> io::Result<BTreeSet<OsString>> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_file() || kind.is_dir() || kind.is_symlink() {
+            names.insert(entry.file_name());
+        }
+    }
+    Ok(names)
 }
 
 /// A name of the same folder that libvirt and pools take for nothing.
@@ -177,7 +235,13 @@ mod tests {
             Path::new("permall")
         );
 
+        assert!(is_equal(&from, &to).unwrap());
+        fs::write(from.join("more"), "").unwrap();
+        assert!(!is_equal(&from, &to).unwrap());
+        fs::remove_file(from.join("more")).unwrap();
+
         fs::write(&copied, "newer").unwrap();
+        assert!(!is_equal(&from, &to).unwrap());
         assert_eq!(copy(&from, &to).unwrap(), Moved::Already);
         assert_eq!(fs::read(&copied).unwrap(), b"newer");
         remove(&to).unwrap();

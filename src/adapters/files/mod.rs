@@ -115,6 +115,10 @@ impl Storage for LocalFiles {
         copy::copy(from, to)
     }
 
+    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {
+        copy::is_equal(one, other)
+    }
+
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
         copy::remove(path)
     }

@@ -107,6 +107,12 @@ fn save(host: &Host, removal: &Removal, planned: &[Planned], file: &Path) -> Res
             )
         })?;
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    // The operator's own folder may well be named by way of a symlink; the file itself may not be one.
+    let folder = file.parent().and_then(|it| it.canonicalize().ok());
+    let file = match (folder, file.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => file,
+    };
     refuse_overwriting(&file)?;
     Ok(host.storage.write(&file, &bytes)?)
 }

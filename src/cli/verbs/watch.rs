@@ -304,7 +304,11 @@ impl Watch<'_> {
                 continue;
             };
             match self.retire(host, &watched, how) {
-                Ok(()) => self.forget(uuid)?,
+                Ok(()) => {
+                    self.forget(uuid)?;
+                    // Who was started again meanwhile was not looked at while he counted as dead.
+                    self.look_at(host, uuid)?;
+                }
                 // A connection that broke, and a signal, leave it for the next time.
                 Err(error) if !host.hypervisor.is_alive() => return Err(error),
                 Err(_) if host.world().control.wants_rollback() => return Ok(()),

@@ -11,6 +11,7 @@ mod state_copy;
 mod undefine;
 
 pub(super) use power::keeping_all;
+pub(super) use state_copy::obstacle as copy_obstacle;
 
 use crate::model::{Direction, EventKind, Step, Transaction};
 use crate::ports::Moved;

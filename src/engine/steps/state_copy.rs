@@ -1,10 +1,10 @@
 //! NVRAM and TPM state of a guest that runs on: libvirt removes them when the guest ends, so a copy
 //! waits in the quarantine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::{FileMove, Transaction};
-use crate::ports::Moved;
+use crate::ports::{Moved, Storage, StorageError};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -19,7 +19,8 @@ pub(super) fn copy(
     Ok(world.storage.copy(&file.path, &kept(transaction, index)?)?)
 }
 
-/// Puts the copy back where the original has gone; an original that is there is newer.
+/// Puts the copy back where the original has gone; an original that is there is newer. Something
+/// else in its place is neither overwritten nor a reason to let the copy go.
 pub(super) fn restore(
     world: &World,
     transaction: &Transaction,
@@ -31,11 +32,32 @@ pub(super) fn restore(
         return Ok(Moved::Already);
     }
     let place = Homecoming::of(transaction).place(file);
-    if world.storage.facts(&place)?.is_none() {
-        world.storage.copy(&copy, &place)?;
+    match obstacle(world.storage, &copy, &place, file)? {
+        Some(other) => return Err(StorageError::Occupied(other).into()),
+        None if world.storage.facts(&place)?.is_none() => {
+            world.storage.copy(&copy, &place)?;
+        }
+        None => {}
     }
     world.storage.remove_copy(&copy)?;
     Ok(Moved::Now)
+}
+
+/// What is in the copy's way: neither the original, nor the copy itself that an interrupted run
+/// has put there.
+pub(in crate::engine) fn obstacle(
+    storage: &dyn Storage,
+    copy: &Path,
+    place: &Path,
+    file: &FileMove,
+) -> Result<Option<PathBuf>, StorageError> {
+    let Some(there) = storage.facts(place)? else {
+        return Ok(None);
+    };
+    let is_ours = there.identity.is_same_file(&file.facts.identity)
+        || storage.facts(copy)?.is_none()
+        || storage.is_equal(copy, place)?;
+    Ok((!is_ours).then(|| place.to_owned()))
 }
 
 fn kept(transaction: &Transaction, index: usize) -> Result<PathBuf, Failure> {
