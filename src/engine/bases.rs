@@ -4,17 +4,18 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Fate, Plan, Refusal, RefusalCode, State, Transaction};
+use crate::model::{Fate, Plan, Refusal, RefusalCode, State, Transaction, TransactionId};
 
 use super::Engine;
 use super::error::EngineError;
 
 impl Engine<'_> {
     /// Refuses a rollback whose domain stands on files that wait in another transaction's
-    /// quarantine. Files that are gone for another reason are no obstacle: what is left comes back.
+    /// quarantine, if that is not one of `earlier`, which come back before it. Files that are gone for another reason are no obstacle: what is left comes back.
     pub(super) fn held_by_others(
         &self,
         transaction: &Transaction,
+        earlier: &[TransactionId],
     ) -> Result<Vec<Refusal>, EngineError> {
         let mut missing = Vec::new();
         for path in left_behind(&transaction.plan) {
@@ -28,7 +29,7 @@ impl Engine<'_> {
         let mut refusals = Vec::new();
         for summary in self.journal.summaries()? {
             let holds = matches!(summary.state, State::Prepared | State::Committed);
-            if !holds || summary.id == transaction.id {
+            if !holds || summary.id == transaction.id || earlier.contains(&summary.id) {
                 continue;
             }
             let other = self.journal.read(summary.id)?;

@@ -43,7 +43,8 @@ impl Engine<'_> {
         self.enter(transaction, Unwritten::none(), State::Committed, None)
     }
 
-    /// What [`Engine::rollback`] would find in its way before it changes anything.
+    /// What [`Engine::rollback`] would find in its way before it changes anything, once the
+    /// transactions `earlier` have been rolled back.
     ///
     /// # Errors
     /// [`EngineError::WrongState`], [`EngineError::Refused`]; nothing was changed.
@@ -51,6 +52,7 @@ impl Engine<'_> {
         &self,
         id: TransactionId,
         wish: &Wish,
+        earlier: &[TransactionId],
     ) -> Result<(Transaction, Option<Rename>), EngineError> {
         let transaction = self.journal.read(id)?;
         if !matches!(transaction.state(), State::Prepared | State::Committed) {
@@ -59,7 +61,7 @@ impl Engine<'_> {
         self.refuse_claimed(&transaction.plan, Some(id))?;
         let rename = wish.draw(&transaction).map_err(EngineError::Xml)?;
         let mut refusals = preflight::rollback(&self.world, &transaction, rename.as_ref())?;
-        refusals.extend(self.held_by_others(&transaction)?);
+        refusals.extend(self.held_by_others(&transaction, earlier)?);
         if !refusals.is_empty() {
             return Err(EngineError::Refused { refusals });
         }
@@ -77,7 +79,7 @@ impl Engine<'_> {
         wish: &Wish,
         by: Evidence,
     ) -> Result<Transaction, EngineError> {
-        let (transaction, rename) = self.may_roll_back(id, wish)?;
+        let (transaction, rename) = self.may_roll_back(id, wish, &[])?;
         if !self.world.control.may_begin() {
             return Err(EngineError::Interrupted);
         }

@@ -40,8 +40,8 @@ pub fn run(
         .collect::<Result<Vec<_>, _>>()?;
     let host = context.host_of(batch::made_at(&wanted)?)?;
     let mut engine = Engine::new(host.world(), &mut journal);
-    for id in &ids {
-        engine.may_roll_back(*id, wish)?;
+    for (index, id) in ids.iter().enumerate() {
+        engine.may_roll_back(*id, wish, &ids[..index])?;
     }
     batch::refuse_rivals(&wanted)?;
     let mut done: Vec<Transaction> = Vec::new();
