@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use support::sweep::{Scene, Sweep, Verb};
 use support::tracer::{After, Point};
+use support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
 fn send(point: &Point, signal: i32) {
     // SAFETY: the traced process, which is stopped.
@@ -89,4 +90,37 @@ fn a_second_signal_under_undefine() {
         judge: &|scene, ran| verb.judge(scene, ran),
     }
     .run();
+}
+
+/// While the other domains are asked about for the last time, when all has been moved.
+#[test]
+fn a_signal_before_the_commit_still_puts_back() {
+    let host = PrivateHost::start();
+    GuestBuilder::new("late")
+        .disk(Disk::unmanaged("late.raw"))
+        .define(&host);
+    let before = Identity::capture(&host, "late", &[]);
+    let words = ["undefine", "late", "--remove-all-storage", "--yes"];
+    // The first one of all makes the journal, and so is another run than those that follow.
+    host.retire(&words).expect(0);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    let ran = host.traced(&words, &mut |_| After::GoOn);
+    assert_eq!(ran.code, 0, "{ran}");
+    host.retire(&["rollback", "2", "--yes"]).expect(0);
+    let asks = |point: &Point| point.target == "libvirt";
+    // What is written last is the commit.
+    let commit = ran.points.iter().rposition(Point::is_record).unwrap();
+    let last = ran.points[..commit].iter().filter(|it| asks(it)).count();
+
+    let mut asked = 0;
+    let ran = host.traced(&words, &mut |point| {
+        asked += usize::from(asks(point));
+        if asks(point) && asked == last {
+            send(point, libc::SIGTERM);
+        }
+        After::GoOn
+    });
+    assert_eq!(ran.code, 4, "{ran}");
+    assert!(ran.stderr.contains("'late' was put back"), "{ran}");
+    assert_same(&before, &Identity::capture(&host, "late", &[]));
 }

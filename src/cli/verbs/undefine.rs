@@ -150,6 +150,15 @@ pub fn execute(
     if let Err(error) = unclaimed(host, &prepared) {
         return Err(put_back(context, &mut engine, prepared, error));
     }
+    // On a host of many domains that took its time; a signal says that it will put back.
+    if host.world().control.wants_rollback() {
+        return Err(put_back(
+            context,
+            &mut engine,
+            prepared,
+            EngineError::Interrupted,
+        ));
+    }
     let mut touched: Vec<Summary> = Vec::new();
     for transaction in &mut prepared {
         if !how.prepare
