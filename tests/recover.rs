@@ -171,3 +171,21 @@ fn what_never_got_to_its_first_step_is_closed_by_the_next_command() {
     assert_eq!(listed["transactions"][0]["state"], "rolled-back");
     assert_eq!(listed["transactions"][1]["state"], "committed");
 }
+
+/// Somebody defines the domain anew, from an older file, before anyone thinks of `recover`.
+#[test]
+fn a_definition_made_meanwhile_stays_and_is_told() {
+    let host = PrivateHost::start();
+    guest(&host, "desk");
+    let xml = host.virsh(&["dumpxml", "desk"]);
+    crash(&host, "desk", "quarantine-disk", "renameat2", 2);
+    let edited = xml.replace("</name>", "</name><title>edited</title>");
+    host.virsh(&["define", &host.scratch(&edited)]);
+    let told = host.retire(&["recover", "--yes"]).expect(0);
+    assert!(told.stdout.contains("otherwise than it was"), "{told}");
+    assert!(!told.stdout.contains("back as it was"), "{told}");
+    let listed = host.retire_json(&["list"]).expect(0).json();
+    assert_eq!(listed["transactions"][0]["state"], "rolled-back");
+    assert!(host.virsh(&["dumpxml", "desk"]).contains("edited"));
+    assert!(host.exists(&format!("{}/desk-a.raw", host.images)));
+}

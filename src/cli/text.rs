@@ -462,10 +462,12 @@ pub fn recovered(recovery: &crate::engine::Recovery) -> String {
     use crate::engine::Recovered;
     let transaction = &recovery.transaction;
     let (id, name) = (transaction.id, safe(&transaction.domain().name));
-    match &recovery.result {
+    let notes = transaction.notes();
+    let told = match &recovery.result {
         Recovered::Undone => format!(
-            "Transaction {id}: domain {name} was left half retired; it is back as it was, {} files \
+            "Transaction {id}: domain {name} was left half retired; it is back{}, {} files \
              and definition (rolled-back).",
+            if notes.is_empty() { " as it was" } else { "" },
             transaction.files().count()
         ),
         Recovered::Finished { because } => format!(
@@ -484,7 +486,12 @@ pub fn recovered(recovery: &crate::engine::Recovery) -> String {
             transaction.state().word(),
             safe(because)
         ),
-    }
+    };
+    let notes = notes.iter().map(|note| format!("Note: {}.", safe(note)));
+    std::iter::once(told)
+        .chain(notes)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn time(at: jiff::Timestamp) -> String {

@@ -63,7 +63,7 @@ pub(super) fn run(
         (Step::Stop { graceful }, Forward) => power::stop(world, transaction, *graceful),
         (Step::Stop { .. }, Back) => Ok(Moved::Already),
         (Step::Undefine(call), Forward) => undefine::undefine(world, transaction, *call),
-        (Step::Undefine(_), Back) => undefine::define(world, transaction),
+        (Step::Undefine(_), Back) => return undefine::define(world, transaction),
         (Step::ConfirmInactive, Forward) => undefine::confirm_inactive(world, transaction),
         (Step::ConfirmInactive, Back) => Ok(Moved::Already),
         (Step::Quarantine(moved), Forward) => files::quarantine(world, transaction, index, moved),

@@ -9,6 +9,7 @@ use crate::ports::Moved;
 use super::super::World;
 use super::super::error::Failure;
 use super::super::homecoming::Homecoming;
+use super::Effect;
 
 pub(super) fn undefine(
     world: &World,
@@ -100,7 +101,7 @@ fn is_part(now: &Definition, saved: &Definition) -> bool {
             .all(|it| saved.checkpoints.contains(it))
 }
 
-pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect, Failure> {
     let home = Homecoming::of(transaction);
     let domain = home.domain();
     if undefine_is_in_doubt(transaction) {
@@ -109,7 +110,10 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Moved, 
     if let Some(status) = world.hypervisor.status(domain.uuid)?
         && status.persistent
     {
-        return Ok(Moved::Already);
+        return Ok(Effect {
+            moved: Moved::Already,
+            note: another(world, transaction)?,
+        });
     }
     if let Some(other) = world.hypervisor.status_by_name(&domain.name)?
         && other.domain.uuid != domain.uuid
@@ -120,7 +124,25 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Moved, 
         )));
     }
     world.hypervisor.define(&home.definition()?.xml)?;
-    Ok(Moved::Now)
+    Ok(Moved::Now.into())
+}
+
+/// Somebody has defined the domain while it was half retired, and not as it was. Theirs stays: it
+/// is no less a decision than ours. But that is not "as it was".
+fn another(world: &World, transaction: &Transaction) -> Result<Option<String>, Failure> {
+    let home = Homecoming::of(transaction);
+    let now = world.hypervisor.definition(home.domain().uuid)?;
+    // libvirt writes a definition otherwise than the running guest's state that it was made from.
+    let is_ours = transaction.plan.steps.contains(&Step::MakePersistent);
+    if is_ours || now.xml == home.definition()?.xml {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "domain '{}' has been defined by somebody else meanwhile, and otherwise than it was: that \
+         definition stays, and the former one is shown by: virt-retire show {} --security-info",
+        home.domain().name,
+        transaction.id
+    )))
 }
 
 pub(super) fn confirm_inactive(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
