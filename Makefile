@@ -13,7 +13,7 @@ build: ## Build the program, for debugging
 	cargo build
 
 test: deps ## All tests, against real libvirts of their own (root)
-	cargo test --all-targets
+	cargo test --all-targets --no-fail-fast
 
 sweep: deps ## Every fault at every change of every verb, and a table of it (root; an hour)
 	@tests/sweep-table target/tmp/sweep

@@ -154,10 +154,10 @@ fn several_domains_go_together_or_not_at_all() {
         "{told}"
     );
     host.shell(&format!("umount {path}"));
-    // The third rename into quarantine is c's: probes are renamed too, so the right one is found by trying.
+    // The third rename into quarantine is c's; nothing else is renamed so.
     let total = host.count("renameat2", &["plan", "a", "--remove-all-storage"]);
     assert_eq!(total, 0, "a plan renames nothing");
-    let fault = support::Fault::error("renameat2", "EIO", 6);
+    let fault = support::Fault::error("renameat2", "EIO", 3);
     let traced = host.inject(&fault, &[&["--output", "json"], &batch[..]].concat());
     assert!(traced.struck(), "{:#?}", traced.calls);
     let told = traced.outcome.expect(4);
