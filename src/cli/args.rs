@@ -157,6 +157,9 @@ pub enum Command {
         /// Only catch up: retire what ended since the last time, take note of who runs now, and end
         #[arg(long)]
         once: bool,
+        /// Accepted as everywhere; the guests' policies are the consent, and nothing is asked
+        #[arg(short, long)]
+        yes: bool,
     },
     /// The domain's own word on each of its disks, kept in its metadata
     Policy {

@@ -21,6 +21,7 @@ pub struct Decided {
 pub fn decide(
     facts: &DomainFacts,
     removal: &Removal,
+    disks_go: bool,
     kept: &[KeptFile],
     refusals: &mut Vec<Refusal>,
 ) -> Decided {
@@ -79,7 +80,7 @@ pub fn decide(
             Artefact::SnapshotMemory { snapshot, file } => {
                 // The memory of a snapshot whose disks go is of no use where it is; one that
                 // belongs to kept disks stays with them.
-                if removal.storage.removes() && removal.snapshots_metadata && !runs_on {
+                if disks_go && removal.snapshots_metadata && !runs_on {
                     let role = FileRole::SnapshotMemory {
                         snapshot: snapshot.clone(),
                     };

@@ -22,8 +22,9 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
     refusals.extend(unsupported(facts));
     let decided = disks::decide(facts, &removal.storage, &mut refusals);
     let kept_files = disks::kept_files(facts, &decided);
-    let artefacts = artefacts::decide(facts, removal, &kept_files, &mut refusals);
-    let removes_files = !artefacts.moves.is_empty() || decided.iter().any(|disk| disk.moves());
+    let disks_go = decided.iter().any(|disk| disk.moves());
+    let artefacts = artefacts::decide(facts, removal, disks_go, &kept_files, &mut refusals);
+    let removes_files = disks_go || !artefacts.moves.is_empty();
     refusals.extend(running(facts, removal, removes_files));
     refusals.extend(unseen(facts, removal, removes_files));
 

@@ -637,3 +637,27 @@ fn storage_that_cannot_be_moved_is_refused_by_name_or_kept() {
         assert!(super::plan(&domain, &keep).is_executable());
     }
 }
+
+/// A domain whose policy removes its disks needs no flag, and its snapshots' memory goes as well.
+#[test]
+fn the_memory_of_a_snapshot_goes_with_the_disks_whichever_rule_takes_them() {
+    let memory = |policy| {
+        let mut domain = facts(vec![DiskFacts {
+            policy,
+            ..disk("vda", regular("/images/a"))
+        }]);
+        domain.artefacts = vec![Artefact::SnapshotMemory {
+            snapshot: "s1".into(),
+            file: regular("/images/s1.mem"),
+        }];
+        domain
+    };
+    let metadata = Removal {
+        snapshots_metadata: true,
+        ..Removal::default()
+    };
+    let gone = super::plan(&memory(Some(Verdict::Remove)), &metadata);
+    assert_eq!(moved(&gone), ["/images/s1.mem", "/images/a"]);
+    let kept = super::plan(&memory(Some(Verdict::Keep)), &metadata);
+    assert!(moved(&kept).is_empty());
+}

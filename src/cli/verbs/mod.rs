@@ -45,7 +45,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         } => rollback::run(&context, &ids.ids, &identity.wish(), start, sure),
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, sure } => rebuild::run(&context, &from, sure),
-        Command::Watch { once } => watch::run(&context, once),
+        Command::Watch { once, yes: _ } => watch::run(&context, once),
         Command::Policy { what } => policy::run(&context, &what),
         Command::Volumes { domain } => volumes::run(&context, &domain),
         Command::Users { what } => users::run(&context, &what),

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::model::{Transaction, UndefineCall};
+use crate::model::{Direction, EventKind, Step, Transaction, UndefineCall};
 use crate::ports::Moved;
 
 use super::super::World;
@@ -47,6 +47,16 @@ pub(in crate::engine) fn keeping_all() -> UndefineCall {
     }
 }
 
+fn was_stopped(transaction: &Transaction) -> bool {
+    transaction.events.iter().any(|event| {
+        matches!(
+            event.kind,
+            EventKind::Outcome { step, direction: Direction::Forward, result: Ok(_) }
+                if matches!(transaction.plan.steps.get(step), Some(Step::Stop { .. }))
+        )
+    })
+}
+
 /// `graceful`: seconds that the guest has to switch itself off when asked to.
 pub(super) fn stop(
     world: &World,
@@ -58,6 +68,14 @@ pub(super) fn stop(
     if !runs(world.hypervisor.status(uuid)?) {
         let_go(world, transaction);
         return Ok(Moved::Already);
+    }
+    // A rollback that failed goes forward again. The guest that was to be stopped has been; this one
+    // somebody has started since.
+    if was_stopped(transaction) {
+        return Err(Failure::Unfit(format!(
+            "domain '{}' was started in the meantime",
+            transaction.domain_now().name
+        )));
     }
     let Some(seconds) = graceful else {
         world.hypervisor.destroy(uuid)?;
