@@ -1,0 +1,103 @@
+//! What happened to a transaction: one flat object an event, with the fields that its kind has.
+
+use serde::Serialize;
+
+use crate::model::{Event, EventKind, Transaction};
+
+#[derive(Serialize, Default)]
+pub(super) struct EventJson {
+    sequence: u64,
+    at: String,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain_uuid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verb: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl EventJson {
+    pub(super) fn new(transaction: &Transaction, event: &Event) -> Self {
+        let base = Self {
+            sequence: event.sequence,
+            at: event.at.to_string(),
+            ..Self::default()
+        };
+        let step_kind = |step: usize| transaction.plan.steps.get(step).map(|step| step.kind());
+        match &event.kind {
+            EventKind::Entered { state, cause } => Self {
+                kind: "state",
+                state: Some(state.word()),
+                cause: cause.clone(),
+                ..base
+            },
+            EventKind::Intent { step, direction } => Self {
+                kind: "intent",
+                step: Some(*step),
+                step_kind: step_kind(*step),
+                direction: Some(direction.word()),
+                ..base
+            },
+            EventKind::Outcome {
+                step,
+                direction,
+                result,
+            } => Self {
+                kind: "outcome",
+                step: Some(*step),
+                step_kind: step_kind(*step),
+                direction: Some(direction.word()),
+                already: result.as_ref().ok().copied(),
+                error: result.as_ref().err().cloned(),
+                ..base
+            },
+            EventKind::Decided { verb, by } => Self {
+                kind: "decided",
+                verb: Some(verb.clone()),
+                user: Some(by.user.clone()),
+                reason: by.reason.clone(),
+                ..base
+            },
+            EventKind::Settled { .. } => Self {
+                kind: "settled",
+                ..base
+            },
+            EventKind::Held { held } => Self {
+                kind: if *held { "held" } else { "released" },
+                ..base
+            },
+            EventKind::Noted { text } => Self {
+                kind: "noted",
+                text: Some(text.clone()),
+                ..base
+            },
+            EventKind::Renamed(rename) => Self {
+                kind: "renamed",
+                domain: Some(rename.domain.name.clone()),
+                domain_uuid: Some(rename.domain.uuid.to_string()),
+                ..base
+            },
+        }
+    }
+}

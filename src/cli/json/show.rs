@@ -1,0 +1,71 @@
+//! A whole transaction, for `show`.
+
+use serde::Serialize;
+
+use crate::model::Transaction;
+
+use super::event::EventJson;
+use super::path;
+use super::plan::PlanJson;
+use super::transaction::TransactionJson;
+
+#[derive(Serialize)]
+pub struct Shown {
+    #[serde(flatten)]
+    transaction: TransactionJson,
+    login: Option<String>,
+    host: String,
+    from: Option<String>,
+    command: Vec<String>,
+    uri: String,
+    /// What could not be looked at when users were counted, and was accepted.
+    accepted_unseen: Vec<String>,
+    wipe: bool,
+    plan: PlanJson,
+    events: Vec<EventJson>,
+    quarantine: Vec<StoredJson>,
+    /// The folder with the manifest.
+    home: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain_xml: Option<String>,
+}
+
+impl Shown {
+    pub fn new(transaction: &Transaction, in_quarantine: &[usize], secrets: bool) -> Self {
+        let evidence = &transaction.evidence;
+        Self {
+            transaction: (&transaction.summary()).into(),
+            login: evidence.login.clone(),
+            host: evidence.host.clone(),
+            from: evidence.from.clone(),
+            command: evidence.command.clone(),
+            uri: evidence.uri.clone(),
+            accepted_unseen: evidence.accepted_unseen.clone(),
+            wipe: transaction.removal.wipe_storage,
+            plan: (&transaction.plan).into(),
+            events: transaction
+                .events
+                .iter()
+                .map(|event| EventJson::new(transaction, event))
+                .collect(),
+            quarantine: transaction
+                .files()
+                .filter(|(index, ..)| in_quarantine.contains(index))
+                .map(|(_, moved, stored)| StoredJson {
+                    original: path(&moved.path),
+                    stored: path(&stored),
+                    bytes: moved.facts.size,
+                })
+                .collect(),
+            home: path(&transaction.home),
+            domain_xml: secrets.then(|| transaction.definition.xml.reveal().to_owned()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct StoredJson {
+    original: String,
+    stored: String,
+    bytes: u64,
+}

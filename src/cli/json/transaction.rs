@@ -1,0 +1,64 @@
+//! A transaction in short, as `list` and every verb that changes one tell it.
+
+use serde::Serialize;
+
+use crate::model::Summary;
+
+#[derive(Serialize)]
+pub struct Transactions {
+    transactions: Vec<TransactionJson>,
+}
+
+impl Transactions {
+    pub fn new<'a>(summaries: impl IntoIterator<Item = &'a Summary>) -> Self {
+        Self {
+            transactions: summaries.into_iter().map(TransactionJson::from).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct TransactionJson {
+    id: u64,
+    uuid: String,
+    domain: String,
+    domain_uuid: String,
+    state: &'static str,
+    started_at: String,
+    finished_at: Option<String>,
+    user: String,
+    reason: Option<String>,
+    bytes: u64,
+    held: bool,
+    notes: Vec<String>,
+    restored_as: Option<RestoredJson>,
+}
+
+#[derive(Serialize)]
+struct RestoredJson {
+    name: String,
+    uuid: String,
+}
+
+impl From<&Summary> for TransactionJson {
+    fn from(summary: &Summary) -> Self {
+        Self {
+            id: summary.id.0,
+            uuid: summary.uuid.to_string(),
+            domain: summary.domain.name.clone(),
+            domain_uuid: summary.domain.uuid.to_string(),
+            state: summary.state.word(),
+            started_at: summary.started_at.to_string(),
+            finished_at: summary.finished_at.map(|at| at.to_string()),
+            user: summary.user.clone(),
+            reason: summary.reason.clone(),
+            bytes: summary.bytes,
+            held: summary.held,
+            notes: summary.notes.clone(),
+            restored_as: summary.restored_as.as_ref().map(|domain| RestoredJson {
+                name: domain.name.clone(),
+                uuid: domain.uuid.to_string(),
+            }),
+        }
+    }
+}

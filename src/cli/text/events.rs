@@ -1,0 +1,59 @@
+//! What happened to a transaction, one line an event.
+
+use crate::model::{EventKind, Transaction};
+
+use super::super::safe::safe;
+use super::layout::{align_right, drawn, table, time};
+
+pub(super) fn events(transaction: &Transaction) -> String {
+    let mut table = table(["#", "When", "What"]);
+    align_right(&mut table, 0);
+    let step = |index: usize| {
+        transaction
+            .plan
+            .steps
+            .get(index)
+            .map_or("?", |step| step.kind())
+    };
+    for event in &transaction.events {
+        let what = match &event.kind {
+            EventKind::Entered { state, cause: None } => format!("state {}", state.word()),
+            EventKind::Entered {
+                state,
+                cause: Some(cause),
+            } => format!("state {}: {}", state.word(), safe(cause)),
+            EventKind::Intent {
+                step: index,
+                direction,
+            } => format!("{} {index} {}", direction.word(), step(*index)),
+            EventKind::Outcome {
+                step: index,
+                direction,
+                result,
+            } => {
+                let how = match result {
+                    Ok(false) => "done".to_owned(),
+                    Ok(true) => "already done".to_owned(),
+                    Err(error) => format!("failed: {}", safe(error)),
+                };
+                format!("{} {index} {}: {how}", direction.word(), step(*index))
+            }
+            EventKind::Decided { verb, by } => {
+                format!("{} by {}", safe(verb), safe(&by.user))
+            }
+            EventKind::Settled { files, .. } => {
+                format!("stopped; {} files looked at again", files.len())
+            }
+            EventKind::Held { held: true } => "held".to_owned(),
+            EventKind::Held { held: false } => "released".to_owned(),
+            EventKind::Noted { text } => safe(text),
+            EventKind::Renamed(rename) => format!(
+                "restored as {} ({})",
+                safe(&rename.domain.name),
+                rename.domain.uuid
+            ),
+        };
+        table.add_row([event.sequence.to_string(), time(event.at), what]);
+    }
+    drawn(&table)
+}

@@ -1,0 +1,34 @@
+//! The table of `list`.
+
+use indicatif::HumanBytes;
+
+use crate::model::Summary;
+
+use super::super::safe::safe;
+use super::layout::{align_right, drawn, table, time};
+
+/// `list`: one line a transaction.
+pub fn list(summaries: &[Summary]) -> String {
+    if summaries.is_empty() {
+        return "No transactions yet.".into();
+    }
+    let mut table = table(["Id", "Domain", "State", "Size", "Started", "User", "Reason"]);
+    align_right(&mut table, 0);
+    align_right(&mut table, 3);
+    for summary in summaries {
+        table.add_row([
+            summary.id.to_string(),
+            safe(&summary.domain.name),
+            if summary.held {
+                format!("{}, held", summary.state.word())
+            } else {
+                summary.state.word().to_owned()
+            },
+            HumanBytes(summary.bytes).to_string(),
+            time(summary.started_at),
+            safe(&summary.user),
+            safe(summary.reason.as_deref().unwrap_or("-")),
+        ]);
+    }
+    drawn(&table)
+}
