@@ -236,7 +236,15 @@ fn obstacle(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<
         );
     }
     let file = disk.file.as_ref()?;
-    let users = all_users(facts, file, kept);
+    // A symlink to the image goes with it, so whoever uses the link stands in the way too.
+    let mut users: Vec<User> = disk
+        .links
+        .iter()
+        .chain([file])
+        .flat_map(|file| all_users(facts, file, kept))
+        .collect();
+    users.sort();
+    users.dedup();
     if !users.is_empty() {
         return refuse(
             Reason::InUse,

@@ -661,3 +661,75 @@ fn the_memory_of_a_snapshot_goes_with_the_disks_whichever_rule_takes_them() {
     let kept = super::plan(&memory(Some(Verdict::Keep)), &metadata);
     assert!(moved(&kept).is_empty());
 }
+
+/// Who uses what, and where in the chain it is → what becomes of the disk and of that file. Every
+/// kind of user stands in the way alike, and every flag that removes is held back alike.
+#[test]
+fn every_kind_of_user_in_every_place_of_a_chain() {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Where {
+        Top,
+        LinkToTop,
+        Base,
+        LinkToBase,
+        DataFile,
+        DeepBase,
+    }
+    use Fate::{Keep, Quarantine, Refuse};
+    use Where::*;
+    let (q, k) = (Quarantine, Keep);
+    // Place → fate of the disk, then of base, data file and deep base.
+    let rows = [
+        (Top, Refuse, [k, k, k]),
+        (LinkToTop, Refuse, [k, k, k]),
+        // The data file is the base's own: it stays with it.
+        (Base, q, [k, k, k]),
+        (LinkToBase, q, [k, k, k]),
+        (DataFile, q, [q, k, q]),
+        (DeepBase, q, [q, q, k]),
+    ];
+    let kinds = [
+        UserKind::Domain,
+        UserKind::Image,
+        UserKind::Process,
+        UserKind::Mount,
+        UserKind::Loop,
+    ];
+    for kind in kinds {
+        for (used, disk_fate, [base_fate, data_fate, deep_fate]) in rows {
+            for removal in [all(), named(&["vda"])] {
+                let file = |place: Where, path: &str| FileRef {
+                    users: if place == used {
+                        vec![User { kind, ..somebody() }]
+                    } else {
+                        Vec::new()
+                    },
+                    ..regular(path)
+                };
+                let mut vda = disk("vda", file(Top, "/images/top"));
+                vda.links = vec![file(LinkToTop, "/images/link-to-top")];
+                vda.chain = vec![
+                    ChainFacts {
+                        links: vec![file(LinkToBase, "/images/link-to-base")],
+                        ..base(file(Base, "/images/base"))
+                    },
+                    ChainFacts {
+                        is_data_file: true,
+                        ..base(file(DataFile, "/images/data"))
+                    },
+                    base(file(DeepBase, "/images/deep")),
+                ];
+                let plan = super::plan(&facts(vec![vda]), &removal);
+                let case = format!("{kind:?} at {used:?}");
+                assert_eq!(plan.disks[0].fate, disk_fate, "{case}");
+                let fates: Vec<_> = plan.disks[0].chain.iter().map(|link| link.fate).collect();
+                assert_eq!(fates, [base_fate, data_fate, deep_fate], "{case}");
+                let expected: &[RefusalCode] = match disk_fate {
+                    Refuse => &[RefusalCode::InUse],
+                    _ => &[],
+                };
+                assert_eq!(codes(&plan), expected, "{case}");
+            }
+        }
+    }
+}
