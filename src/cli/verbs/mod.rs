@@ -1,4 +1,4 @@
-//! One file per verb.
+//! One file per verb, or a folder where a verb has several subjects.
 
 mod apply;
 mod batch;

@@ -1,0 +1,119 @@
+//! The verbs, each with its arguments, in the order in which the help shows them.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use crate::model::TransactionId;
+
+use super::how::{How, Power, Sure};
+use super::policy::PolicyCommand;
+use super::removal::What;
+use super::transactions::{Identity, Ids, transaction_id};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every step, every disk's fate and the reason; change nothing
+    Plan {
+        #[command(flatten)]
+        what: What,
+        /// Save the plan of one domain for `apply`
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+        /// Plan what `destroy` would do
+        #[arg(long)]
+        destroy: bool,
+    },
+    /// Run a saved plan, if nothing has changed since
+    Apply {
+        /// What `plan --save` wrote
+        file: PathBuf,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Plan, ask, execute, commit; on a failed step, roll back
+    Undefine {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Stop a running or transient domain, then the same as `undefine`
+    Destroy {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        power: Power,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Keep the decision of a prepared transaction
+    Commit {
+        #[command(flatten)]
+        ids: Ids,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Bring a prepared or committed transaction's domain and files back
+    Rollback {
+        #[command(flatten)]
+        ids: Ids,
+        /// Start the domain again; one that was transient is transient again
+        #[arg(long)]
+        start: bool,
+        #[command(flatten)]
+        identity: Identity,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Finish or undo whatever a crash left open
+    Recover {
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Follow transient guests whose policy removes storage, and retire it when they end by
+    /// themselves
+    Watch {
+        /// Only catch up: retire what ended since the last time, take note of who runs now, and end
+        #[arg(long)]
+        once: bool,
+        /// Accepted as everywhere; the guests' policies are the consent, and nothing is asked
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// The domain's own word on each of its disks, kept in its metadata
+    Policy {
+        #[command(subcommand)]
+        what: PolicyCommand,
+    },
+    /// Make a new journal from the manifests in quarantine, when the old one is lost or damaged
+    Rebuild {
+        /// One more folder to look for manifests in; may be repeated
+        #[arg(long, value_name = "DIR", num_args = 1..)]
+        from: Vec<PathBuf>,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Every piece of storage a domain uses, with pool and volume, chains included
+    Volumes {
+        /// Name, UUID or id
+        domain: String,
+    },
+    /// The pool that owns a file, and everything that uses it
+    Users {
+        /// A path, or POOL/VOLUME
+        #[arg(value_name = "PATH|POOL/VOLUME")]
+        what: PathBuf,
+    },
+    /// All transactions
+    List,
+    /// One transaction, whole
+    Show {
+        /// A transaction's number, as `list` shows it
+        #[arg(value_parser = transaction_id)]
+        id: TransactionId,
+        /// Show the domain's XML with its secrets
+        #[arg(long)]
+        security_info: bool,
+    },
+}

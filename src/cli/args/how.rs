@@ -1,0 +1,50 @@
+//! How a verb does its work: whether it asks, where it stops, and how it stops a running domain.
+
+use clap::Args;
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Sure {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How it is done")]
+pub struct How {
+    /// Stop before the decision; `commit` or `rollback` takes it later
+    #[arg(long)]
+    pub prepare: bool,
+    /// Why, for the journal
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub sure: Sure,
+}
+
+/// How a running domain is stopped.
+#[derive(Debug, Args)]
+pub struct Power {
+    /// Ask the guest to switch itself off, and wait for it
+    #[arg(long)]
+    graceful: bool,
+    /// How long it has for that; a guest that has not done so is left running
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        requires = "graceful"
+    )]
+    timeout: u64,
+}
+
+impl Power {
+    pub const AT_ONCE: Self = Self {
+        graceful: false,
+        timeout: 0,
+    };
+
+    pub(super) fn patience(&self) -> Option<u64> {
+        self.graceful.then_some(self.timeout)
+    }
+}

@@ -1,0 +1,113 @@
+//! The contract's command line. Arguments become the model's values before any work starts.
+//!
+//! Here are the options of every verb; the verbs are in `command`, and what several of them share is
+//! in a file per subject.
+
+mod command;
+mod how;
+mod policy;
+mod removal;
+mod transactions;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+pub use command::Command;
+pub use how::{How, Power, Sure};
+pub use policy::{PolicyCommand, Word};
+pub use removal::What;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+const GLOBAL: &str = "Global options";
+
+const AFTER: &str = "\
+Examples:
+  virt-retire plan web1 --remove-all-storage       what would happen, and why
+  virt-retire undefine web1 --remove-all-storage   the same, and after a yes it happens
+  virt-retire rollback 1                           undo it, whole
+  virt-retire list                                 what was retired, when and by whom
+
+Exit codes: 0 done; 1 error, nothing changed; 2 usage; 3 refused, nothing changed;
+4 a step failed and everything was put back; 5 work is left for `recover`; 6 another process
+holds the journal or the domain";
+
+/// Retire libvirt domains and their storage: undoable until purged, durable, never half.
+#[derive(Debug, Parser)]
+#[command(name = "virt-retire", version, max_term_width = 100, after_help = AFTER)]
+pub struct Arguments {
+    /// libvirt's URI; without it LIBVIRT_DEFAULT_URI, then libvirt's own default
+    #[arg(short, long, value_name = "URI", global = true, help_heading = GLOBAL)]
+    pub connect: Option<String>,
+
+    /// Folder of the journal [default: /var/lib/virt-retire for root, else
+    /// $XDG_STATE_HOME/virt-retire]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "VIRT_RETIRE_STATE_DIR",
+        hide_env_values = true,
+        global = true,
+        help_heading = GLOBAL
+    )]
+    pub state_dir: Option<PathBuf>,
+
+    /// Folder for removed files, tried before others on the same file system; may be repeated
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "VIRT_RETIRE_QUARANTINE",
+        hide_env_values = true,
+        value_delimiter = ':',
+        global = true,
+        help_heading = GLOBAL
+    )]
+    pub quarantine: Vec<PathBuf>,
+
+    /// One JSON document on stdout, errors as JSON on stderr, or text for people
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        default_value = "text",
+        global = true,
+        help_heading = GLOBAL
+    )]
+    pub output: Output,
+
+    /// Print no more than what was asked for
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    pub quiet: bool,
+
+    /// Tell each step; repeated, tell more of what is done
+    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = GLOBAL)]
+    pub verbose: u8,
+
+    /// How long to wait for another command that holds the journal or the domain; 0: not at all
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        global = true,
+        help_heading = GLOBAL
+    )]
+    pub wait: u64,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,66 @@
+//! What `policy` is asked to do, and the words that a policy may say.
+
+use clap::{Subcommand, ValueEnum};
+
+use crate::model::Verdict;
+
+use super::how::Sure;
+
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Show it
+    Show {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+    },
+    /// Write what shall become of a disk, of the read-write disks without a word of their own, or
+    /// of the whole domain
+    Set {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+        /// A disk's target, such as vda
+        #[arg(value_name = "TARGET", required_unless_present_any = ["default", "protected"])]
+        target: Option<String>,
+        #[arg(value_name = "FATE", value_enum)]
+        fate: Option<Word>,
+        /// For read-write disks that the policy does not name
+        #[arg(long, value_name = "FATE", value_enum)]
+        default: Option<Word>,
+        /// Refuse undefine and destroy
+        #[arg(long)]
+        protected: bool,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Take one word away, or the whole policy
+    Clear {
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+        #[arg(value_name = "TARGET")]
+        target: Option<String>,
+        /// Only the default
+        #[arg(long)]
+        default: bool,
+        /// Only the protection
+        #[arg(long)]
+        protected: bool,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+/// What a policy may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Word {
+    Remove,
+    Keep,
+}
+
+impl From<Word> for Verdict {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Remove => Verdict::Remove,
+            Word::Keep => Verdict::Keep,
+        }
+    }
+}

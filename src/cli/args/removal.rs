@@ -1,0 +1,109 @@
+//! Which domains, and what of theirs is removed: virsh's flags as the model's [`Removal`].
+
+use clap::Args;
+
+use crate::model::{Removal, StorageFlags, Verdict};
+
+use super::how::Power;
+
+#[derive(Debug, Args)]
+pub struct What {
+    /// Name, UUID or id
+    #[arg(required = true, value_name = "DOMAIN")]
+    pub domains: Vec<String>,
+    #[command(flatten)]
+    pub removal: RemovalFlags,
+}
+
+/// The removal flags, with virsh's names.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Removal flags")]
+pub struct RemovalFlags {
+    /// Remove every read-write disk
+    #[arg(long, conflicts_with_all = ["storage", "keep_storage"])]
+    remove_all_storage: bool,
+    /// Remove the read-write disks that belong to a pool
+    #[arg(long, conflicts_with_all = ["storage", "keep_storage"])]
+    remove_managed_storage: bool,
+    /// Remove the read-write disks that belong to no pool
+    #[arg(long, conflicts_with_all = ["storage", "keep_storage"])]
+    remove_unmanaged_storage: bool,
+    /// Remove these disks, by target or source path, and keep the rest
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    storage: Option<Vec<String>>,
+    /// Keep every disk that nothing else decides about
+    #[arg(long, conflicts_with = "storage")]
+    keep_storage: bool,
+    /// Retire the managed save image
+    #[arg(long)]
+    managed_save: bool,
+    /// Retire the snapshots' metadata
+    #[arg(long)]
+    snapshots_metadata: bool,
+    /// Retire the checkpoints' metadata
+    #[arg(long)]
+    checkpoints_metadata: bool,
+    /// Retire the NVRAM file
+    #[arg(long, conflicts_with = "keep_nvram")]
+    nvram: bool,
+    /// Leave the NVRAM file where it is
+    #[arg(long)]
+    keep_nvram: bool,
+    /// Retire the TPM state (as without this flag)
+    #[arg(long, conflicts_with = "keep_tpm")]
+    tpm: bool,
+    /// Leave the TPM state where it is
+    #[arg(long)]
+    keep_tpm: bool,
+    /// Overwrite the removed files at purge
+    #[arg(long)]
+    wipe_storage: bool,
+    /// Retire volumes' own snapshots with them
+    #[arg(long)]
+    delete_storage_volume_snapshots: bool,
+    /// All of --managed-save, --snapshots-metadata, --checkpoints-metadata, and --nvram and --tpm
+    /// unless kept
+    #[arg(long)]
+    all: bool,
+    /// Go on although not everyone who may use the disks could be looked for
+    #[arg(long)]
+    accept_unseen: bool,
+    /// Go on although the domain's policy protects it; needs --reason
+    #[arg(long)]
+    override_protection: bool,
+}
+
+impl RemovalFlags {
+    /// `power`: how `destroy` stops a running domain; none for the verbs that stop nothing.
+    pub fn removal(&self, power: Option<&Power>) -> Removal {
+        Removal {
+            storage: StorageFlags {
+                named: self.storage.clone(),
+                all: self.remove_all_storage,
+                managed: self.remove_managed_storage,
+                unmanaged: self.remove_unmanaged_storage,
+                keep: self.keep_storage,
+            },
+            managed_save: self.managed_save || self.all,
+            snapshots_metadata: self.snapshots_metadata || self.all,
+            checkpoints_metadata: self.checkpoints_metadata || self.all,
+            nvram: verdict(self.nvram || self.all, self.keep_nvram),
+            tpm: verdict(self.tpm || self.all, self.keep_tpm),
+            wipe_storage: self.wipe_storage,
+            delete_volume_snapshots: self.delete_storage_volume_snapshots,
+            accept_unseen: self.accept_unseen,
+            override_protection: self.override_protection,
+            stop_first: power.is_some(),
+            graceful: power.and_then(Power::patience),
+        }
+    }
+}
+
+/// A flag that keeps is the more careful one: it wins over `--all`.
+fn verdict(remove: bool, keep: bool) -> Option<Verdict> {
+    match (keep, remove) {
+        (true, _) => Some(Verdict::Keep),
+        (false, true) => Some(Verdict::Remove),
+        (false, false) => None,
+    }
+}

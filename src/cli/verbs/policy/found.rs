@@ -1,0 +1,82 @@
+//! The policy that a domain has now, and what may be wrong with it.
+
+use crate::cli::context::Host;
+use crate::cli::error::CliError;
+use crate::model::{DomainRef, Policy, Refusal, RefusalCode, Verdict};
+use crate::ports::{Hypervisor, HypervisorError, Status};
+use crate::xml::{DiskXml, DomainXml, read_policy};
+
+/// A domain's policy, with the disks it may speak of.
+pub(super) struct Found {
+    pub(super) status: Status,
+    pub(super) policy: Policy,
+    pub(super) problems: Vec<String>,
+    /// Every disk's target, and whether a default may speak of it.
+    pub(super) targets: Vec<String>,
+    pub(super) disks: Vec<DiskXml>,
+}
+
+impl Found {
+    pub(super) fn look(host: &Host, domain: &DomainRef) -> Result<Self, CliError> {
+        let status = host
+            .hypervisor
+            .status(domain.uuid)?
+            .ok_or_else(|| HypervisorError::NoSuchDomain(domain.name.clone()))?;
+        let definition = host.hypervisor.definition(domain.uuid)?;
+        let xml =
+            DomainXml::read(definition.xml.reveal()).map_err(|error| HypervisorError::Xml {
+                subject: domain.name.clone(),
+                cause: error.to_string(),
+            })?;
+        let (policy, problems) = match read_policy(&xml) {
+            Ok(policy) => (policy, Vec::new()),
+            Err(problem) => (Policy::default(), vec![problem.to_string()]),
+        };
+        Ok(Self {
+            status,
+            policy,
+            problems,
+            targets: xml.disks.iter().map(|disk| disk.target.clone()).collect(),
+            disks: xml.disks,
+        })
+    }
+
+    pub(super) fn strangers(&self) -> impl Iterator<Item = &(String, Verdict)> {
+        self.policy
+            .disks
+            .iter()
+            .filter(|(target, _)| !self.targets.contains(target))
+    }
+
+    pub(super) fn refuse_unreadable(&self) -> Result<(), CliError> {
+        let name = &self.status.domain.name;
+        match self.problems.first() {
+            None => Ok(()),
+            Some(problem) => Err(CliError::refused(&[Refusal {
+                code: RefusalCode::PolicyInvalid,
+                subject: name.clone(),
+                message: format!("the policy of domain '{name}' is not valid: {problem}"),
+                hint: format!(
+                    "write it anew: virt-retire policy clear {}, then policy set",
+                    self.status.domain.typed()
+                ),
+            }])),
+        }
+    }
+
+    pub(super) fn refuse_problems(&self) -> Result<(), CliError> {
+        self.refuse_unreadable()?;
+        let name = &self.status.domain.name;
+        match self.strangers().next() {
+            None => Ok(()),
+            Some((target, _)) => Err(CliError::refused(&[Refusal {
+                code: RefusalCode::PolicyInvalid,
+                subject: target.clone(),
+                message: format!(
+                    "the policy of domain '{name}' names '{target}', which is no disk of it"
+                ),
+                hint: format!("take that away: virt-retire policy clear '{name}' '{target}'"),
+            }])),
+        }
+    }
+}

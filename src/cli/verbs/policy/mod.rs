@@ -1,0 +1,109 @@
+//! `policy`: the domain's own word on each of its disks. It lives in the domain's metadata, so the
+//! journal is only held, not written: no effect of ours outlives the command.
+//!
+//! Here is the change, and what guards it. `edit` is what a command asks for, `found` what the
+//! domain has now, `show` how that is printed.
+
+mod edit;
+mod found;
+mod show;
+
+use crate::engine::{Engine, EngineError};
+use crate::model::{POLICY_NAMESPACE, POLICY_PREFIX};
+use crate::ports::{Hypervisor, Status};
+use crate::xml::write_policy;
+
+use super::super::args::{Output, PolicyCommand, Sure};
+use super::super::confirm::confirm;
+use super::super::context::Context;
+use super::super::error::{CliError, Exit};
+use edit::Edit;
+use found::Found;
+
+pub fn run(context: &Context, what: &PolicyCommand) -> Result<(), CliError> {
+    match what {
+        PolicyCommand::Show { domain } => {
+            let host = context.host()?;
+            let domain = host.hypervisor.find(domain)?;
+            let found = Found::look(&host, &domain)?;
+            found.print(context)?;
+            found.refuse_problems()
+        }
+        PolicyCommand::Set {
+            domain,
+            target,
+            fate,
+            default,
+            protected,
+            sure,
+        } => {
+            let edit = Edit::set(target.as_deref(), *fate, *default, *protected)?;
+            change(context, domain, &edit, *sure)
+        }
+        PolicyCommand::Clear {
+            domain,
+            target,
+            default,
+            protected,
+            sure,
+        } => {
+            let edit = Edit::clear(target.as_deref(), *default, *protected);
+            change(context, domain, &edit, *sure)
+        }
+    }
+}
+
+fn change(context: &Context, spec: &str, edit: &Edit, sure: Sure) -> Result<(), CliError> {
+    let host = context.host()?;
+    let domain = host.hypervisor.find(spec)?;
+    // Whatever is wrong is said before the question.
+    edit.apply(&Found::look(&host, &domain)?)?;
+    if !sure.yes {
+        confirm(&edit.question(&domain))?;
+    }
+    // Held, so that no transaction saves the definition while it changes.
+    let mut journal = context.journal(&format!("policy of {}", domain.name))?;
+    let engine = Engine::new(host.world(), &mut journal);
+    if let Some((by, state)) = engine.claimed_by(&domain)? {
+        return Err(EngineError::Claimed {
+            subject: format!("domain '{}'", domain.name),
+            by,
+            state,
+        }
+        .into());
+    }
+    let found = Found::look(&host, &domain)?;
+    let policy = edit.apply(&found)?;
+    let written = (!policy.is_empty()).then(|| write_policy(&policy));
+    let Status {
+        active, persistent, ..
+    } = found.status;
+    // Live too, or a running guest's policy would change only at its next start.
+    host.hypervisor.set_metadata(
+        domain.uuid,
+        POLICY_NAMESPACE,
+        POLICY_PREFIX,
+        written.as_deref(),
+        active,
+        persistent,
+    )?;
+    let now = Found::look(&host, &domain)?;
+    if now.policy != policy || !now.problems.is_empty() {
+        return Err(CliError::new(
+            Exit::Error,
+            "policy-not-kept",
+            format!(
+                "libvirt did not keep the policy of '{}' as it was given",
+                domain.name
+            ),
+            format!(
+                "to see what it kept: virt-retire policy show {}",
+                domain.typed()
+            ),
+        ));
+    }
+    if context.quiet && context.output == Output::Text {
+        return Ok(());
+    }
+    now.print(context)
+}

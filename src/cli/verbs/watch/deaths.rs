@@ -1,0 +1,100 @@
+//! How a guest ended, and what follows: its storage stays, or is retired, or that is tried again.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use crate::cli::context::Host;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::safe::safe;
+use crate::model::{Ended, Watched};
+use crate::ports::Hypervisor;
+
+use super::follow::Watch;
+use super::retire::retire;
+
+/// How often a guest is tried again whose disks somebody uses, or while the journal is held.
+const AGAIN: Duration = Duration::from_secs(15);
+
+impl Watch<'_> {
+    pub(super) fn ended(&mut self, domain: Uuid, how: Ended) -> Result<(), CliError> {
+        let Some(watched) = self.guests.get(domain) else {
+            return Ok(());
+        };
+        let name = safe(&watched.domain.name);
+        if how.is_death() {
+            self.deaths.insert(domain, (how, Instant::now()));
+            return Ok(());
+        }
+        self.tell(match how {
+            Ended::Unknown => format!(
+                "{name} runs no more and nobody can say how it ended; its storage is left alone"
+            ),
+            _ => format!("{name} has not died ({}); its storage stays", how.word()),
+        });
+        self.forget(domain)
+    }
+
+    /// What happened while nobody looked, and who is there now.
+    pub(super) fn catch_up(&mut self, host: &Host) -> Result<(), CliError> {
+        self.guests.load(host.uri())?;
+        for uuid in self.guests.uuids() {
+            if self.deaths.contains_key(&uuid) || host.hypervisor.status(uuid)?.is_some() {
+                continue;
+            }
+            let how = self
+                .guests
+                .get(uuid)
+                .and_then(|watched| host.hypervisor.last_end(&watched.domain))
+                .unwrap_or(Ended::Unknown);
+            self.ended(uuid, how)?;
+        }
+        self.look_at_all(host)
+    }
+
+    pub(super) fn retire_dead(&mut self, host: &Host) -> Result<(), CliError> {
+        let due: Vec<(Uuid, Ended)> = self
+            .deaths
+            .iter()
+            .filter(|(_, (_, when))| *when <= Instant::now())
+            .map(|(uuid, (how, _))| (*uuid, *how))
+            .collect();
+        for (uuid, how) in due {
+            if host.world().control.wants_rollback() {
+                return Ok(());
+            }
+            let Some(watched) = self.guests.get(uuid).cloned() else {
+                self.deaths.remove(&uuid);
+                continue;
+            };
+            match retire(self.context, host, &watched, how) {
+                Ok(()) => {
+                    self.forget(uuid)?;
+                    // Who was started again meanwhile was not looked at while he counted as dead.
+                    self.look_at(host, uuid)?;
+                }
+                // A connection that broke, and a signal, leave it for the next time.
+                Err(error) if !host.hypervisor.is_alive() => return Err(error),
+                Err(_) if host.world().control.wants_rollback() => return Ok(()),
+                Err(error) if error.exit == Exit::PutBack => {
+                    self.say_once(uuid, given_up(&watched, &error));
+                    self.forget(uuid)?;
+                }
+                Err(error) => {
+                    self.say_once(uuid, given_up(&watched, &error));
+                    self.deaths.insert(uuid, (how, Instant::now() + AGAIN));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn given_up(watched: &Watched, error: &CliError) -> String {
+    format!(
+        "{} has ended, and its storage could not be retired: {} ({})",
+        safe(&watched.domain.name),
+        safe(&error.message),
+        safe(&error.hint)
+    )
+}

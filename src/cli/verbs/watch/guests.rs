@@ -1,0 +1,71 @@
+//! Who is watched: the durable list, and the part of it that belongs to the connection's libvirt,
+//! in memory.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::adapters::watchlist::WatchFiles;
+use crate::cli::error::CliError;
+use crate::model::Watched;
+use crate::ports::Watchlist;
+
+pub(super) struct Guests<'a> {
+    list: WatchFiles<'a>,
+    known: HashMap<Uuid, Watched>,
+}
+
+impl<'a> Guests<'a> {
+    pub(super) fn new(list: WatchFiles<'a>) -> Self {
+        Self {
+            list,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Takes in those whom the list has for this URI.
+    pub(super) fn load(&mut self, uri: &str) -> Result<(), CliError> {
+        for watched in self.list.list()? {
+            if watched.uri == uri {
+                self.known.insert(watched.domain.uuid, watched);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    pub(super) fn get(&self, uuid: Uuid) -> Option<&Watched> {
+        self.known.get(&uuid)
+    }
+
+    pub(super) fn uuids(&self) -> Vec<Uuid> {
+        self.known.keys().copied().collect()
+    }
+
+    /// Puts a guest on the list or brings its record up to date; writes nothing that is there.
+    pub(super) fn keep(&mut self, watched: Watched) -> Result<(), CliError> {
+        let uuid = watched.domain.uuid;
+        let is_known = self.get(uuid).is_some_and(|known| {
+            known.definition == watched.definition
+                && known.files.len() == watched.files.len()
+                && known.files.iter().zip(&watched.files).all(|(old, new)| {
+                    old.0 == new.0 && old.1.identity.is_same_file(&new.1.identity)
+                })
+        });
+        if !is_known {
+            self.list.put(&watched)?;
+            self.known.insert(uuid, watched);
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, uuid: Uuid) -> Result<(), CliError> {
+        if self.known.remove(&uuid).is_some() {
+            self.list.remove(uuid)?;
+        }
+        Ok(())
+    }
+}

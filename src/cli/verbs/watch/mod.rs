@@ -1,0 +1,87 @@
+//! `watch`: storage cleanup on death. A transient guest that ends by itself takes along what its
+//! policy says, by the same transaction as any other.
+//!
+//! What a transient guest's end throws away is kept beforehand in a list beside the journal. The list
+//! also says who was watched when nobody looked: at every connection those on it that run no more
+//! are treated as if their end had just been heard of, and libvirt's log of the guest says how
+//! it ended. The journal is held only while a transaction runs.
+//!
+//! Here is the connection, made again whenever it breaks. `follow` is what happens while it lasts,
+//! `guests` the list, `note` what is kept of a guest that runs, `deaths` the judgement how one ended,
+//! `retire` the transaction.
+
+mod deaths;
+mod follow;
+mod guests;
+mod note;
+mod retire;
+
+use std::time::Duration;
+
+use crate::adapters::watchlist::WatchFiles;
+
+use super::super::context::{Context, Host};
+use super::super::error::{CliError, Exit};
+use follow::Watch;
+use guests::Guests;
+
+/// How long nothing is looked at but events: signals and a broken connection are noticed then.
+const TICK: Duration = Duration::from_millis(200);
+/// The longest wait between two tries to reach libvirtd.
+const BACK_OFF: Duration = Duration::from_secs(5);
+
+pub fn run(context: &Context, once: bool) -> Result<(), CliError> {
+    // Makes the state folder, or says what is wrong with it; nobody is kept waiting after this.
+    drop(context.journal("watch")?);
+    let files = context.files();
+    let list = WatchFiles::open(&files, context.state_dir())?;
+    context.begin()?;
+    // The first connection must work: a wrong URI is no libvirtd that is being restarted.
+    let mut host = context.host()?;
+    let mut watch = Watch::new(context, Guests::new(list));
+    loop {
+        let result = watch.follow(&host, once);
+        match result {
+            Ok(()) => return Ok(()),
+            Err(error) if host.hypervisor.is_alive() => return Err(error),
+            Err(_) if once => {
+                return Err(CliError::new(
+                    Exit::Error,
+                    "libvirt-lost",
+                    "libvirt went away",
+                    "when libvirtd is back: virt-retire watch --once",
+                ));
+            }
+            Err(_) => {}
+        }
+        watch.tell("libvirt went away; waiting for it".into());
+        match reconnect(context, &host) {
+            Some(again) => host = again,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// `None` if a signal came first.
+fn reconnect(context: &Context, lost: &Host) -> Option<Host> {
+    let mut pause = TICK;
+    loop {
+        if lost.world().control.wants_rollback() {
+            return None;
+        }
+        if let Ok(host) = context.host() {
+            return Some(host);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(BACK_OFF);
+    }
+}
+
+fn lost() -> CliError {
+    CliError::new(
+        Exit::Error,
+        "libvirt-lost",
+        "the connection to libvirt broke",
+        "is libvirtd running?",
+    )
+}

@@ -1,0 +1,91 @@
+//! The transaction that a guest takes its storage along with.
+
+use crate::cli::args::{How, Sure};
+use crate::cli::context::{Context, Host};
+use crate::cli::error::CliError;
+use crate::model::{Ended, Plan, Removal, State, Step, StorageFlags, Verdict, Watched};
+use crate::planner;
+use crate::ports::{Hypervisor, JournalReader, Storage};
+use crate::survey::{Memo, Survey};
+
+use super::super::plan::Planned;
+use super::super::undefine;
+
+/// The transaction. `Ok` also where nothing is left to do: the guest is back, somebody else
+/// has retired it, its storage is gone.
+pub(super) fn retire(
+    context: &Context,
+    host: &Host,
+    watched: &Watched,
+    how: Ended,
+) -> Result<(), CliError> {
+    let name = &watched.domain.name;
+    let journal = context.journal(&format!("watch: end of {name}"))?;
+    // Looked at while the journal is held: nobody of ours changes it now.
+    if host.hypervisor.status(watched.domain.uuid)?.is_some() {
+        return Ok(());
+    }
+    let is_retired = journal.summaries()?.iter().any(|summary| {
+        summary.domain.uuid == watched.domain.uuid
+            && summary.started_at >= watched.since
+            && !matches!(summary.state, State::RolledBack)
+    });
+    if is_retired {
+        return Ok(());
+    }
+    let memo = Memo::new(&host.storage);
+    let survey = Survey::new(&host.hypervisor, &memo, &host.census)?;
+    let facts = survey.departed(&watched.domain, watched.definition.clone())?;
+    let removal = removal();
+    let plan = planner::plan(&facts, &removal);
+    if plan.is_executable() && !takes_storage(&plan) {
+        return Ok(());
+    }
+    refuse_strangers(host, watched, &plan)?;
+    let how = How {
+        prepare: false,
+        reason: Some(format!("watch: guest ended ({})", how.word())),
+        sure: Sure { yes: true },
+    };
+    let planned = vec![Planned { facts, plan }];
+    undefine::execute(context, host, journal, planned, &removal, &how)
+}
+
+/// # Errors
+/// The file under a disk's name is not the one that the guest had: exit 3, nothing changed.
+fn refuse_strangers(host: &Host, watched: &Watched, plan: &Plan) -> Result<(), CliError> {
+    for moved in plan.steps.iter().filter_map(Step::file) {
+        let known = watched.files.iter().find(|(path, _)| *path == moved.path);
+        let Some((path, then)) = known else { continue };
+        let is_same = host
+            .storage
+            .facts(path)?
+            .is_some_and(|now| now.identity.is_same_file(&then.identity));
+        if !is_same {
+            return Err(CliError::refused(&[undefine::changed(&watched.domain)]));
+        }
+    }
+    Ok(())
+}
+
+/// Only what the policy says goes: a disk without a word stays, and so do NVRAM and TPM state,
+/// which a policy does not speak of.
+fn removal() -> Removal {
+    Removal {
+        storage: StorageFlags {
+            keep: true,
+            ..StorageFlags::default()
+        },
+        // Their metadata ended with the guest; saved, it comes back with a rollback.
+        snapshots_metadata: true,
+        checkpoints_metadata: true,
+        nvram: Some(Verdict::Keep),
+        tpm: Some(Verdict::Keep),
+        stop_first: true,
+        ..Removal::default()
+    }
+}
+
+fn takes_storage(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| step.file().is_some())
+}
