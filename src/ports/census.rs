@@ -24,9 +24,16 @@ pub struct Sighting {
     pub users: HashMap<(u64, u64), Vec<Outsider>>,
     /// What could not be looked at, in words that are the same the next time.
     pub unseen: Vec<String>,
+    /// Some process withholds its open files even from root: a hardened init, another user
+    /// namespace. Each file has to be asked about by [`Census::can_tell`].
+    pub blind: bool,
 }
 
 pub trait Census {
+    /// Whether [`Census::holders`] knows of every descriptor of this file, those of processes that
+    /// nothing shows included. False on file systems that grant no leases.
+    fn can_tell(&self, path: &Path, facts: &FileFacts) -> bool;
+
     /// One look at the whole host.
     fn look(&self) -> Sighting;
 

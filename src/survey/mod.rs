@@ -174,12 +174,26 @@ impl<'a> Survey<'a> {
                 _ => {}
             }
         }
+        if owner != ANYBODY && protected.is_none() && self.graph.borrow().is_blind() {
+            self.doubt(&path, &facts);
+        }
         FileRef {
             pooled: self.pools.of(&path),
             users: self.users(owner, &path, &facts, protected.is_some()),
             protected,
             path,
             facts,
+        }
+    }
+
+    /// Some process shows nobody what it has open. The kernel knows who has this file open, except
+    /// on file systems that grant no leases: there it stays unseen.
+    fn doubt(&self, path: &Path, facts: &FileFacts) {
+        if !self.census.can_tell(path, facts) {
+            self.graph.borrow_mut().add_unseen(format!(
+                "whether a process that shows nobody what it has open uses {}",
+                path.display()
+            ));
         }
     }
 

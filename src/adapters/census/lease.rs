@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::files;
-use crate::model::{FileFacts, FileKind};
+use crate::model::{FileKind, Identity};
 
 /// Which signal tells of a lease's breaking: `asm-generic/fcntl.h`; libc has no name for it.
 const F_SETSIG: libc::c_int = 10;
@@ -26,8 +26,8 @@ pub enum Answer {
     Unknown,
 }
 
-pub fn ask(path: &Path, expected: &FileFacts) -> Answer {
-    if expected.kind != FileKind::Regular {
+pub fn ask(path: &Path, kind: FileKind, expected: &Identity) -> Answer {
+    if kind != FileKind::Regular {
         return Answer::Unknown;
     }
     let found = retry_on_intr(|| {
@@ -43,7 +43,7 @@ pub fn ask(path: &Path, expected: &FileFacts) -> Answer {
         return Answer::Another;
     };
     match files::identity_of(found.as_fd()) {
-        Some(identity) if identity.is_same_file(&expected.identity) => {}
+        Some(identity) if identity.is_same_file(expected) => {}
         _ => return Answer::Another,
     }
     match files::reopen(found.as_fd()) {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{FileFacts, FileKind, User, UserKind};
-use crate::ports::{Census, Outsider, Sighting};
+use crate::ports::{Census, Entry, Outsider, Sighting};
 
 use super::files;
 use lease::Answer;
@@ -44,6 +44,14 @@ impl Census for HostCensus {
         seen.finish()
     }
 
+    fn can_tell(&self, path: &Path, facts: &FileFacts) -> bool {
+        match facts.kind {
+            FileKind::Regular | FileKind::Directory => ask(path, facts) != Answer::Unknown,
+            // A symlink is read and never held; a device is told by its holders in /sys.
+            FileKind::Symlink | FileKind::BlockDevice | FileKind::Other => true,
+        }
+    }
+
     fn holders(&self, path: &Path, facts: &FileFacts) -> Vec<Outsider> {
         let keys = match facts.kind {
             FileKind::Directory => below(path, facts),
@@ -57,7 +65,11 @@ impl Census for HostCensus {
             if look > 0 {
                 std::thread::sleep(PAUSE);
             }
-            let answer = lease::ask(path, facts);
+            let answer = match ask(path, facts) {
+                // Of a folder's files; the folder itself may be where a process stands.
+                Answer::Free if facts.kind == FileKind::Directory => Answer::Unknown,
+                answer => answer,
+            };
             let now = match answer {
                 // Nobody has it open, so that only a mount of the file itself is left.
                 Answer::Free => mounted(&keys),
@@ -110,20 +122,44 @@ fn users_of(keys: &[(u64, u64)], mut sighting: Sighting) -> Vec<Outsider> {
         .collect()
 }
 
-/// The folder and all that is below it.
-fn below(path: &Path, facts: &FileFacts) -> Vec<(u64, u64)> {
-    let mut keys = vec![facts.identity.key()];
-    let mut pending: Vec<PathBuf> = vec![path.to_owned()];
-    while let Some(folder) = pending.pop() {
-        for entry in files::list(&folder).unwrap_or_default() {
-            if keys.len() >= MOST_BELOW {
-                return keys;
-            }
-            keys.push(entry.identity.key());
-            if entry.kind == FileKind::Directory {
-                pending.push(entry.path);
+/// The kernel's answer for a file, or for all regular files of a folder together.
+fn ask(path: &Path, facts: &FileFacts) -> Answer {
+    if facts.kind != FileKind::Directory {
+        return lease::ask(path, facts.kind, &facts.identity);
+    }
+    let mut together = Answer::Free;
+    for entry in entries_below(path) {
+        if entry.kind == FileKind::Regular {
+            match lease::ask(&entry.path, entry.kind, &entry.identity) {
+                Answer::Held => return Answer::Held,
+                Answer::Unknown => together = Answer::Unknown,
+                Answer::Free | Answer::Another => {}
             }
         }
     }
+    together
+}
+
+/// The folder and all that is below it.
+fn below(path: &Path, facts: &FileFacts) -> Vec<(u64, u64)> {
+    let mut keys = vec![facts.identity.key()];
+    keys.extend(entries_below(path).iter().map(|entry| entry.identity.key()));
     keys
+}
+
+fn entries_below(path: &Path) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut pending: Vec<PathBuf> = vec![path.to_owned()];
+    while let Some(folder) = pending.pop() {
+        for entry in files::list(&folder).unwrap_or_default() {
+            if entries.len() >= MOST_BELOW {
+                return entries;
+            }
+            if entry.kind == FileKind::Directory {
+                pending.push(entry.path.clone());
+            }
+            entries.push(entry);
+        }
+    }
+    entries
 }

@@ -53,8 +53,9 @@ impl Seen {
 
     pub fn finish(mut self) -> Sighting {
         let uid = rustix::process::geteuid();
-        // Without root's rights others may be hidden altogether (`hidepid`, a PID namespace).
-        if self.denied || !uid.is_root() {
+        // Without root's rights others may be hidden altogether (`hidepid`, a PID namespace). Root is
+        // kept from single processes only, and for those the kernel answers, file by file.
+        if !uid.is_root() {
             self.unseen.insert(format!(
                 "what other users' processes have open or mounted, which user {} may not see",
                 uid.as_raw()
@@ -63,6 +64,7 @@ impl Seen {
         Sighting {
             users: self.found,
             unseen: self.unseen.into_iter().collect(),
+            blind: self.denied,
         }
     }
 }

@@ -40,6 +40,15 @@ impl Graph {
         self.outside = sighting;
     }
 
+    /// See [`Sighting::blind`].
+    pub(super) fn is_blind(&self) -> bool {
+        self.outside.blind
+    }
+
+    pub(super) fn add_unseen(&mut self, what: String) {
+        self.unseen.insert(what);
+    }
+
     /// Everyone who uses the inode, but for the domain `owner` and, while it runs, its processes.
     pub(super) fn users(&self, identity: &Identity, owner: Uuid) -> Vec<User> {
         let uses = self
