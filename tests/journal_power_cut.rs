@@ -29,7 +29,7 @@ const CHECKER: &str = "VIRT_RETIRE_TEST_CHECKER";
 const NO_BARRIER: &str = "VIRT_RETIRE_TEST_NO_BARRIER";
 
 /// Records between two closings of the journal: opening and closing write as well.
-const A_SITTING: u64 = 12;
+const A_SITTING: usize = 12;
 
 /// Not a test of its own: the body of the processes that the tests below start.
 #[test]
@@ -49,6 +49,11 @@ fn write_until_cut_off(state: &Path) {
         let _ = writeln!(out, "acknowledged {number}");
         let _ = out.flush();
     };
+    // Closing syncs, whoever wants it: the counter-proof never gets there.
+    let sitting = match std::env::var_os(NO_BARRIER) {
+        Some(_) => usize::MAX,
+        None => A_SITTING,
+    };
     let mut acknowledged = 0;
     loop {
         let Ok(mut journal) = SledJournal::open_now(state) else {
@@ -64,7 +69,7 @@ fn write_until_cut_off(state: &Path) {
         };
         acknowledged += 1;
         say(acknowledged);
-        for step in 0..A_SITTING as usize {
+        for step in 0..sitting {
             let direction = Direction::Forward;
             let intent = EventKind::Intent { step, direction };
             let entered = EventKind::Entered {
@@ -143,6 +148,8 @@ fn cut(kind: &str, run: Duration, barrier: bool) -> After {
     };
     debug_assert!(extra.is_empty() || extra.starts_with(NO_BARRIER));
     let test = "\"$TEST\" --exact process_of_a_power_cut --nocapture --quiet";
+    // The journal itself is made durably in any case: what may be lost is what was appended.
+    shell.run(&format!("{CHECKER}=\"$MOUNT\" {test} >\"$OUT\" 2>&1"));
     shell.start(&format!(
         "{extra} {WRITER}=\"$MOUNT\" timeout 20 {test} >\"$OUT\" 2>/dev/null & writer=$!"
     ));
@@ -315,8 +322,9 @@ fn without_the_barrier_records_are_lost() {
         return;
     }
     let _alone = ONE_AT_A_TIME.lock();
-    let lost = (0..12).find(|cut_number| {
+    // All of it, unless somebody happened to sync the whole machine.
+    let lost = (0..4).find(|cut_number| {
         cut("xfs", Duration::from_millis(100 + 70 * cut_number), false).is_loss()
     });
-    assert!(lost.is_some(), "12 cuts without the barrier lost nothing");
+    assert!(lost.is_some(), "4 cuts without the barrier lost nothing");
 }

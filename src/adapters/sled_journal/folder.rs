@@ -1,10 +1,11 @@
 //! The state folder: ours, and nobody else's to look into (contract: secrets are in it).
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::barrier;
 use super::fault::Fault;
 use crate::ports::JournalError;
 
@@ -86,7 +87,7 @@ fn make(state_dir: &Path) -> io::Result<()> {
     for folder in missing.iter().rev() {
         make_private(folder)?;
         if let Some(parent) = folder.parent() {
-            File::open(parent)?.sync_all()?;
+            barrier::sync_folder(parent)?;
         }
     }
     Ok(())

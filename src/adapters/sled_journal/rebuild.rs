@@ -4,7 +4,7 @@
 //! into their place. Killed in between, there is no journal or half of one, which a second rebuild
 //! takes for what it is. Nothing of the old one is deleted.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::fault::Fault;
 use super::folder::{self, Names, make_private};
 use super::lock::Lock;
-use super::{SledJournal, records};
+use super::{SledJournal, barrier, records};
 use crate::model::{EventKind, Transaction};
 use crate::ports::{Journal, JournalError};
 
@@ -124,24 +124,18 @@ fn exchange(names: &Names, beside: &Path) -> Result<Option<PathBuf>, Fault> {
         moved = true;
     }
     if moved {
-        sync(&aside)?;
+        barrier::sync_folder(&aside).map_err(|error| Fault::io(&aside, error))?;
     }
-    sync(&names.state_dir)?;
+    barrier::sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
     // The watermark last: a journal without one that has records is refused, and so is the other
     // way round, so that half of this is never taken for a whole journal.
     for (from, to) in [(&new.sled, &names.sled), (&new.watermark, &names.watermark)] {
         fs::rename(from, to).map_err(|error| Fault::io(from, error))?;
     }
-    sync(&names.state_dir)?;
+    barrier::sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
     // What is left is a lock and a view of ours; to leave them would do no harm.
     let _ = remove(beside);
     Ok(moved.then_some(aside))
-}
-
-fn sync(folder: &Path) -> Result<(), Fault> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| Fault::io(folder, error))
 }
 
 fn remove(folder: &Path) -> std::io::Result<()> {
