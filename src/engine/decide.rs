@@ -4,7 +4,7 @@ use crate::model::{Direction, EventKind, Evidence, Rename, State, Transaction, T
 
 use super::error::{EngineError, Failure};
 use super::homecoming::{Homecoming, Wish};
-use super::run::{self, OnSignal, Stop, Unwritten};
+use super::run::{self, Stop, Unwritten};
 use super::steps::keeping_all;
 use super::{Engine, preflight};
 use crate::ports::Journal;
@@ -128,47 +128,18 @@ impl Engine<'_> {
         let costs = Homecoming::of(&transaction).costs();
         let mut notes = Unwritten::none();
         notes.extend(costs.into_iter().map(|text| EventKind::Noted { text }));
-        match self.run(&mut transaction, Direction::Back, OnSignal::GoOn, notes) {
-            Ok(unwritten) => {
-                self.enter(&mut transaction, unwritten, State::RolledBack, None)?;
-                Ok(transaction)
-            }
+        match self.run_to(
+            &mut transaction,
+            Direction::Back,
+            notes,
+            State::RolledBack,
+            None,
+        ) {
+            Ok(()) => Ok(transaction),
             Err(Stop::Unfinished(error)) => Err(error),
             Err(Stop::Failed { step, cause }) => {
-                Err(self.go_forward_again(transaction, before, step, cause))
-            }
-        }
-    }
-
-    /// A rollback failed half way: do again what it had undone, so that the domain is retired as
-    /// before, or say that it is stuck.
-    fn go_forward_again(
-        &mut self,
-        mut transaction: Transaction,
-        before: State,
-        step: String,
-        cause: Failure,
-    ) -> EngineError {
-        match self.run(
-            &mut transaction,
-            Direction::Forward,
-            OnSignal::GoOn,
-            Unwritten::none(),
-        ) {
-            Ok(unwritten) => {
                 let why = Some(format!("rollback failed at '{step}': {cause}"));
-                match self.enter(&mut transaction, unwritten, before, why) {
-                    Ok(()) => EngineError::PutBack {
-                        transaction: Box::new(transaction),
-                        step,
-                        cause,
-                    },
-                    Err(error) => error,
-                }
-            }
-            Err(Stop::Unfinished(error)) => error,
-            Err(Stop::Failed { cause: forward, .. }) => {
-                self.stick(transaction, forward.to_string(), cause.to_string())
+                Err(self.turn_round(transaction, Direction::Forward, (before, why), step, cause))
             }
         }
     }
@@ -185,25 +156,33 @@ impl Engine<'_> {
         if let Err(error) = self.enter(&mut transaction, unwritten, State::RollingBack, why) {
             return error;
         }
-        match self.run(
-            &mut transaction,
-            Direction::Back,
-            OnSignal::GoOn,
-            Unwritten::none(),
-        ) {
-            Ok(unwritten) => {
-                match self.enter(&mut transaction, unwritten, State::RolledBack, None) {
-                    Ok(()) => EngineError::PutBack {
-                        transaction: Box::new(transaction),
-                        step,
-                        cause,
-                    },
-                    Err(error) => error,
-                }
-            }
+        let end = (State::RolledBack, None);
+        self.turn_round(transaction, Direction::Back, end, step, cause)
+    }
+
+    /// `step` failed: goes `direction`, away from it, and so back to where the verb began, or says
+    /// that it is stuck.
+    fn turn_round(
+        &mut self,
+        mut transaction: Transaction,
+        direction: Direction,
+        (end, why): (State, Option<String>),
+        step: String,
+        cause: Failure,
+    ) -> EngineError {
+        match self.run_to(&mut transaction, direction, Unwritten::none(), end, why) {
+            Ok(()) => EngineError::PutBack {
+                transaction: Box::new(transaction),
+                step,
+                cause,
+            },
             Err(Stop::Unfinished(error)) => error,
-            Err(Stop::Failed { cause: back, .. }) => {
-                self.stick(transaction, cause.to_string(), back.to_string())
+            Err(Stop::Failed { cause: second, .. }) => {
+                let (forward, back) = match direction {
+                    Direction::Forward => (second, cause),
+                    Direction::Back => (cause, second),
+                };
+                self.stick(transaction, forward.to_string(), back.to_string())
             }
         }
     }

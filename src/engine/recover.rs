@@ -8,7 +8,7 @@ use crate::model::{Claim, Direction, Evidence, State, Transaction, TransactionId
 
 use super::decide::decided;
 use super::error::EngineError;
-use super::run::{OnSignal, Stop, Unwritten};
+use super::run::{Stop, Unwritten};
 use super::{Engine, World};
 
 /// What became of one open transaction.
@@ -85,9 +85,9 @@ impl Engine<'_> {
             self.enter(&mut transaction, unwritten, State::RollingBack, why)?;
             unwritten = Unwritten::none();
         }
-        let back = match self.run(&mut transaction, Direction::Back, OnSignal::GoOn, unwritten) {
-            Ok(unwritten) => {
-                self.enter(&mut transaction, unwritten, State::RolledBack, None)?;
+        let (back, forward) = (Direction::Back, Direction::Forward);
+        let back = match self.run_to(&mut transaction, back, unwritten, State::RolledBack, None) {
+            Ok(()) => {
                 return Ok(Recovery {
                     transaction,
                     result: Recovered::Undone,
@@ -96,18 +96,13 @@ impl Engine<'_> {
             Err(Stop::Unfinished(error)) => return Err(error),
             Err(Stop::Failed { step, cause }) => format!("'{step}' failed: {cause}"),
         };
-        match self.run(
-            &mut transaction,
-            Direction::Forward,
-            OnSignal::GoOn,
-            Unwritten::none(),
-        ) {
-            Ok(unwritten) => {
-                let end = match before {
-                    State::Committed => State::Committed,
-                    _ => State::Prepared,
-                };
-                self.enter(&mut transaction, unwritten, end, Some(back.clone()))?;
+        let end = match before {
+            State::Committed => State::Committed,
+            _ => State::Prepared,
+        };
+        let why = Some(back.clone());
+        match self.run_to(&mut transaction, forward, Unwritten::none(), end, why) {
+            Ok(()) => {
                 if end == State::Prepared && transaction.commit_at_once {
                     self.commit_own(&mut transaction)?;
                 }

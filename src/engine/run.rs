@@ -135,6 +135,20 @@ impl Engine<'_> {
         Ok(unwritten)
     }
 
+    /// Runs every step that is left in `direction`, whatever signals come, and enters `end`.
+    pub(super) fn run_to(
+        &mut self,
+        transaction: &mut Transaction,
+        direction: Direction,
+        unwritten: Unwritten,
+        end: State,
+        why: Option<String>,
+    ) -> Result<(), Stop> {
+        let unwritten = self.run(transaction, direction, OnSignal::GoOn, unwritten)?;
+        self.enter(transaction, unwritten, end, why)
+            .map_err(Stop::Unfinished)
+    }
+
     pub(super) fn turns_back(&self, on_signal: OnSignal) -> bool {
         on_signal == OnSignal::TurnBack && self.world.control.wants_rollback()
     }
