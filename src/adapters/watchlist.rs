@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use uuid::Uuid;
 
-use crate::journal::{decode, encode, v1};
+use crate::journal::v1::{self, Mirror};
+use crate::journal::{decode, encode};
 use crate::model::Watched;
 use crate::ports::{JournalError, Storage, StorageError, Watchlist};
 
@@ -81,7 +82,7 @@ impl Watchlist for WatchFiles<'_> {
             let path = entry.path();
             let bytes = fs::read(&path).map_err(io)?;
             let one = decode::<v1::Watched>(&bytes)
-                .and_then(Watched::try_from)
+                .map(v1::Watched::load)
                 .map_err(|error| JournalError::Damaged {
                     path,
                     cause: error.to_string(),
@@ -93,7 +94,7 @@ impl Watchlist for WatchFiles<'_> {
 
     fn put(&self, watched: &Watched) -> Result<(), StorageError> {
         let path = self.path(watched.domain.uuid);
-        let bytes = encode(&v1::Watched::from(watched)).map_err(|error| {
+        let bytes = encode(&v1::Watched::store(watched)).map_err(|error| {
             StorageError::io("write", &path, io::Error::other(error.to_string()))
         })?;
         self.storage.write(&path, &bytes)

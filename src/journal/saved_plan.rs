@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Kind;
-use super::{DecodeError, EncodeError, Record, codec, v1};
+use super::v1::{self, Mirror};
+use super::{DecodeError, EncodeError, Record, codec};
 use crate::model::{Definition, Plan, Removal};
 
 /// Bytes. No plan is larger; a larger file is no plan.
@@ -29,7 +30,7 @@ pub struct Fingerprint([u8; 32]);
 /// # Errors
 /// [`EncodeError::TooLarge`].
 pub fn fingerprint(definition: &Definition) -> Result<Fingerprint, EncodeError> {
-    let bytes = codec::bytes(&v1::Definition::from(definition))?;
+    let bytes = codec::bytes(&v1::Definition::store(definition))?;
     Ok(Fingerprint(blake3::derive_key(
         "virt-retire saved plan definition",
         &bytes,
@@ -54,8 +55,8 @@ impl Record for Stored {
 pub fn encode(saved: &SavedPlan) -> Result<Vec<u8>, EncodeError> {
     codec::encode(&Stored {
         uri: saved.uri.clone(),
-        removal: (&saved.removal).into(),
-        plan: (&saved.plan).into(),
+        removal: Mirror::store(&saved.removal),
+        plan: Mirror::store(&saved.plan),
         definition: saved.definition,
     })
 }
@@ -71,8 +72,8 @@ pub fn decode(bytes: &[u8]) -> Result<SavedPlan, DecodeError> {
     } = codec::decode(bytes)?;
     Ok(SavedPlan {
         uri,
-        removal: removal.into(),
-        plan: plan.into(),
+        removal: removal.load(),
+        plan: plan.load(),
         definition,
     })
 }

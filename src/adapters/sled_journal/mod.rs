@@ -32,7 +32,7 @@ use self::publish::Publisher;
 use self::records::Growth;
 use self::store::Store;
 use self::watermark::Watermark;
-use crate::journal::v1::{Format, Hash, Head, Summary, Time};
+use crate::journal::v1::{Format, Hash, Head, Mirror, Summary, Time};
 use crate::journal::{decode, encode};
 use crate::model::{self, Event, EventKind, Transaction, TransactionId};
 use crate::ports::{Clock, Draft, Journal, JournalError, JournalReader};
@@ -160,7 +160,7 @@ impl JournalReader for SledJournal {
     fn summaries(&self) -> Result<Vec<model::Summary>, JournalError> {
         self.usable()?;
         let records = self.store.summaries();
-        let read = |record: &[u8]| decode::<Summary>(record).and_then(model::Summary::try_from);
+        let read = |record: &[u8]| decode::<Summary>(record).map(model::Summary::from);
         records
             .and_then(|records| {
                 let summaries = records.iter().map(|record| read(&record.bytes));
@@ -268,8 +268,8 @@ fn open(names: &Names, now: Timestamp) -> Result<(Store, Head, Watermark), Fault
 /// The first records of a new journal.
 fn found(store: &mut Store, now: Timestamp) -> Result<Format, Fault> {
     let format = Format {
-        journal: uuid::Uuid::new_v4().into(),
-        created_at: Time::from(now),
+        journal: Mirror::store(&uuid::Uuid::new_v4()),
+        created_at: Time(now),
     };
     let head = Head {
         journal: format.journal,

@@ -79,7 +79,7 @@ impl JournalReader for Reader {
     fn summaries(&self) -> Result<Vec<Summary>, JournalError> {
         match &self.source {
             Source::Journal(journal) => journal.summaries(),
-            Source::View(view) => view.summaries(),
+            Source::View(view) => Ok(view.summaries()),
         }
     }
 }

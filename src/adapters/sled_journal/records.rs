@@ -29,10 +29,9 @@ pub(super) fn read(store: &Store, id: TransactionId) -> Result<Option<model::Tra
         let (_, sequence) = record.id_and_sequence()?;
         let name = |error| Fault::record(format!("log entry {sequence}"), error);
         let entry: Entry = decode(&record.bytes).map_err(name)?;
-        events.extend(entry.event().map_err(name)?);
+        events.extend(entry.event());
     }
-    let name = |error| Fault::record(format!("transaction {id}"), error);
-    begin.with_events(events).map(Some).map_err(name)
+    Ok(Some(begin.with_events(events)))
 }
 
 /// A draft that has been given its number: the transaction before its first event.
@@ -96,10 +95,8 @@ pub(super) fn append(
     kinds: &[model::EventKind],
     now: jiff::Timestamp,
 ) -> Result<Growth, Fault> {
-    let name = |error| Fault::record("a summary", error);
-    let summary = model::Summary::try_from(stored).map_err(name)?;
     let kinds = kinds.iter().map(EventKind::from).collect();
-    grow(head.clone(), None, summary, kinds, now)
+    grow(head.clone(), None, stored.into(), kinds, now)
 }
 
 fn grow(
@@ -115,7 +112,7 @@ fn grow(
         let entry = Entry {
             sequence: head.sequence + 1,
             transaction: summary.id.0,
-            at: Time::from(now),
+            at: Time(now),
             previous: head.hash,
             kind,
         };
@@ -123,8 +120,7 @@ fn grow(
         head.sequence = entry.sequence;
         head.hash = Hash::of(&bytes);
         entries.push((entry.sequence, bytes));
-        let name = |error| Fault::record("a new log entry", error);
-        if let Some(event) = entry.event().map_err(name)? {
+        if let Some(event) = entry.event() {
             follow(&mut summary, &event);
             events.push(event);
         }

@@ -87,15 +87,12 @@ fn entries(
             hash: Hash::of(&record.bytes),
             transactions: id,
         });
-        let event = entry.event().map_err(|error| Fault::record(&name, error))?;
-        events.extend(event);
+        events.extend(entry.event());
     }
     if last == 0 {
         return damaged(format!("transaction {id} has no entry in the log"));
     }
-    let transaction = begin
-        .with_events(events)
-        .map_err(|error| Fault::record(format!("transaction {id}"), error))?;
+    let transaction = begin.with_events(events);
     let name = format!("the summary of transaction {id}");
     let summary = store.summary(id)?.ok_or_else(|| missing(&name))?;
     let summary: Summary = decode(&summary).map_err(|error| Fault::record(&name, error))?;

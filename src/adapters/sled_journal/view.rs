@@ -43,15 +43,9 @@ impl ViewReader {
     }
 
     /// All transactions, oldest first.
-    ///
-    /// # Errors
-    /// [`JournalError::Damaged`] where a summary makes no sense.
-    pub fn summaries(&self) -> Result<Vec<model::Summary>, JournalError> {
+    pub fn summaries(&self) -> Vec<model::Summary> {
         let summaries = self.summaries.values().cloned();
-        summaries
-            .map(model::Summary::try_from)
-            .collect::<Result<_, _>>()
-            .map_err(|error| Fault::record("a summary", error).at("read", &self.names.view))
+        summaries.map(model::Summary::from).collect()
     }
 
     /// `None` where the view does not have the whole transaction.
@@ -95,10 +89,8 @@ fn whole(path: &Path, summary: &Summary) -> Option<model::Transaction> {
     if begin.id != summary.id || begin.uuid != summary.uuid || !reaches {
         return None;
     }
-    let events: Result<Vec<_>, _> = entries.into_iter().map(Entry::event).collect();
-    begin
-        .with_events(events.ok()?.into_iter().flatten().collect())
-        .ok()
+    let events = entries.into_iter().filter_map(Entry::event).collect();
+    Some(begin.with_events(events))
 }
 
 /// Records one after the other. The last may still be in the writing; it is left out.

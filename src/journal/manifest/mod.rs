@@ -57,7 +57,8 @@ pub fn files_for(transaction: &Transaction) -> Result<Vec<(PathBuf, Vec<u8>)>, E
 /// # Errors
 /// Any [`DecodeError`].
 pub fn read_record(bytes: &[u8]) -> Result<Transaction, DecodeError> {
-    codec::decode::<v1::Begin>(bytes)?.with_events(Vec::new())
+    let begin: v1::Begin = codec::decode(bytes)?;
+    Ok(begin.with_events(Vec::new()))
 }
 
 /// Reads `manifest.json`.

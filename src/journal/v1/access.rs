@@ -1,38 +1,14 @@
 //! The small closed words: access, fate, user.
 
-use serde::{Deserialize, Serialize};
-
+use super::mirror::mirror;
 use crate::model;
 
-/// Mirrors an enum without fields, both ways; a variant without its fellow does not compile.
-macro_rules! mirror {
-    ($name:ident, $model:path, { $($variant:ident),+ $(,)? }) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($variant),+ }
-
-        impl From<$model> for $name {
-            fn from(value: $model) -> Self {
-                use $model as Model;
-                match value { $(Model::$variant => Self::$variant),+ }
-            }
-        }
-
-        impl From<$name> for $model {
-            fn from(value: $name) -> Self {
-                use $model as Model;
-                match value { $($name::$variant => Model::$variant),+ }
-            }
-        }
-    };
-}
-pub(super) use mirror;
-
-mirror!(Access, crate::model::Access, { ReadWrite, ReadOnly, Shared });
-mirror!(Fate, crate::model::Fate, { Quarantine, Keep, Refuse });
-mirror!(Verdict, crate::model::Verdict, { Remove, Keep });
-mirror!(Direction, crate::model::Direction, { Forward, Back });
-mirror!(UserKind, crate::model::UserKind, { Domain, Image, Process, Mount, Loop });
-mirror!(State, crate::model::State, {
+mirror!(enum Access = model::Access { ReadWrite, ReadOnly, Shared });
+mirror!(enum Fate = model::Fate { Quarantine, Keep, Refuse });
+mirror!(enum Verdict = model::Verdict { Remove, Keep });
+mirror!(enum Direction = model::Direction { Forward, Back });
+mirror!(enum UserKind = model::UserKind { Domain, Image, Process, Mount, Loop });
+mirror!(enum State = model::State {
     Planned,
     Executing,
     Prepared,
@@ -44,30 +20,9 @@ mirror!(State, crate::model::State, {
     Purged,
 });
 
-/// One user of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
-    pub kind: UserKind,
-    pub name: String,
-    pub how: String,
-}
-
-impl From<&model::User> for User {
-    fn from(model::User { kind, name, how }: &model::User) -> Self {
-        Self {
-            kind: (*kind).into(),
-            name: name.clone(),
-            how: how.clone(),
-        }
-    }
-}
-
-impl From<User> for model::User {
-    fn from(User { kind, name, how }: User) -> Self {
-        Self {
-            kind: kind.into(),
-            name,
-            how,
-        }
-    }
-}
+// One user of one file.
+mirror!(struct User = model::User {
+    kind: UserKind,
+    name: String,
+    how: String,
+});

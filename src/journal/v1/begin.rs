@@ -2,35 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::common::{Bytes, Time, Uuid, all, each};
+use super::common::{Bytes, Time, Uuid};
+use super::mirror::{Mirror, mirror};
 use super::{Definition, Evidence, Plan, Removal};
+use crate::journal::Record;
 use crate::journal::envelope::Kind;
-use crate::journal::{DecodeError, Record};
 use crate::model;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    pub source: Bytes,
-    pub folder: Bytes,
-}
-
-impl From<&model::Place> for Place {
-    fn from(model::Place { source, folder }: &model::Place) -> Self {
-        Self {
-            source: source.into(),
-            folder: folder.into(),
-        }
-    }
-}
-
-impl From<Place> for model::Place {
-    fn from(Place { source, folder }: Place) -> Self {
-        Self {
-            source: source.into(),
-            folder: folder.into(),
-        }
-    }
-}
+mirror!(struct Place = model::Place {
+    source: Bytes,
+    folder: Bytes,
+});
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begin {
@@ -69,25 +51,22 @@ impl From<&model::Transaction> for Begin {
         } = transaction;
         Self {
             id: id.0,
-            uuid: (*uuid).into(),
-            evidence: evidence.into(),
-            removal: removal.into(),
-            plan: plan.into(),
-            definition: definition.into(),
-            home: home.into(),
-            places: each(places),
+            uuid: Mirror::store(uuid),
+            evidence: Mirror::store(evidence),
+            removal: Mirror::store(removal),
+            plan: Mirror::store(plan),
+            definition: Mirror::store(definition),
+            home: Mirror::store(home),
+            places: Mirror::store(places),
             commit_at_once: *commit_at_once,
-            started_at: (*started_at).into(),
+            started_at: Mirror::store(started_at),
         }
     }
 }
 
 impl Begin {
     /// The transaction with what has happened since.
-    ///
-    /// # Errors
-    /// [`DecodeError::Malformed`] where a time is out of range.
-    pub fn with_events(self, events: Vec<model::Event>) -> Result<model::Transaction, DecodeError> {
+    pub fn with_events(self, events: Vec<model::Event>) -> model::Transaction {
         let Begin {
             id,
             uuid,
@@ -102,18 +81,18 @@ impl Begin {
         } = self;
         let mut transaction = model::Transaction {
             id: model::TransactionId(id),
-            uuid: uuid.into(),
-            evidence: evidence.into(),
-            removal: removal.into(),
-            plan: plan.into(),
-            definition: definition.into(),
-            home: home.into(),
-            places: all(places),
+            uuid: uuid.load(),
+            evidence: evidence.load(),
+            removal: removal.load(),
+            plan: plan.load(),
+            definition: definition.load(),
+            home: home.load(),
+            places: places.load(),
             commit_at_once,
-            started_at: started_at.try_into()?,
+            started_at: started_at.load(),
             events: Vec::new(),
         };
         transaction.extend(events);
-        Ok(transaction)
+        transaction
     }
 }

@@ -2,60 +2,54 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::malformed;
-use crate::journal::DecodeError;
+use super::mirror::{Mirror, mirror};
 use crate::model;
 
 /// A path: any bytes but NUL, as the kernel has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bytes(pub Vec<u8>);
 
-impl From<&Path> for Bytes {
-    fn from(path: &Path) -> Self {
+impl Mirror<PathBuf> for Bytes {
+    fn store(path: &PathBuf) -> Self {
         Self(path.as_os_str().as_bytes().to_vec())
     }
-}
 
-impl From<&PathBuf> for Bytes {
-    fn from(path: &PathBuf) -> Self {
-        path.as_path().into()
-    }
-}
-
-impl From<Bytes> for PathBuf {
-    fn from(bytes: Bytes) -> Self {
-        OsString::from_vec(bytes.0).into()
+    fn load(self) -> PathBuf {
+        OsString::from_vec(self.0).into()
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uuid(pub [u8; 16]);
 
-impl From<uuid::Uuid> for Uuid {
-    fn from(uuid: uuid::Uuid) -> Self {
-        Self(uuid.into_bytes())
+impl Mirror<uuid::Uuid> for Uuid {
+    fn store(uuid: &uuid::Uuid) -> Self {
+        Self(*uuid.as_bytes())
+    }
+
+    fn load(self) -> uuid::Uuid {
+        uuid::Uuid::from_bytes(self.0)
     }
 }
 
-impl From<Uuid> for uuid::Uuid {
-    fn from(uuid: Uuid) -> Self {
-        Self::from_bytes(uuid.0)
-    }
-}
-
-/// A moment in UTC: seconds since 1970 and nanoseconds, both of one sign, as jiff has them.
+/// A moment in UTC; one out of range is refused when it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Time {
-    pub seconds: i64,
-    pub nanoseconds: i32,
+#[serde(into = "SinceEpoch", try_from = "SinceEpoch")]
+pub struct Time(pub jiff::Timestamp);
+
+/// Seconds since 1970 and nanoseconds, both of one sign, as jiff has them.
+#[derive(Serialize, Deserialize)]
+struct SinceEpoch {
+    seconds: i64,
+    nanoseconds: i32,
 }
 
-impl From<jiff::Timestamp> for Time {
-    fn from(time: jiff::Timestamp) -> Self {
+impl From<Time> for SinceEpoch {
+    fn from(Time(time): Time) -> Self {
         Self {
             seconds: time.as_second(),
             nanoseconds: time.subsec_nanosecond(),
@@ -63,66 +57,59 @@ impl From<jiff::Timestamp> for Time {
     }
 }
 
-impl TryFrom<Time> for jiff::Timestamp {
-    type Error = DecodeError;
+impl TryFrom<SinceEpoch> for Time {
+    type Error = jiff::Error;
 
-    fn try_from(time: Time) -> Result<Self, DecodeError> {
-        jiff::Timestamp::new(time.seconds, time.nanoseconds)
-            .map_err(|_| malformed("a time out of range"))
+    fn try_from(time: SinceEpoch) -> Result<Self, jiff::Error> {
+        jiff::Timestamp::new(time.seconds, time.nanoseconds).map(Self)
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DomainRef {
-    pub name: String,
-    pub uuid: Uuid,
-}
+impl Mirror<jiff::Timestamp> for Time {
+    fn store(time: &jiff::Timestamp) -> Self {
+        Self(*time)
+    }
 
-impl From<&model::DomainRef> for DomainRef {
-    fn from(model::DomainRef { name, uuid }: &model::DomainRef) -> Self {
-        Self {
-            name: name.clone(),
-            uuid: (*uuid).into(),
-        }
+    fn load(self) -> jiff::Timestamp {
+        self.0
     }
 }
 
-impl From<DomainRef> for model::DomainRef {
-    fn from(DomainRef { name, uuid }: DomainRef) -> Self {
-        Self {
-            name,
-            uuid: uuid.into(),
-        }
+/// A step's number in its plan; one that this machine cannot count to is refused when it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u64", try_from = "u64")]
+pub struct Index(pub usize);
+
+impl From<Index> for u64 {
+    fn from(Index(index): Index) -> Self {
+        index as u64
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pooled {
-    pub pool: String,
-    pub volume: String,
-}
+impl TryFrom<u64> for Index {
+    type Error = std::num::TryFromIntError;
 
-impl From<&model::Pooled> for Pooled {
-    fn from(model::Pooled { pool, volume }: &model::Pooled) -> Self {
-        Self {
-            pool: pool.clone(),
-            volume: volume.clone(),
-        }
+    fn try_from(index: u64) -> Result<Self, Self::Error> {
+        index.try_into().map(Self)
     }
 }
 
-impl From<Pooled> for model::Pooled {
-    fn from(Pooled { pool, volume }: Pooled) -> Self {
-        Self { pool, volume }
+impl Mirror<usize> for Index {
+    fn store(index: &usize) -> Self {
+        Self(*index)
+    }
+
+    fn load(self) -> usize {
+        self.0
     }
 }
 
-/// Every element of a slice, stored.
-pub(super) fn each<'a, M, S: From<&'a M>>(models: &'a [M]) -> Vec<S> {
-    models.iter().map(S::from).collect()
-}
+mirror!(struct DomainRef = model::DomainRef {
+    name: String,
+    uuid: Uuid,
+});
 
-/// Every element of a list, read.
-pub(super) fn all<S, M: From<S>>(stored: Vec<S>) -> Vec<M> {
-    stored.into_iter().map(M::from).collect()
-}
+mirror!(struct Pooled = model::Pooled {
+    pool: String,
+    volume: String,
+});

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::{Direction, State};
+use super::common::Index;
 use super::file::FileFacts;
-use super::{DomainRef, Evidence, Hash, Time, malformed};
+use super::mirror::Mirror;
+use super::{DomainRef, Evidence, Hash, Time};
+use crate::journal::Record;
 use crate::journal::envelope::Kind;
-use crate::journal::{DecodeError, Record};
 use crate::model;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,11 +23,11 @@ pub enum EventKind {
         cause: Option<String>,
     },
     Intent {
-        step: u64,
+        step: Index,
         direction: Direction,
     },
     Outcome {
-        step: u64,
+        step: Index,
         direction: Direction,
         result: Result<bool, String>,
     },
@@ -44,7 +46,7 @@ pub enum EventKind {
         macs: Vec<(String, String)>,
     },
     Settled {
-        files: Vec<(u64, FileFacts)>,
+        files: Vec<(Index, FileFacts)>,
         bytes: u64,
     },
 }
@@ -54,40 +56,78 @@ impl From<&model::EventKind> for EventKind {
         use model::EventKind as Model;
         match kind {
             Model::Entered { state, cause } => Self::Entered {
-                state: (*state).into(),
+                state: Mirror::store(state),
                 cause: cause.clone(),
             },
             Model::Intent { step, direction } => Self::Intent {
-                step: *step as u64,
-                direction: (*direction).into(),
+                step: Mirror::store(step),
+                direction: Mirror::store(direction),
             },
             Model::Outcome {
                 step,
                 direction,
                 result,
             } => Self::Outcome {
-                step: *step as u64,
-                direction: (*direction).into(),
+                step: Mirror::store(step),
+                direction: Mirror::store(direction),
                 result: result.clone(),
             },
             Model::Decided { verb, by } => Self::Decided {
                 verb: verb.clone(),
-                by: Box::new(by.as_ref().into()),
+                by: Box::new(Mirror::store(by.as_ref())),
             },
             Model::Held { held } => Self::Held { held: *held },
             Model::Noted { text } => Self::Noted { text: text.clone() },
             Model::Renamed(model::Rename { domain, macs }) => Self::Renamed {
-                domain: domain.into(),
-                macs: macs.clone(),
+                domain: Mirror::store(domain),
+                macs: Mirror::store(macs),
             },
             Model::Settled { files, bytes } => Self::Settled {
+                files: Mirror::store(files),
                 bytes: *bytes,
-                files: files
-                    .iter()
-                    .map(|(step, facts)| (*step as u64, facts.into()))
-                    .collect(),
             },
         }
+    }
+}
+
+impl EventKind {
+    /// As the model has it; `None` for what is only the log's own.
+    fn load(self) -> Option<model::EventKind> {
+        use model::EventKind as Model;
+        Some(match self {
+            Self::Began { record: _ } => return None,
+            Self::Entered { state, cause } => Model::Entered {
+                state: state.load(),
+                cause,
+            },
+            Self::Intent { step, direction } => Model::Intent {
+                step: step.load(),
+                direction: direction.load(),
+            },
+            Self::Outcome {
+                step,
+                direction,
+                result,
+            } => Model::Outcome {
+                step: step.load(),
+                direction: direction.load(),
+                result,
+            },
+            Self::Decided { verb, by } => Model::Decided {
+                verb,
+                by: Box::new(by.load()),
+            },
+            Self::Held { held } => Model::Held { held },
+            Self::Noted { text } => Model::Noted { text },
+            Self::Renamed { domain, macs } => Model::Renamed(model::Rename {
+                domain: domain.load(),
+                macs: macs.load(),
+            }),
+            Self::Settled { files, bytes } => Model::Settled {
+                files: files.load(),
+                bytes,
+            },
+        })
     }
 }
 
@@ -108,57 +148,11 @@ impl Record for Entry {
 
 impl Entry {
     /// As the model has it; `None` for what is only the log's own.
-    ///
-    /// # Errors
-    /// [`DecodeError::Malformed`] where a number does not fit this machine or a time is out of
-    /// range.
-    pub fn event(self) -> Result<Option<model::Event>, DecodeError> {
-        use model::EventKind as Model;
-        let kind = match self.kind {
-            EventKind::Began { record: _ } => return Ok(None),
-            EventKind::Entered { state, cause } => Model::Entered {
-                state: state.into(),
-                cause,
-            },
-            EventKind::Intent { step, direction } => Model::Intent {
-                step: index(step)?,
-                direction: direction.into(),
-            },
-            EventKind::Outcome {
-                step,
-                direction,
-                result,
-            } => Model::Outcome {
-                step: index(step)?,
-                direction: direction.into(),
-                result,
-            },
-            EventKind::Decided { verb, by } => Model::Decided {
-                verb,
-                by: Box::new((*by).into()),
-            },
-            EventKind::Held { held } => Model::Held { held },
-            EventKind::Noted { text } => Model::Noted { text },
-            EventKind::Renamed { domain, macs } => Model::Renamed(model::Rename {
-                domain: domain.into(),
-                macs,
-            }),
-            EventKind::Settled { files, bytes } => Model::Settled {
-                bytes,
-                files: files
-                    .into_iter()
-                    .map(|(step, facts)| Ok((index(step)?, facts.into())))
-                    .collect::<Result<_, DecodeError>>()?,
-            },
-        };
-        Ok(Some(model::Event {
+    pub fn event(self) -> Option<model::Event> {
+        Some(model::Event {
             sequence: self.sequence,
-            at: self.at.try_into()?,
-            kind,
-        }))
+            at: self.at.load(),
+            kind: self.kind.load()?,
+        })
     }
-}
-
-fn index(step: u64) -> Result<usize, DecodeError> {
-    usize::try_from(step).map_err(|_| malformed("a step's number out of range"))
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::State;
+use super::mirror::Mirror;
 use super::{DomainRef, Time, Uuid};
+use crate::journal::Record;
 use crate::journal::envelope::Kind;
-use crate::journal::{DecodeError, Record};
 use crate::model;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,25 +52,23 @@ impl Summary {
         Self {
             id: id.0,
             last,
-            uuid: (*uuid).into(),
-            domain: domain.into(),
-            state: (*state).into(),
-            started_at: (*started_at).into(),
-            finished_at: finished_at.map(Time::from),
+            uuid: Mirror::store(uuid),
+            domain: Mirror::store(domain),
+            state: Mirror::store(state),
+            started_at: Mirror::store(started_at),
+            finished_at: Mirror::store(finished_at),
             user: user.clone(),
             reason: reason.clone(),
             bytes: *bytes,
             held: *held,
             notes: notes.clone(),
-            restored_as: restored_as.as_ref().map(DomainRef::from),
+            restored_as: Mirror::store(restored_as),
         }
     }
 }
 
-impl TryFrom<Summary> for model::Summary {
-    type Error = DecodeError;
-
-    fn try_from(summary: Summary) -> Result<Self, DecodeError> {
+impl From<Summary> for model::Summary {
+    fn from(summary: Summary) -> Self {
         let Summary {
             id,
             last: _,
@@ -85,20 +84,20 @@ impl TryFrom<Summary> for model::Summary {
             notes,
             restored_as,
         } = summary;
-        Ok(Self {
+        Self {
             id: model::TransactionId(id),
-            uuid: uuid.into(),
-            domain: domain.into(),
-            state: state.into(),
-            started_at: started_at.try_into()?,
-            finished_at: finished_at.map(jiff::Timestamp::try_from).transpose()?,
+            uuid: uuid.load(),
+            domain: domain.load(),
+            state: state.load(),
+            started_at: started_at.load(),
+            finished_at: finished_at.load(),
             user,
             reason,
             bytes,
             held,
             notes,
-            restored_as: restored_as.map(model::DomainRef::from),
-        })
+            restored_as: restored_as.load(),
+        }
     }
 }
 
