@@ -25,9 +25,9 @@ fn undefine(host: &PrivateHost, name: &str, more: &[&str]) {
 }
 
 fn lose(host: &PrivateHost) {
-    for name in ["journal", "view"] {
-        fs::remove_dir_all(host.path(&host.state).join(name)).unwrap();
-    }
+    fs::remove_dir_all(host.path(&host.state).join("journal")).unwrap();
+    // A new journal has none yet.
+    let _ = fs::remove_dir_all(host.path(&host.state).join("view"));
     fs::remove_file(host.path(&host.state).join("journal.head")).unwrap();
 }
 
@@ -166,6 +166,47 @@ fn what_was_half_done_is_found_half_done_and_put_back() {
     assert_eq!(listed(&host), ["1 shop executing"]);
     host.retire(&["recover", "--yes"]).expect(0);
     assert_same(&before, &Identity::capture(&host, "shop", &[]));
+}
+
+/// A file system has one quarantine, whichever journals put their files there.
+#[test]
+fn transactions_of_another_journal_are_left_to_it_unless_chosen() {
+    let mut host = PrivateHost::start();
+    host.shell("mkdir -p /mnt/big; mount -t tmpfs none /mnt/big");
+    for name in ["theirs", "ours"] {
+        GuestBuilder::new(name)
+            .disk(Disk::unmanaged(&format!("/mnt/big/{name}.raw")))
+            .define(&host);
+    }
+    let ours = host.state.clone();
+    host.state = format!("{ours}/other");
+    undefine(&host, "theirs", &[]);
+    host.state = ours;
+    undefine(&host, "ours", &[]);
+    lose(&host);
+
+    let rebuilt = host.retire_json(&["rebuild", "--yes"]).expect(0).json();
+    assert_eq!(listed(&host), ["1 ours committed"]);
+    let others = rebuilt["others"].as_array().unwrap();
+    assert!(
+        others[0]
+            .as_str()
+            .unwrap()
+            .starts_with("/mnt/big/.virt-retire/1-"),
+        "{rebuilt}"
+    );
+    assert_eq!(others.len(), 1, "{rebuilt}");
+
+    // Both have the number 1, so only one of them can be chosen.
+    lose(&host);
+    let both = ["rebuild", "--yes", "--from", "/mnt/big"];
+    let rebuilt = host.retire_json(&both).expect(5).json();
+    assert_eq!(rebuilt["others"].as_array().unwrap().len(), 0, "{rebuilt}");
+    assert_eq!(
+        rebuilt["unusable"].as_array().unwrap().len(),
+        1,
+        "{rebuilt}"
+    );
 }
 
 /// Root's rollback moves files to wherever a record says: only root's own records count.

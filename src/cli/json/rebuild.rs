@@ -16,6 +16,8 @@ pub struct Rebuilt {
     aside: Option<String>,
     damage: Option<String>,
     unusable: Vec<String>,
+    /// Of other journals on this host.
+    others: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -41,7 +43,8 @@ impl Rebuilt {
             transactions: rebuilt.transactions.iter().map(one).collect(),
             aside: rebuilt.aside.as_deref().map(path),
             damage: rebuilt.damage.clone(),
-            unusable: rebuilt.unusable.clone(),
+            unusable: rebuilt.passed.unusable.clone(),
+            others: rebuilt.passed.others.clone(),
         }
     }
 }

@@ -38,6 +38,10 @@ pub fn rebuilt(rebuilt: &Rebuilt) -> String {
                 .map(|it| format!("  not known: {}", safe(it))),
         );
     }
+    if !rebuilt.passed.others.is_empty() {
+        lines.push("Left alone, because another journal has them (else: rebuild --from):".into());
+        lines.extend((rebuilt.passed.others.iter()).map(|it| format!("  {}", safe(it))));
+    }
     lines.push(
         "Transactions that left nothing in quarantine (rolled back, purged) are not in it.".into(),
     );

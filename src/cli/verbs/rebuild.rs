@@ -1,7 +1,7 @@
 //! `rebuild`: a new journal from the manifests in quarantine, when the old one is lost.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::adapters::files::FoundRecord;
 use crate::adapters::sled_journal::Found;
@@ -23,8 +23,16 @@ pub struct Rebuilt {
     pub aside: Option<PathBuf>,
     /// Why it was not good any more.
     pub damage: Option<String>,
-    /// Records that cannot be used, each with its reason.
+    pub passed: Passed,
+}
+
+/// Records that are not in the new journal.
+#[derive(Default)]
+pub struct Passed {
+    /// That cannot be used, each with its reason.
     pub unusable: Vec<String>,
+    /// That another journal of this host has, each with the folder it names as its home.
+    pub others: Vec<String>,
 }
 
 pub struct One {
@@ -41,8 +49,8 @@ pub fn run(context: &Context, from: &[PathBuf], sure: Sure) -> Result<(), CliErr
         Found::Lost(rebuilding, damage) => (rebuilding, damage),
         Found::Healthy(count) => return Err(healthy(count)),
     };
-    let mut unusable = Vec::new();
-    let found = records(context, from, &mut unusable);
+    let mut passed = Passed::default();
+    let found = records(context, from, &mut passed);
     if !sure.yes {
         confirm(&format!(
             "Make a new journal of {} transactions, and put what is left of the old one aside?",
@@ -68,22 +76,20 @@ pub fn run(context: &Context, from: &[PathBuf], sure: Sure) -> Result<(), CliErr
         transactions,
         aside: rebuilding.finish()?,
         damage,
-        unusable,
+        passed,
     };
     match context.output {
         Output::Json => json::print(&json::Rebuilt::new(&rebuilt))?,
         Output::Text => text::out(&text::rebuilt(&rebuilt))?,
     }
-    if rebuilt.unusable.is_empty() {
+    let unusable = &rebuilt.passed.unusable;
+    if unusable.is_empty() {
         return Ok(());
     }
     Err(CliError::new(
         Exit::Unfinished,
         "records-unusable",
-        format!(
-            "the journal was made, but without {}",
-            rebuilt.unusable.join("; ")
-        ),
+        format!("the journal was made, but without {}", unusable.join("; ")),
         "the manifest.json beside each says how to restore by hand",
     ))
 }
@@ -92,30 +98,35 @@ pub fn run(context: &Context, from: &[PathBuf], sure: Sure) -> Result<(), CliErr
 fn records(
     context: &Context,
     from: &[PathBuf],
-    unusable: &mut Vec<String>,
+    passed: &mut Passed,
 ) -> BTreeMap<TransactionId, Transaction> {
-    let mut by_id: BTreeMap<TransactionId, Transaction> = BTreeMap::new();
+    let mut whole: Vec<(Belongs, PathBuf, Transaction)> = Vec::new();
     let mut broken: Vec<(PathBuf, String)> = Vec::new();
     for FoundRecord { folder, record } in find(context, from) {
         let read = record.and_then(|bytes| {
             manifest::read_record(&bytes).map_err(|error| format!("its record: {error}"))
         });
-        let transaction = match read {
-            Ok(transaction) => transaction,
-            Err(cause) => {
-                broken.push((folder, cause));
-                continue;
-            }
-        };
-        match by_id.get(&transaction.id) {
-            Some(other) if other.uuid != transaction.uuid => unusable.push(format!(
-                "{} (another transaction has the number {}: two journals used this quarantine)",
-                folder.display(),
-                transaction.id
-            )),
-            _ => {
-                by_id.insert(transaction.id, transaction);
-            }
+        match read {
+            Ok(it) => whole.push((belongs(context, from, &folder, &it), folder, it)),
+            Err(cause) => broken.push((folder, cause)),
+        }
+    }
+    // Where two have one number, it is our own transaction's.
+    whole.sort_by_key(|(belongs, ..)| *belongs);
+    let mut by_id: BTreeMap<TransactionId, Transaction> = BTreeMap::new();
+    for (belongs, folder, transaction) in whole {
+        let (id, folder) = (transaction.id, folder.display());
+        let is_other = |other: &Transaction| other.uuid != transaction.uuid;
+        if belongs == Belongs::ToAnother {
+            let home = transaction.home.display();
+            passed.others.push(format!("{folder} (its home is {home})"));
+        } else if by_id.get(&id).is_some_and(is_other) {
+            passed.unusable.push(format!(
+                "{folder} (another transaction has the number {id}: two journals used this \
+                 quarantine)"
+            ));
+        } else {
+            by_id.insert(id, transaction);
         }
     }
     // A damaged copy does not matter where another one is whole.
@@ -125,10 +136,40 @@ fn records(
             .values()
             .any(|transaction| name.ends_with(&transaction.uuid.to_string()));
         if !is_known {
-            unusable.push(format!("{} ({cause})", folder.display()));
+            passed
+                .unusable
+                .push(format!("{} ({cause})", folder.display()));
         }
     }
     by_id
+}
+
+/// Whose a transaction is. A file system's quarantine is shared by all journals of the host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Belongs {
+    /// Its home is or was in this state folder, which may have been moved since.
+    ToUs,
+    /// The operator says so.
+    ByChoice,
+    ToAnother,
+}
+
+fn belongs(
+    context: &Context,
+    from: &[PathBuf],
+    folder: &Path,
+    transaction: &Transaction,
+) -> Belongs {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let ours = real(&context.state_dir().join("quarantine"));
+    let is_in_ours = |home: &Path| home.parent().is_some_and(|parent| real(parent) == ours);
+    if is_in_ours(folder) || is_in_ours(&transaction.home) {
+        Belongs::ToUs
+    } else if from.iter().any(|chosen| folder.starts_with(real(chosen))) {
+        Belongs::ByChoice
+    } else {
+        Belongs::ToAnother
+    }
 }
 
 fn find(context: &Context, from: &[PathBuf]) -> Vec<FoundRecord> {
