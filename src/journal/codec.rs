@@ -3,42 +3,15 @@
 use bincode::Options;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 
 use super::envelope::{self, Kind, MAX_PAYLOAD};
+use super::error::{DecodeError, EncodeError};
 
 /// A struct that is stored as a record of its own.
 pub trait Record: Serialize + DeserializeOwned {
     const KIND: Kind;
     /// Counted up with any change of the struct: bincode's bytes do not describe themselves.
     const VERSION: u16;
-}
-
-/// Why bytes are no record.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DecodeError {
-    #[error("it ends before its end")]
-    Truncated,
-    #[error("it does not begin as a record of virt-retire")]
-    BadMagic,
-    #[error("its checksum does not match")]
-    Checksum,
-    /// The checksum holds, so this is no damage.
-    #[error("it has format {found}; this version knows formats up to {known}")]
-    Newer { found: u16, known: u16 },
-    #[error("it is a record of kind {found}, where kind {expected} belongs")]
-    Kind { found: u16, expected: u16 },
-    /// The frame holds, but what is in it makes no sense.
-    #[error("it is malformed: {0}")]
-    Malformed(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum EncodeError {
-    #[error("the record would be larger than {} MiB", MAX_PAYLOAD >> 20)]
-    TooLarge,
-    #[error("the record cannot be written: {0}")]
-    Unwritable(String),
 }
 
 /// Both ways alike: variable-length integers, the size limit, no trailing bytes.
@@ -57,7 +30,7 @@ pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, EncodeError> {
 /// The payload alone, for what is hashed and not stored.
 pub(super) fn bytes(value: &impl Serialize) -> Result<Vec<u8>, EncodeError> {
     options().serialize(value).map_err(|error| match *error {
-        bincode::ErrorKind::SizeLimit => EncodeError::TooLarge,
+        bincode::ErrorKind::SizeLimit => EncodeError::TooLarge { limit: MAX_PAYLOAD },
         other => EncodeError::Unwritable(other.to_string()),
     })
 }

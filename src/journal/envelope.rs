@@ -3,7 +3,7 @@
 //! The frame is the same in every format version, so that an old program can tell "newer than I
 //! am" from "damaged".
 
-use super::codec::DecodeError;
+use super::error::DecodeError;
 
 /// "virt-retire record".
 const MAGIC: [u8; 4] = *b"VRtR";

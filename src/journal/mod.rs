@@ -6,9 +6,11 @@
 
 pub mod codec;
 pub mod envelope;
+mod error;
 pub mod manifest;
 pub mod saved_plan;
 pub mod v1;
 
-pub use codec::{DecodeError, EncodeError, Record, decode, decode_first, encode};
+pub use codec::{Record, decode, decode_first, encode};
+pub use error::{DecodeError, EncodeError};
 pub use saved_plan::SavedPlan;

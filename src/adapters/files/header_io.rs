@@ -8,9 +8,10 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, OFlags};
 use rustix::io::Errno;
 
+use super::image_name::{named, refusal};
 use super::{qemu_img, sys};
-use crate::image::{self, HeaderError, Location, MAGIC_BYTES, Outcome, Qcow2};
-use crate::ports::{Image, Reference, StorageError};
+use crate::image::{self, MAGIC_BYTES, Outcome, Qcow2};
+use crate::ports::{Image, StorageError};
 
 /// Enough for most headers in one read.
 const FIRST_READ: usize = 4096;
@@ -41,13 +42,6 @@ fn plain(format: &str) -> Image {
         backing: None,
         backing_format: None,
         data_file: None,
-    }
-}
-
-pub fn refusal(path: &Path, cause: String) -> StorageError {
-    StorageError::Image {
-        path: path.to_owned(),
-        cause,
     }
 }
 
@@ -132,22 +126,6 @@ fn understood(path: &Path, header: Qcow2) -> Result<Image, StorageError> {
         backing,
         data_file: data_file.map(|(reference, _)| reference),
     })
-}
-
-/// A name in the header of the image `path`, as the port has it, with the format it declares.
-pub fn named(
-    path: &Path,
-    name: &[u8],
-    what: &'static str,
-) -> Result<(Reference, Option<String>), StorageError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let named = image::locate(name, folder, what)
-        .map_err(|error: HeaderError| refusal(path, error.to_string()))?;
-    let reference = match named.location {
-        Location::File(path) => Reference::File(path),
-        Location::Remote(text) => Reference::Remote(text),
-    };
-    Ok((reference, named.format))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::super::testing::run;
 use super::*;
+use crate::ports::Reference;
 
 fn scratch() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();

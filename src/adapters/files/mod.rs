@@ -7,6 +7,7 @@ mod durable;
 mod facts;
 mod folders;
 mod header_io;
+mod image_name;
 mod manifests;
 pub(super) mod mounts;
 mod other_names;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use super::header_io::{named, refusal};
+use super::image_name::{named, refusal};
 use crate::ports::{Image, StorageError};
 
 /// What QEMU 10.0 reads and libvirt may name. A format outside this list is not understood; in

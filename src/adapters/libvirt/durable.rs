@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Libvirt, locality};
 use crate::ports::{FilesAre, HypervisorError};
@@ -43,14 +43,4 @@ fn sync(folder: &Path) -> Result<(), HypervisorError> {
             cause: format!("{}: {error}", folder.display()),
         }),
     }
-}
-
-/// Below the folder of the definitions, and below that of the state.
-pub(super) fn folders(config: PathBuf, state: PathBuf, name: &str) -> Vec<PathBuf> {
-    let mut folders = vec![config.join("autostart"), config, state.join("save")];
-    for tree in ["snapshot", "checkpoint"] {
-        let tree = state.join(tree);
-        folders.extend([tree.join(name), tree]);
-    }
-    folders
 }

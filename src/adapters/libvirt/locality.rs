@@ -233,7 +233,17 @@ pub(super) fn own_folders(
         },
         _ => return Vec::new(),
     };
-    super::durable::folders(config, state, name)
+    folders(config, state, name)
+}
+
+/// Below the folder of the definitions, and below that of the state.
+fn folders(config: PathBuf, state: PathBuf, name: &str) -> Vec<PathBuf> {
+    let mut folders = vec![config.join("autostart"), config, state.join("save")];
+    for tree in ["snapshot", "checkpoint"] {
+        let tree = state.join(tree);
+        folders.extend([tree.join(name), tree]);
+    }
+    folders
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
 use super::folder::make_owners_alone;
+use super::sync::{sync_data, sync_folder};
 
 pub(super) struct Barrier {
     folder: PathBuf,
@@ -119,28 +120,4 @@ impl Barrier {
         }
         Ok(())
     }
-}
-
-/// `fdatasync`: the journal's files are synced through these two and nowhere else, so that the
-/// counter-proof goes without every one of them. Where the head alone was still synced, XFS forced
-/// its log for it, and sled's records survived the cut by somebody else's sync.
-pub(super) fn sync_data(file: &File) -> io::Result<()> {
-    if power_cut_test_goes_without() {
-        return Ok(());
-    }
-    file.sync_data()
-}
-
-/// `fsync` of a folder: the names in it.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if power_cut_test_goes_without() {
-        return Ok(());
-    }
-    File::open(folder)?.sync_all()
-}
-
-/// The counter-proof of the power-cut test, which shows what sled's flush alone is worth. Not in a
-/// release build.
-fn power_cut_test_goes_without() -> bool {
-    cfg!(debug_assertions) && std::env::var_os("VIRT_RETIRE_TEST_NO_BARRIER").is_some()
 }

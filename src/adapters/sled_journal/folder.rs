@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::barrier;
 use super::fault::Fault;
+use super::sync::sync_folder;
 use crate::ports::JournalError;
 
 /// Makes the folder where there is none, with its parents, durably; refuses one that others own
@@ -87,7 +87,7 @@ fn make(state_dir: &Path) -> io::Result<()> {
     for folder in missing.iter().rev() {
         make_private(folder)?;
         if let Some(parent) = folder.parent() {
-            barrier::sync_folder(parent)?;
+            sync_folder(parent)?;
         }
     }
     Ok(())

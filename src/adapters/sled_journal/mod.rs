@@ -12,6 +12,7 @@ mod reader;
 mod rebuild;
 mod records;
 mod store;
+mod sync;
 mod verify;
 mod view;
 mod watermark;

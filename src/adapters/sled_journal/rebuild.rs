@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use super::fault::Fault;
 use super::folder::{self, Names, make_private};
 use super::lock::Lock;
-use super::{SledJournal, barrier, records};
+use super::sync::sync_folder;
+use super::{SledJournal, records};
 use crate::model::{EventKind, Transaction};
 use crate::ports::{Journal, JournalError};
 
@@ -124,15 +125,15 @@ fn exchange(names: &Names, beside: &Path) -> Result<Option<PathBuf>, Fault> {
         moved = true;
     }
     if moved {
-        barrier::sync_folder(&aside).map_err(|error| Fault::io(&aside, error))?;
+        sync_folder(&aside).map_err(|error| Fault::io(&aside, error))?;
     }
-    barrier::sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
+    sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
     // The watermark last: a journal without one that has records is refused, and so is the other
     // way round, so that half of this is never taken for a whole journal.
     for (from, to) in [(&new.sled, &names.sled), (&new.watermark, &names.watermark)] {
         fs::rename(from, to).map_err(|error| Fault::io(from, error))?;
     }
-    barrier::sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
+    sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
     // What is left is a lock and a view of ours; to leave them would do no harm.
     let _ = remove(beside);
     Ok(moved.then_some(aside))

@@ -11,9 +11,9 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::barrier;
 use super::fault::Fault;
 use super::folder::make_owners_alone;
+use super::sync::{sync_data, sync_folder};
 use crate::journal::v1::Head;
 use crate::journal::{DecodeError, decode_first, encode};
 
@@ -71,10 +71,10 @@ impl Watermark {
         for at in SLOTS {
             file.write_all_at(&bytes, at).map_err(fault)?;
         }
-        barrier::sync_data(&file).map_err(fault)?;
+        sync_data(&file).map_err(fault)?;
         fs::rename(&new, path).map_err(fault)?;
         if let Some(folder) = path.parent() {
-            barrier::sync_folder(folder).map_err(fault)?;
+            sync_folder(folder).map_err(fault)?;
         }
         Ok(Self {
             path: path.to_owned(),
@@ -89,7 +89,7 @@ impl Watermark {
             .write_all_at(&slot(head)?, SLOTS[self.slot])
             .map_err(fault)?;
         if sync {
-            barrier::sync_data(&self.file).map_err(fault)?;
+            sync_data(&self.file).map_err(fault)?;
             self.slot = 1 - self.slot;
         }
         Ok(())

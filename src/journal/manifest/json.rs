@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DOMAIN, checkpoint_file, restore, snapshot_file};
+use super::{DOMAIN, checkpoint_file, snapshot_file};
 use crate::model::{self, FileKind, FileRole, Transaction, Verdict};
 
 pub(super) const VERSION: u16 = 1;
@@ -116,7 +116,7 @@ impl Manifest {
             .collect();
         let current = definition.current_snapshot.as_ref();
         let last_checkpoint = definition.checkpoints.len().checked_sub(1);
-        let mut manifest = Self {
+        Self {
             version: VERSION,
             transaction: transaction.id.0,
             transaction_uuid: transaction.uuid.to_string(),
@@ -151,10 +151,9 @@ impl Manifest {
                 .collect(),
             flags: Flags::of(transaction),
             files,
+            // Made of all that stands above: `restore.rs`.
             restore: Vec::new(),
-        };
-        manifest.restore = restore::by_hand(&manifest);
-        manifest
+        }
     }
 }
 

@@ -24,7 +24,8 @@ pub const RECORD: &str = "record.bin";
 /// # Errors
 /// [`EncodeError`] where the record is too large.
 pub fn files_for(transaction: &Transaction) -> Result<Vec<(PathBuf, Vec<u8>)>, EncodeError> {
-    let manifest = Manifest::of(transaction);
+    let mut manifest = Manifest::of(transaction);
+    manifest.restore = restore::by_hand(&manifest);
     let definition = &transaction.definition;
     let mut json = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| EncodeError::Unwritable(error.to_string()))?;
