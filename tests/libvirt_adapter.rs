@@ -539,7 +539,7 @@ mod live {
             FilesAre::Here
         );
         let test = Libvirt::connect(Some("test:///default")).unwrap();
-        assert!(matches!(test.files(), FilesAre::Elsewhere(_)));
+        assert_eq!(test.files(), FilesAre::OtherDriver("test".into()));
         let domain = test.find("test").unwrap();
         assert!(test.definition(domain.uuid).unwrap().checkpoints.is_empty());
     }

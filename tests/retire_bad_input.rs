@@ -141,14 +141,22 @@ fn files_that_are_elsewhere_are_not_guessed_at() {
         "test:///default",
         "qemu+tls://h/system",
         "xen:///system",
+        "bogus:///",
     ] {
+        // Where the files are is the question only where there may be some.
+        let hint = match uri.starts_with("qemu") {
+            true => "on the host that has the files",
+            false => "--connect qemu:///system",
+        };
         for words in [
             &["plan", "test", "--remove-all-storage"][..],
             &["undefine", "test", "--yes"],
         ] {
             let words = [&["--connect", uri], words].concat();
             let told = host.retire_json(&words).expect(3);
-            assert_eq!(told.json_error()["error"]["code"], "remote-files", "{told}");
+            let error = told.json_error()["error"].clone();
+            assert_eq!(error["code"], "remote-files", "{told}");
+            assert!(error["hint"].as_str().unwrap().contains(hint), "{told}");
         }
         let told = host
             .retire_with(&["plan", "test"], &[("LIBVIRT_DEFAULT_URI", uri)])

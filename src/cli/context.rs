@@ -11,7 +11,7 @@ use crate::adapters::libvirt::Libvirt;
 use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
 use crate::engine::World;
 use crate::model::{Evidence, TransactionId};
-use crate::ports::{Control, FilesAre, Hypervisor, JournalError};
+use crate::ports::{Control, Hypervisor, JournalError};
 use crate::survey;
 
 use super::args::{Arguments, Output};
@@ -220,9 +220,9 @@ fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
         None => std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_default(),
     };
     let uri = Libvirt::without_password(&uri);
-    match Libvirt::files_of(&uri) {
-        Some(FilesAre::Elsewhere(why)) => Err(CliError::refused(&[survey::elsewhere(&uri, &why)])),
-        _ => Ok(()),
+    match Libvirt::files_of(&uri).and_then(|files| survey::out_of_reach(&uri, &files)) {
+        Some(refusal) => Err(CliError::refused(&[refusal])),
+        None => Ok(()),
     }
 }
 

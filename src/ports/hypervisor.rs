@@ -18,8 +18,11 @@ pub struct Version(pub u64);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilesAre {
     Here,
-    /// On another host, or inside a driver that has no files (`test:///`); in words.
+    /// On another host; in words.
     Elsewhere(String),
+    /// This is not QEMU's driver but the one of that name: whether its domains have files, and
+    /// where, is not known here.
+    OtherDriver(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -63,8 +63,7 @@ impl<'a> Survey<'a> {
         storage: &'a Memo<'a>,
         census: &'a dyn Census,
     ) -> Result<Self, SurveyError> {
-        if let FilesAre::Elsewhere(where_) = hypervisor.files() {
-            let refusal = elsewhere(hypervisor.uri(), &where_);
+        if let Some(refusal) = out_of_reach(hypervisor.uri(), &hypervisor.files()) {
             return Err(SurveyError::Refused(Box::new(refusal)));
         }
         let pools = Pools::new(hypervisor, storage)?;
@@ -266,14 +265,25 @@ fn domains(
     Ok(graph)
 }
 
-/// The refusal of a connection whose files are not on this host; `why` in words.
-pub fn elsewhere(uri: &str, why: &str) -> Refusal {
-    Refusal {
+/// The refusal of a connection whose files are not on this host, or none that is known.
+pub fn out_of_reach(uri: &str, files: &FilesAre) -> Option<Refusal> {
+    let (why, hint) = match files {
+        FilesAre::Here => return None,
+        FilesAre::Elsewhere(why) => (
+            why.clone(),
+            "run virt-retire on the host that has the files",
+        ),
+        FilesAre::OtherDriver(driver) => (
+            format!("its driver is '{driver}', and virt-retire knows QEMU's alone"),
+            "name a connection of QEMU's: --connect qemu:///system or qemu:///session",
+        ),
+    };
+    Some(Refusal {
         code: RefusalCode::RemoteFiles,
         subject: uri.to_owned(),
         message: format!("the files of {uri} cannot be reached from here: {why}"),
-        hint: "run virt-retire on the host that has the files".into(),
-    }
+        hint: hint.into(),
+    })
 }
 
 /// The oldest libvirt that this program was written for: Debian 12's. Older ones lack flags without

@@ -122,14 +122,8 @@ fn judge(canonical: &str) -> FilesAre {
     let Some(uri) = Uri::split(canonical) else {
         return elsewhere(format!("'{canonical}' does not say where they are"));
     };
-    if uri.driver == "test" {
-        return elsewhere("the test driver has no files".into());
-    }
     if uri.driver != "qemu" {
-        return elsewhere(format!(
-            "only QEMU domains are supported yet, and this is the {} driver",
-            uri.driver
-        ));
+        return FilesAre::OtherDriver(uri.driver.to_owned());
     }
     match (uri.transport, uri.authority) {
         (None | Some("unix"), "") => FilesAre::Here,
@@ -269,9 +263,6 @@ mod tests {
             "qemu+ext:///system?command=nc",
             "qemu://host/system",
             "qemu+tls://[::1]:16514/system",
-            "test:///default",
-            "lxc:///system",
-            "xen:///system",
             "qemu+unix://host/system",
             "",
             "qemu",
@@ -280,6 +271,14 @@ mod tests {
                 matches!(judge(elsewhere), FilesAre::Elsewhere(_)),
                 "{elsewhere}"
             );
+        }
+        for (uri, driver) in [
+            ("test:///default", "test"),
+            ("lxc:///system", "lxc"),
+            ("xen+ssh://host/", "xen"),
+            ("bogus:///", "bogus"),
+        ] {
+            assert_eq!(judge(uri), FilesAre::OtherDriver(driver.into()), "{uri}");
         }
     }
 
