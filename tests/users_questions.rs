@@ -6,6 +6,34 @@ mod support;
 
 use support::{Disk, GuestBuilder, PrivateHost};
 
+/// A disk that is no file of this host, or one that is gone, is named alike by both.
+#[test]
+fn volumes_and_plan_name_the_same_paths() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("odd")
+        .disk(Disk::pool("odd.qcow2"))
+        .disk(Disk::unmanaged("gone.raw"))
+        .device_xml(
+            "<disk type='network' device='disk'><driver name='qemu' type='raw'/>\
+             <source protocol='nbd' name='far'><host name='127.0.0.1' port='1'/></source>\
+             <target dev='sdx' bus='scsi'/></disk>",
+        )
+        .define(&host);
+    host.shell(&format!("rm {}", guest.path("vdb")));
+    let volumes = host.retire_json(&["volumes", "odd"]).expect(0).json();
+    let plan = host.retire_json(&["plan", "odd", "--keep-storage"]);
+    let plan = plan.expect(0).json();
+    let disks = plan["plans"][0]["disks"].as_array().unwrap();
+    assert_eq!(disks.len(), 3);
+    for disk in disks {
+        let same = (volumes["volumes"].as_array().unwrap().iter())
+            .find(|volume| volume["target"] == disk["target"])
+            .unwrap();
+        assert!(disk["path"].is_string(), "{disk:#}");
+        assert_eq!(same["path"], disk["path"]);
+    }
+}
+
 #[test]
 fn volumes_and_users_tell_the_same_story() {
     let host = PrivateHost::start();

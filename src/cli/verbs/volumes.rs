@@ -72,7 +72,12 @@ impl From<&Piece> for PieceJson {
         Self {
             role: piece.role.word(),
             target: piece.target.clone(),
-            path: piece.file.as_ref().map(path),
+            // As `plan` has it: what is no file that we reach is named as the XML spells it.
+            path: piece
+                .file
+                .as_ref()
+                .map(path)
+                .or_else(|| piece.source.clone()),
             pool: pooled.map(|pooled| pooled.pool.clone()),
             volume: pooled.map(|pooled| pooled.volume.clone()),
             access: piece.access.word(),
