@@ -188,7 +188,8 @@ fn the_manifest_names_every_file_and_the_record_beside_it_is_whole() {
         transaction.definition.xml.reveal().as_bytes()
     );
     let manifest = read_manifest(bytes(manifest::MANIFEST)).unwrap();
-    assert_eq!(manifest.files.len(), transaction.files().count());
+    let waiting = transaction.files().count() + transaction.copies().count();
+    assert_eq!(manifest.files.len(), waiting);
     assert_eq!(manifest.state_as_of_writing, "planned");
     let hostile = &manifest.files[1];
     let hex = hostile.original_hex.as_ref().unwrap();

@@ -256,6 +256,10 @@ fn a_protected_domain_needs_a_reason_to_go() {
             .contains("protection is overridden: lease ended"),
         "{shown}"
     );
+    let told = host.retire(&["show", "1"]).expect(0).stdout;
+    for part in ["overridden: lease ended", "Reason:    lease ended"] {
+        assert!(told.contains(part), "no {part} in\n{told}");
+    }
     host.retire(&["rollback", "1", "--yes"]).expect(0);
     assert_same(&before, &Identity::capture(&host, "vault", &[]));
 

@@ -2,7 +2,7 @@
 //! again (NVRAM, TPM state, the record of its snapshots) ends with it, and rollback brings back a
 //! guest that asks for a recovery key.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -88,6 +88,20 @@ fn rollback_after_the_guest_ended_gives_it_its_state_again() {
     guest.start();
     host.retire(&["undefine", "web3", "--keep-storage", "--yes"])
         .expect(0);
+    // What an operator without this program would have to put back is named, and so is its place.
+    let shown = host.retire_json(&["show", "1"]).expect(0).json();
+    let manifest = format!("{}/manifest.json", shown["home"].as_str().unwrap());
+    let manifest = std::fs::read(host.path(manifest)).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    for original in [&*tpm(&guest), "/var/lib/libvirt/qemu/nvram/web3_VARS.fd"] {
+        for list in [&shown["quarantine"], &manifest["files"]] {
+            let mut listed = list.as_array().unwrap().iter();
+            let copy = listed.find(|file| file["original"] == original);
+            let copy = copy.unwrap_or_else(|| panic!("no {original} in {list:#}"));
+            assert!(host.exists(copy["stored"].as_str().unwrap()), "{copy:#}");
+        }
+        assert!(manifest["restore"].to_string().contains(original));
+    }
     // As it is at its end, or nearly: it does nothing any more.
     let state = hashes(&host, &tpm(&guest));
     guest.stop();

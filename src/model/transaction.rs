@@ -252,6 +252,16 @@ impl Transaction {
         }
     }
 
+    /// Every copy that the plan makes, with its step and its place: what is there of a guest's NVRAM
+    /// and TPM state once libvirt has taken the originals away.
+    pub fn copies(&self) -> impl Iterator<Item = (usize, &FileMove, PathBuf)> {
+        let steps = self.plan.steps.iter().enumerate();
+        steps.filter_map(|(index, step)| match step {
+            Step::CopyState(copied) => Some((index, copied, self.copy(index)?)),
+            _ => None,
+        })
+    }
+
     /// Takes note of what happened. The plan then tells of files as they are since their guest was
     /// stopped.
     pub fn extend(&mut self, events: Vec<Event>) {

@@ -34,6 +34,14 @@ pub(super) struct EventJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
@@ -76,6 +84,10 @@ impl EventJson {
                 kind: "decided",
                 verb: Some(verb.clone()),
                 user: Some(by.user.clone()),
+                login: by.login.clone(),
+                host: Some(by.host.clone()),
+                from: by.from.clone(),
+                command: Some(by.command.clone()),
                 reason: by.reason.clone(),
                 ..base
             },

@@ -50,6 +50,7 @@ impl Shown {
                 .collect(),
             quarantine: transaction
                 .files()
+                .chain(transaction.copies())
                 .filter(|(index, ..)| in_quarantine.contains(index))
                 .map(|(_, moved, stored)| StoredJson {
                     original: path(&moved.path),

@@ -4,6 +4,7 @@ use crate::model::{EventKind, Transaction};
 
 use super::super::safe::safe;
 use super::layout::{align_right, drawn, table, time};
+use super::who::who;
 
 pub(super) fn events(transaction: &Transaction) -> String {
     let mut table = table(["#", "When", "What"]);
@@ -39,7 +40,7 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 format!("{} {index} {}: {how}", direction.word(), step(*index))
             }
             EventKind::Decided { verb, by } => {
-                format!("{} by {}", safe(verb), safe(&by.user))
+                format!("{} by {}", safe(verb), who(by))
             }
             EventKind::Settled { files, .. } => {
                 format!("stopped; {} files looked at again", files.len())

@@ -10,6 +10,7 @@ mod recover;
 mod rollback;
 mod show;
 mod subject;
+mod who;
 
 use std::io::Write;
 

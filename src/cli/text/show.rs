@@ -8,6 +8,7 @@ use super::super::safe::{safe, safe_path};
 use super::events::events;
 use super::layout::{align_right, drawn, table, time};
 use super::plan;
+use super::who::who;
 
 /// `show`: who, why, the plan, what happened, what waits where.
 pub fn show(transaction: &Transaction, in_quarantine: &[usize], secrets: bool) -> String {
@@ -21,22 +22,7 @@ pub fn show(transaction: &Transaction, in_quarantine: &[usize], secrets: bool) -
     if let Some(finished) = summary.finished_at {
         lines.push(format!("Finished:  {}", time(finished)));
     }
-    lines.push(format!(
-        "By:        {}{}{} on {}",
-        safe(&evidence.user),
-        evidence
-            .login
-            .as_ref()
-            .map_or(String::new(), |login| format!(
-                ", logged in as {}",
-                safe(login)
-            )),
-        evidence
-            .from
-            .as_ref()
-            .map_or(String::new(), |from| format!(", {}", safe(from))),
-        safe(&evidence.host),
-    ));
+    lines.push(format!("By:        {}", who(evidence)));
     lines.push(format!("Command:   {}", safe(&evidence.command.join(" "))));
     if let Some(reason) = &evidence.reason {
         lines.push(format!("Reason:    {}", safe(reason)));
@@ -65,6 +51,7 @@ pub fn show(transaction: &Transaction, in_quarantine: &[usize], secrets: bool) -
 fn quarantine(transaction: &Transaction, in_quarantine: &[usize]) -> String {
     let waiting: Vec<_> = transaction
         .files()
+        .chain(transaction.copies())
         .filter(|(index, ..)| in_quarantine.contains(index))
         .collect();
     if waiting.is_empty() {

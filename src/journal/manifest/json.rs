@@ -69,7 +69,7 @@ pub struct Flags {
     pub commit_at_once: bool,
 }
 
-/// One quarantined file.
+/// One quarantined file, or a copy of what libvirt takes away when a guest that ran on ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// With U+FFFD for what is no UTF-8; then `original_hex` has the bytes.
@@ -112,6 +112,7 @@ impl Manifest {
         let definition = &transaction.definition;
         let files: Vec<File> = transaction
             .files()
+            .chain(transaction.copies())
             .map(|(step, moved, stored)| File::of(step, moved, &stored))
             .collect();
         let current = definition.current_snapshot.as_ref();
