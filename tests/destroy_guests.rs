@@ -94,6 +94,48 @@ fn a_running_persistent_guest_is_stopped_retired_and_brought_back() {
     host.retire(&["rollback", "3", "--yes"]).expect(0);
 }
 
+/// The way back is whole and only the start fails: no work is left for `recover`, and the exit code must not
+/// send a script there, nor say that nothing was changed.
+#[test]
+fn a_start_that_fails_after_the_rollback_is_told_as_that() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("web5")
+        .disk(Disk::pool("web5.qcow2"))
+        .disk(Disk::unmanaged("tools.iso").cdrom())
+        .define(&host);
+    guest.start();
+    let words = ["destroy", "web5", "--remove-all-storage", "--yes"];
+    host.retire(&words).expect(0);
+    // The medium was kept, and somebody else has removed it.
+    host.shell("rm /var/lib/libvirt/images/tools.iso");
+    let told = host
+        .retire_json(&["rollback", "1", "--start", "--yes"])
+        .expect(4);
+    assert_eq!(told.json()["transactions"][0]["state"], "rolled-back");
+    let error = told.json_error()["error"].clone();
+    assert_eq!(error["code"], "not-started");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("'web5' is back with its storage"),
+        "{told}"
+    );
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("virsh start 'web5'"), "{told}");
+    assert!(host.is_persistent("web5") && host.exists(guest.path("vda")));
+    let left = host.retire_json(&["recover", "--yes"]).expect(0).json();
+    assert_eq!(left["transactions"].as_array().unwrap().len(), 0);
+
+    // Who decided so is in the log, from where as well.
+    let shown = host.retire_json(&["show", "1"]).expect(0).json();
+    let events = shown["events"].as_array().unwrap();
+    let decided = events.iter().find(|event| event["kind"] == "decided");
+    let decided = decided.unwrap();
+    for key in ["user", "login", "host", "from"] {
+        assert_eq!(decided[key], shown[key], "{key}: {decided:#}");
+    }
+    assert!(decided["command"].to_string().contains("rollback"));
+}
+
 /// Issue item 6: a transient guest with all that its end would take along.
 #[test]
 fn a_transient_guest_comes_back_with_its_tpm_and_nvram() {

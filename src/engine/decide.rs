@@ -2,7 +2,7 @@
 
 use crate::model::{Direction, EventKind, Evidence, Rename, State, Transaction, TransactionId};
 
-use super::error::{EngineError, Failure};
+use super::error::{EngineError, Failure, NotAgain};
 use super::homecoming::{Homecoming, Wish};
 use super::run::{self, Stop, Unwritten};
 use super::steps::keeping_all;
@@ -92,19 +92,20 @@ impl Engine<'_> {
     /// again. One that runs already is left alone.
     ///
     /// # Errors
-    /// libvirt's, in [`EngineError::Hypervisor`]: the domain stays defined and shut off.
-    pub fn start_again(&self, transaction: &Transaction) -> Result<(), EngineError> {
+    /// The domain is there, and not as it was; which part is missing.
+    pub fn start_again(&self, transaction: &Transaction) -> Result<(), NotAgain> {
         let hypervisor = self.world.hypervisor;
         let uuid = transaction.domain_now().uuid;
-        let is_active = hypervisor.status(uuid)?.is_some_and(|status| status.active);
-        if is_active {
+        let status = hypervisor.status(uuid).map_err(NotAgain::Started)?;
+        if status.is_some_and(|status| status.active) {
             return Ok(());
         }
-        hypervisor.start(uuid)?;
-        if !transaction.plan.persistent {
-            hypervisor.undefine(uuid, keeping_all())?;
+        hypervisor.start(uuid).map_err(NotAgain::Started)?;
+        if transaction.plan.persistent {
+            return Ok(());
         }
-        Ok(())
+        let undefined = hypervisor.undefine(uuid, keeping_all());
+        undefined.map_err(NotAgain::Transient)
     }
 
     /// Rolls back what this very command has prepared, because another domain of the same command

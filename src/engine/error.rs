@@ -21,6 +21,15 @@ pub enum Failure {
     Interrupted,
 }
 
+/// What of a domain that was brought back is not as it was.
+#[derive(Debug, Error)]
+pub enum NotAgain {
+    #[error("did not start: {0}")]
+    Started(HypervisorError),
+    #[error("runs, and could not be made transient again: {0}")]
+    Transient(HypervisorError),
+}
+
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// Nothing was changed.

@@ -30,7 +30,7 @@ mod steps;
 
 pub use decide::wrong_state;
 pub use decide::{commit, may_commit};
-pub use error::{EngineError, Failure};
+pub use error::{EngineError, Failure, NotAgain};
 pub use homecoming::{Wish, brought_back};
 pub use rebuild::{Inferred, infer};
 pub use recover::{Recovered, Recovery, open_transactions};

@@ -1,6 +1,6 @@
 //! `rollback`: everything back where it was.
 
-use crate::engine::{Engine, Wish};
+use crate::engine::{Engine, NotAgain, Wish};
 use crate::model::{State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
@@ -70,25 +70,44 @@ pub fn run(
             }
         }
     }
-    let not_started: Vec<String> = done
-        .iter()
-        .filter(|_| start)
-        .filter_map(|transaction| {
-            let error = engine.start_again(transaction).err()?;
-            Some(format!(
-                "domain '{}' is back with its storage, and did not start: {error}",
-                transaction.domain_now().name
-            ))
-        })
-        .collect();
-    if not_started.is_empty() {
+    if start {
+        return start_again(&engine, &done);
+    }
+    Ok(())
+}
+
+/// # Errors
+/// Every transaction was rolled back, so that neither "nothing was changed" (1) nor "left for
+/// `recover`" (5) would be true of a domain that does not start. What is true is 4: a step failed,
+/// and everything was rolled back.
+fn start_again(engine: &Engine, done: &[Transaction]) -> Result<(), CliError> {
+    let mut told = Vec::new();
+    let mut next = Vec::new();
+    for transaction in done {
+        let Err(error) = engine.start_again(transaction) else {
+            continue;
+        };
+        let domain = transaction.domain_now();
+        told.push(format!(
+            "domain '{}' is back with its storage, and {error}",
+            domain.name
+        ));
+        next.push(match error {
+            NotAgain::Started(_) => format!("virsh start {}", domain.typed()),
+            NotAgain::Transient(_) => format!(
+                "virsh undefine {} with the flags that keep NVRAM and TPM",
+                domain.typed()
+            ),
+        });
+    }
+    if told.is_empty() {
         return Ok(());
     }
     Err(CliError::new(
-        Exit::Unfinished,
+        Exit::PutBack,
         "not-started",
-        not_started.join("; "),
-        "mend the cause, then: virsh start DOMAIN",
+        format!("{}. Nothing is left for recover.", told.join("; ")),
+        format!("mend the cause, then: {}", next.join("; ")),
     ))
 }
 
