@@ -25,20 +25,25 @@ pub struct Sighting {
     /// What could not be looked at, in words that are the same the next time.
     pub unseen: Vec<String>,
     /// Some process withholds its open files even from root: a hardened init, another user
-    /// namespace. Each file has to be asked about by [`Census::can_tell`].
+    /// namespace. Each file has to be asked about by [`Census::holders`].
     pub blind: bool,
 }
 
-pub trait Census {
-    /// Whether [`Census::holders`] knows of every descriptor of this file, those of processes that
-    /// nothing shows included. False on file systems that grant no leases.
-    fn can_tell(&self, path: &Path, facts: &FileFacts) -> bool;
+/// Who uses one file now.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    pub holders: Vec<Outsider>,
+    /// Every descriptor of the file is known of, those of processes that nothing shows included.
+    /// False on file systems that grant no leases.
+    pub is_certain: bool,
+}
 
+pub trait Census {
     /// One look at the whole host.
     fn look(&self) -> Sighting;
 
     /// Who uses this one file now, looked at through a descriptor of it. Who has it open for a
     /// moment only (a pool's refresh, an indexer) is waited for, some tenths of a second at most.
     /// A name that is another file by now has no users here: the move itself refuses it.
-    fn holders(&self, path: &Path, facts: &FileFacts) -> Vec<Outsider>;
+    fn holders(&self, path: &Path, facts: &FileFacts) -> Asked;
 }

@@ -10,7 +10,7 @@ mod journal;
 mod storage;
 mod watchlist;
 
-pub use census::{Census, Outsider, Sighting};
+pub use census::{Asked, Census, Outsider, Sighting};
 pub use clock::Clock;
 pub use control::Control;
 pub use events::LifeEvent;

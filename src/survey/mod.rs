@@ -173,26 +173,12 @@ impl<'a> Survey<'a> {
                 _ => {}
             }
         }
-        if owner != ANYBODY && protected.is_none() && self.graph.borrow().is_blind() {
-            self.doubt(&path, &facts);
-        }
         FileRef {
             pooled: self.pools.of(&path),
             users: self.users(owner, &path, &facts, protected.is_some()),
             protected,
             path,
             facts,
-        }
-    }
-
-    /// Some process shows nobody what it has open. The kernel knows who has this file open, except
-    /// on file systems that grant no leases: there it stays unseen.
-    fn doubt(&self, path: &Path, facts: &FileFacts) {
-        if !self.census.can_tell(path, facts) {
-            self.graph.borrow_mut().add_unseen(format!(
-                "whether a process that shows nobody what it has open uses {}",
-                path.display()
-            ));
         }
     }
 
@@ -206,14 +192,26 @@ impl<'a> Survey<'a> {
             self.users_below(&graph, owner, path, MOST_BELOW, &mut users);
         }
         let by_process = |user: &User| user.kind == UserKind::Process;
-        if users.iter().any(by_process) {
-            // Whoever had it open for a moment, to read a header, is no user.
-            let constant = self.census.holders(path, facts);
-            users.retain(|user| !by_process(user) || constant.iter().any(|one| one.user == *user));
-        } else if users.is_empty() && !graph.is_active(owner) {
-            // The kernel knows of those that /proc does not show.
-            let hidden = self.census.holders(path, facts);
-            users.extend(hidden.into_iter().map(|one| one.user));
+        let is_known = users.iter().any(by_process);
+        let is_blind = graph.is_blind();
+        // The kernel knows of those that /proc does not show.
+        if is_known || is_blind || users.is_empty() && !graph.is_active(owner) {
+            let asked = self.census.holders(path, facts);
+            if is_known {
+                // Whoever had it open for a moment, to read a header, is no user.
+                users.retain(|user| {
+                    !by_process(user) || asked.holders.iter().any(|one| one.user == *user)
+                });
+            } else if users.is_empty() && !graph.is_active(owner) {
+                users.extend(asked.holders.into_iter().map(|one| one.user));
+            }
+            drop(graph);
+            if is_blind && !asked.is_certain {
+                self.graph.borrow_mut().add_unseen(format!(
+                    "whether a process that shows nobody what it has open uses {}",
+                    path.display()
+                ));
+            }
         }
         users.sort();
         users.dedup();

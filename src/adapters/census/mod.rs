@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{FileFacts, FileKind, User, UserKind};
-use crate::ports::{Census, Entry, Outsider, Sighting};
+use crate::ports::{Asked, Census, Entry, Outsider, Sighting};
 
 use super::files;
 use lease::Answer;
@@ -44,55 +44,62 @@ impl Census for HostCensus {
         seen.finish()
     }
 
-    fn can_tell(&self, path: &Path, facts: &FileFacts) -> bool {
-        match facts.kind {
-            FileKind::Regular | FileKind::Directory => ask(path, facts) != Answer::Unknown,
-            // A symlink is read and never held; a device is told by its holders in /sys.
-            FileKind::Symlink | FileKind::BlockDevice | FileKind::Other => true,
-        }
-    }
-
-    fn holders(&self, path: &Path, facts: &FileFacts) -> Vec<Outsider> {
+    fn holders(&self, path: &Path, facts: &FileFacts) -> Asked {
         let keys = match facts.kind {
             FileKind::Directory => below(path, facts),
             FileKind::Regular | FileKind::BlockDevice => vec![facts.identity.key()],
             // A symlink is read and never held.
-            FileKind::Symlink | FileKind::Other => return Vec::new(),
+            FileKind::Symlink | FileKind::Other => return certain(Vec::new()),
         };
         let mut constant: Option<Vec<Outsider>> = None;
         let mut always_held = true;
+        // A device is told by its holders in /sys.
+        let mut is_certain = facts.kind == FileKind::BlockDevice;
         for look in 0..LOOKS {
             if look > 0 {
                 std::thread::sleep(PAUSE);
             }
-            let answer = match ask(path, facts) {
-                // Of a folder's files; the folder itself may be where a process stands.
-                Answer::Free if facts.kind == FileKind::Directory => Answer::Unknown,
-                answer => answer,
-            };
+            let answer = ask(path, facts);
+            is_certain |= answer != Answer::Unknown;
             let now = match answer {
-                // Nobody has it open, so that only a mount of the file itself is left.
-                Answer::Free => mounted(&keys),
-                Answer::Another => return Vec::new(),
-                Answer::Held | Answer::Unknown => users_of(&keys, self.look()),
+                // Nobody has it open, so that only a mount of the file itself is left. Of a folder
+                // that is said of its files; the folder itself may be where a process stands.
+                Answer::Free if facts.kind != FileKind::Directory => mounted(&keys),
+                Answer::Another => return certain(Vec::new()),
+                Answer::Free | Answer::Held | Answer::Unknown => users_of(&keys, self.look()),
             };
             always_held &= answer == Answer::Held;
+            let told = |holders| Asked {
+                holders,
+                is_certain,
+            };
             if now.iter().any(|one| one.user.kind != UserKind::Process) {
-                return now;
+                return told(now);
             }
             let left: Vec<Outsider> = match constant {
                 None => now,
                 Some(before) => before.into_iter().filter(|one| now.contains(one)).collect(),
             };
             if left.is_empty() && !always_held {
-                return left;
+                return told(left);
             }
             constant = Some(left);
         }
-        match constant {
+        let holders = match constant {
             Some(left) if !left.is_empty() => left,
             _ => vec![nameless()],
+        };
+        Asked {
+            holders,
+            is_certain,
         }
+    }
+}
+
+fn certain(holders: Vec<Outsider>) -> Asked {
+    Asked {
+        holders,
+        is_certain: true,
     }
 }
 

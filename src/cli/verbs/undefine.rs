@@ -4,7 +4,7 @@ use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{Engine, EngineError};
 use crate::model::{DomainRef, Refusal, RefusalCode, Removal, Summary, Transaction};
 use crate::planner;
-use crate::ports::Hypervisor;
+use crate::ports::{Hypervisor, JournalReader};
 use crate::survey::{SurveyError, newcomers};
 
 use super::super::args::{How, Output, Power, What};
@@ -31,15 +31,22 @@ pub fn run(
     let (journal, planned) = if how.sure.yes {
         // A command that is refused leaves nothing behind, not even a new journal; and nobody waits
         // for the journal only to hear of a typing error.
+        let mut first = None;
         if context.has_journal()? {
             for domain in &what.domains {
                 host.hypervisor.find(domain)?;
             }
         } else {
-            plan::refuse(&plan::make(&host, &what.domains, &removal)?)?;
+            let planned = plan::make(&host, &what.domains, &removal)?;
+            plan::refuse(&planned)?;
+            first = Some(planned);
         }
         let journal = context.journal(&purpose)?;
-        let planned = plan::make(&host, &what.domains, &removal)?;
+        let planned = match first {
+            // Nobody has done anything with this journal since.
+            Some(planned) if journal.summaries()?.is_empty() => planned,
+            _ => plan::make(&host, &what.domains, &removal)?,
+        };
         plan::refuse(&planned)?;
         (journal, planned)
     } else {

@@ -38,7 +38,7 @@ pub(super) fn quarantine(
 
 /// Law 5 at the moment of truth: on the file itself, wherever it is by now.
 fn unused(world: &World, path: &Path, moved: &FileMove) -> Result<(), Failure> {
-    let users = world.census.holders(path, &moved.facts);
+    let users = world.census.holders(path, &moved.facts).holders;
     if users.is_empty() {
         return Ok(());
     }

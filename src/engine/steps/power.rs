@@ -109,7 +109,8 @@ fn let_go(world: &World, transaction: &Transaction) {
     let is_held = || {
         transaction
             .files()
-            .any(|(_, moved, _)| !world.census.holders(&moved.path, &moved.facts).is_empty())
+            .map(|(_, moved, _)| world.census.holders(&moved.path, &moved.facts))
+            .any(|asked| !asked.holders.is_empty())
     };
     while is_held() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(50));
