@@ -315,3 +315,42 @@ fn a_file_changed_between_plan_and_move_is_not_taken() {
     }
     guest.run_once();
 }
+
+/// Where files could wait is tried out before anything is written down. What was made for that goes again when
+/// nothing comes of it.
+#[test]
+fn a_place_that_was_made_for_nothing_is_gone_again() {
+    let host = PrivateHost::start();
+    let at = |disk: &str| format!("/var/lib/libvirt/boot/{disk}");
+    for disk in ["a", "b"] {
+        let folder = at(disk);
+        host.shell(&format!(
+            "mkdir -p {folder}; mount -t tmpfs {disk} {folder}; truncate -s 1M {folder}/disk.raw"
+        ));
+    }
+    let disk = |name: &str, target: &str| {
+        format!(
+            "<disk type='file' device='disk'><driver name='qemu' type='raw'/>\
+             <source file='{}/disk.raw'/><target dev='{target}' bus='virtio'/></disk>",
+            at(name)
+        )
+    };
+    GuestBuilder::new("web9")
+        .device_xml(&disk("a", "vda"))
+        .device_xml(&disk("b", "vdb"))
+        .define(&host);
+    // Nothing gets out of this one.
+    host.shell(&format!("mount -o remount,ro {}", at("b")));
+    let words = ["undefine", "web9", "--remove-all-storage", "--yes"];
+    let told = host.retire_json(&words).expect(1);
+    assert_eq!(told.json_error()["error"]["code"], "storage", "{told}");
+    assert_eq!(host.shell(&format!("ls -A {}", at("a"))).trim(), "disk.raw");
+    assert_eq!(host.domains(), ["web9"]);
+    let list = host.retire_json(&["list"]).expect(0).json();
+    assert_eq!(list["transactions"].as_array().unwrap().len(), 0);
+    // The same goes where the file is, and stays where it is used.
+    host.shell(&format!("mount -o remount,rw {}", at("b")));
+    host.retire(&words).expect(0);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert!(host.exists(&format!("{}/disk.raw", at("b"))));
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{
     Definition, Direction, Evidence, Place, Plan, Removal, State, Step, Transaction, TransactionId,
 };
-use crate::ports::Draft;
+use crate::ports::{Draft, Root};
 
 use super::Engine;
 use super::error::{EngineError, Failure};
@@ -32,11 +32,7 @@ impl Engine<'_> {
         }
         self.close_unbegun()?;
         self.refuse_claimed(&plan, None)?;
-        let draft = self.draft(plan, definition, removal, evidence, commit_at_once)?;
-        if !self.world.control.may_begin() {
-            return Err(EngineError::Interrupted);
-        }
-        let mut transaction = self.journal.begin(draft)?;
+        let mut transaction = self.begin(plan, definition, removal, evidence, commit_at_once)?;
         // In the event log as well as in the record of the flags: who reads the one sees it.
         let cause = transaction.removal.override_protection.then(|| {
             format!(
@@ -74,6 +70,41 @@ impl Engine<'_> {
         }
     }
 
+    /// The record that comes before every effect. Where files can wait is found by trying, for which
+    /// an empty folder of ours may have to be made: that alone comes before it, and goes again
+    /// where nothing is begun.
+    fn begin(
+        &mut self,
+        plan: Plan,
+        definition: Definition,
+        removal: Removal,
+        evidence: Evidence,
+        commit_at_once: bool,
+    ) -> Result<Transaction, EngineError> {
+        let mut made = Vec::new();
+        let begun = self
+            .draft(
+                plan,
+                definition,
+                removal,
+                evidence,
+                commit_at_once,
+                &mut made,
+            )
+            .and_then(|draft| match self.world.control.may_begin() {
+                true => Ok(self.journal.begin(draft)?),
+                false => Err(EngineError::Interrupted),
+            });
+        if begun.is_err() {
+            for root in made {
+                // The cause is worth more than what the clean-up says.
+                let _ = self.world.storage.unmake(&root);
+            }
+        }
+        begun
+    }
+
+    /// `made`: the quarantine roots that were not there before.
     fn draft(
         &self,
         plan: Plan,
@@ -81,10 +112,15 @@ impl Engine<'_> {
         removal: Removal,
         evidence: Evidence,
         commit_at_once: bool,
+        made: &mut Vec<PathBuf>,
     ) -> Result<Draft, EngineError> {
         let id = self.journal.next_id()?;
         let uuid = uuid::Uuid::new_v4();
-        let folder = |root: PathBuf| root.join(folder_name(id, uuid));
+        let mut folder = |root: Root| {
+            let folder = root.folder.join(folder_name(id, uuid));
+            made.extend(root.made.then_some(root.folder));
+            folder
+        };
         let avoid: Vec<PathBuf> = self
             .world
             .hypervisor

@@ -19,5 +19,5 @@ pub use hypervisor::{
     Version, Volume,
 };
 pub use journal::{Draft, Journal, JournalError, JournalReader};
-pub use storage::{Demand, Entry, Image, Moved, Reference, Resolved, Storage, StorageError};
+pub use storage::{Demand, Entry, Image, Moved, Reference, Resolved, Root, Storage, StorageError};
 pub use watchlist::Watchlist;

@@ -69,6 +69,14 @@ pub enum Moved {
     Already,
 }
 
+/// A folder in which transactions' folders are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    pub folder: PathBuf,
+    /// It was not there before it was asked for.
+    pub made: bool,
+}
+
 #[derive(Debug, Error)]
 pub enum StorageError {
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -125,9 +133,12 @@ pub trait Storage {
     /// The quarantine root for files of the folder `source`: the configured ones first, then folders of the
     /// same file system, each tried with a real file and a real rename. `avoid` are folders that
     /// should not hold it if others will do (targets of pools).
-    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError>;
+    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError>;
     /// The quarantine root for manifest and XML.
-    fn home(&self) -> Result<PathBuf, StorageError>;
+    fn home(&self) -> Result<Root, StorageError>;
+    /// Removes a root that was made for nothing. One that somebody else has begun to use stays, and
+    /// one that is gone already is fine.
+    fn unmake(&self, root: &Path) -> Result<(), StorageError>;
 
     /// Makes a folder of mode 0700 (its parent exists). One that is there and ours is fine.
     fn make_folder(&self, path: &Path) -> Result<(), StorageError>;

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, FileKind, FileMove, Identity, Timestamp};
-use crate::ports::{Demand, Entry, Image, Moved, Resolved, Storage, StorageError};
+use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
 
 /// A folder's device and inode, and a name in it.
 type Place = ((u64, u64), OsString);
@@ -133,12 +133,16 @@ impl Storage for Memo<'_> {
         self.inner.protected(path, facts)
     }
 
-    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
+    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError> {
         self.inner.place(source, avoid)
     }
 
-    fn home(&self) -> Result<PathBuf, StorageError> {
+    fn home(&self) -> Result<Root, StorageError> {
         self.inner.home()
+    }
+
+    fn unmake(&self, root: &Path) -> Result<(), StorageError> {
+        self.inner.unmake(root)
     }
 
     fn make_folder(&self, path: &Path) -> Result<(), StorageError> {

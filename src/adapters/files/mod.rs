@@ -27,7 +27,7 @@ pub use manifests::FoundRecord;
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, Identity, Timestamp};
-use crate::ports::{Demand, Entry, Image, Moved, Resolved, Storage, StorageError};
+use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
 #[derive(Debug, Clone)]
@@ -82,12 +82,16 @@ impl Storage for LocalFiles {
         protected::protected(self, path, facts)
     }
 
-    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
+    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError> {
         place::place(self, source, avoid)
     }
 
-    fn home(&self) -> Result<PathBuf, StorageError> {
+    fn home(&self) -> Result<Root, StorageError> {
         place::home(self)
+    }
+
+    fn unmake(&self, root: &Path) -> Result<(), StorageError> {
+        place::unmake(root)
     }
 
     fn make_folder(&self, path: &Path) -> Result<(), StorageError> {

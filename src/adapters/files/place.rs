@@ -10,18 +10,18 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::sys::{self, Entry};
 use super::{LocalFiles, attributes, durable, folders, relocate, resolve};
-use crate::ports::StorageError;
+use crate::ports::{Root, StorageError};
 
 /// The quarantine's name in a folder that is not ours.
 pub const OUR_NAME: &str = ".virt-retire";
 
-pub fn home(files: &LocalFiles) -> Result<PathBuf, StorageError> {
-    let home = match files.configured.first() {
+pub fn home(files: &LocalFiles) -> Result<Root, StorageError> {
+    let folder = match files.configured.first() {
         Some(first) => resolve::resolve(first)?.real,
         None => state_quarantine(files)?,
     };
-    folders::ensure_private(&home)?;
-    Ok(home)
+    let made = folders::ensure_private(&folder)?;
+    Ok(Root { folder, made })
 }
 
 /// `STATE/quarantine` under its real path; STATE itself is made if the journal has not yet.
@@ -35,16 +35,12 @@ fn state_quarantine(files: &LocalFiles) -> Result<PathBuf, StorageError> {
     Ok(real)
 }
 
-pub fn place(
-    files: &LocalFiles,
-    source: &Path,
-    avoid: &[PathBuf],
-) -> Result<PathBuf, StorageError> {
+pub fn place(files: &LocalFiles, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError> {
     let source = resolve::resolve(source)?.real;
     let mut causes = Vec::new();
     for candidate in candidates(files, &source, avoid)? {
-        match candidate.and_then(|folder| attempt(&source, &folder).map(|()| folder)) {
-            Ok(folder) => return Ok(folder),
+        match candidate.and_then(|folder| attempt(&source, folder)) {
+            Ok(root) => return Ok(root),
             // Where the folder itself takes no new file, no candidate will help.
             Err(error @ StorageError::NoPlace { .. }) => return Err(error),
             Err(error) => causes.push(error.to_string()),
@@ -114,16 +110,22 @@ fn on_its_mount(source: &Path) -> Result<Vec<PathBuf>, StorageError> {
 
 /// Tries a real file and a real rename from `source` into `folder`, which is made if it is not
 /// there, and removed again if it was made in vain.
-fn attempt(source: &Path, folder: &Path) -> Result<(), StorageError> {
-    let made = folders::ensure_private(folder)?;
-    let tried = probe(source, folder);
+fn attempt(source: &Path, folder: PathBuf) -> Result<Root, StorageError> {
+    let made = folders::ensure_private(&folder)?;
+    let tried = probe(source, &folder);
     if made && tried.is_err() {
-        let entry = Entry::open(folder)?;
-        // Somebody else's transaction may have begun to use it meanwhile: then it stays.
-        let _ = rustix::fs::unlinkat(&entry.folder, entry.name, AtFlags::REMOVEDIR);
-        durable::sync_folder(&entry.folder, &entry.folder_path)?;
+        unmake(&folder)?;
     }
-    tried
+    tried.map(|()| Root { folder, made })
+}
+
+pub fn unmake(root: &Path) -> Result<(), StorageError> {
+    let Some(entry) = Entry::open_if_there(root)? else {
+        return Ok(());
+    };
+    // Somebody else's transaction may have begun to use it meanwhile: then it stays.
+    let _ = rustix::fs::unlinkat(&entry.folder, entry.name, AtFlags::REMOVEDIR);
+    durable::sync_folder(&entry.folder, &entry.folder_path)
 }
 
 /// Tries whether files can go from `source` into `folder`.
