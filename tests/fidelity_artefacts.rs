@@ -410,12 +410,128 @@ fn nvram_elsewhere_in_qcow2_and_behind_a_symlink() {
         guest.dress(&[guest.path("vda"), file]);
         is_a_step(&host, name, "quarantine-nvram", file);
         let before = Identity::capture(&host, name, &[file, &link]);
+        if name == "linked" {
+            is_a_step(&host, name, "quarantine-link", &link);
+            // Two files, and one decision.
+            let refusal = refused(&host, name, &["--remove-all-storage"]);
+            names(&refusal, "nvram-undecided", &[], "--keep-nvram");
+        }
         let id = undefined(&host, name, &ALL);
         assert!(!host.exists(file), "{name}");
+        // The link and its target are two things.
+        assert_eq!(host.exists(&link), name != "linked");
         rollback(&host, &id);
         assert_same(&before, &Identity::capture(&host, name, &[file, &link]));
         guest.run_once();
     }
+}
+
+/// NVRAM that is no file of this host cannot be moved, and need not be: it stays where it is.
+#[test]
+fn nvram_on_the_network_is_left_where_it_is() {
+    let host = PrivateHost::start();
+    builder("far")
+        .q35()
+        .os_xml(
+            "<loader readonly='yes' type='pflash' format='raw'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>\
+             <nvram type='network' format='raw'><source protocol='nbd' name='vars'>\
+             <host name='127.0.0.1' port='10809'/></source></nvram>",
+        )
+        .define(&host);
+    let refusal = refused(&host, "far", &["--remove-all-storage"]);
+    names(&refusal, "nvram-undecided", &["nbd:vars"], "--keep-nvram");
+    let refusal = refused(&host, "far", &["--remove-all-storage", "--all"]);
+    names(&refusal, "remote-files", &["nbd:vars"], "--keep-nvram");
+    let flags = ["--all", "--keep-nvram", "--remove-all-storage", "--yes"];
+    comes_back(&host, "far", &flags);
+    let told = host.retire(&["volumes", "far"]).expect(0).stdout;
+    assert!(told.contains("nbd:vars at 127.0.0.1:10809"), "{told}");
+}
+
+/// A TPM that another program serves is not libvirt's to delete, nor ours to move.
+#[test]
+fn a_tpm_that_another_program_serves_is_left_alone() {
+    let host = PrivateHost::start();
+    builder("served")
+        .device_xml(
+            "<tpm model='tpm-tis'><backend type='external'>\
+             <source type='unix' mode='connect' path='/run/libvirt/swtpm.sock'/></backend></tpm>",
+        )
+        .define(&host);
+    comes_back(&host, "served", &ALL);
+    comes_back(
+        &host,
+        "served",
+        &["--keep-tpm", "--remove-all-storage", "--yes"],
+    );
+}
+
+/// The folder with the state lies elsewhere, and libvirt's own name for it is a link: both go and come back.
+#[test]
+fn tpm_state_and_memory_behind_symlinks() {
+    let host = PrivateHost::start();
+    let guest = builder("link").tpm().define(&host);
+    guest.run_once();
+    let folder = format!("/var/lib/libvirt/swtpm/{}", guest.uuid);
+    let away = format!("{}/away", host.images);
+    host.shell(&format!("mv {folder} {away}; ln -s {away} {folder}"));
+    guest.run_once();
+    guest.start();
+    let memory = guest.snapshot_with_memory("one");
+    guest.stop();
+    let image = format!("{}/memory", host.images);
+    host.shell(&format!("mv {memory} {image}; ln -s {image} {memory}"));
+    guest.dress(&[guest.path("vda")]);
+    is_a_step(&host, "link", "quarantine-tpm", &away);
+    for link in [&folder, &memory] {
+        is_a_step(&host, "link", "quarantine-link", link);
+    }
+    let all = [&*folder, &*away, &*memory, &*image];
+    let before = Identity::capture(&host, "link", &all);
+    let id = undefined(&host, "link", &ALL);
+    for path in all {
+        assert!(!host.exists(path), "{path} was left behind");
+    }
+    rollback(&host, &id);
+    assert_same(&before, &Identity::capture(&host, "link", &all));
+
+    // Under another UUID libvirt finds it by the link's new name.
+    let id = undefined(&host, "link", &ALL);
+    host.retire(&["rollback", &id, "--yes", "--new-uuid"])
+        .expect(0);
+    let uuid = host.virsh(&["domuuid", "link"]);
+    let renamed = format!("/var/lib/libvirt/swtpm/{uuid}");
+    assert_eq!(host.shell(&format!("readlink {renamed}")).trim(), away);
+    assert!(!host.exists(&folder) && host.exists(&away));
+    guest.run_once();
+
+    // Of a guest that runs on libvirt would empty the folder behind the link.
+    guest.start();
+    let refusal = refused_running(&host, "link");
+    names(&refusal, "unsupported", &[&renamed], "destroy");
+    guest.stop();
+}
+
+#[track_caller]
+fn refused_running(host: &PrivateHost, name: &str) -> serde_json::Value {
+    let plan = host
+        .retire_json(&["plan", name, "--keep-storage"])
+        .expect(3);
+    let refusals = plan.json()["plans"][0]["refusals"].clone();
+    assert_eq!(refusals.as_array().unwrap().len(), 1, "{refusals:#}");
+    refusals[0].clone()
+}
+
+/// Undefine would unlink the link: nothing is done rather than half of it.
+#[test]
+fn a_saved_state_behind_a_symlink_is_refused() {
+    let host = PrivateHost::start();
+    let guest = builder("aside").define(&host);
+    let save = guest.managed_save();
+    let away = format!("{}/aside.save", host.images);
+    host.shell(&format!("mv {save} {away}; ln -s {away} {save}"));
+    let refusal = refused(&host, "aside", &["--all", "--remove-all-storage"]);
+    names(&refusal, "unsupported", &[&save], "change that first");
 }
 
 #[test]
@@ -469,6 +585,12 @@ fn tpm_state_in_a_place_of_its_own() {
         let before = Identity::capture(&host, name, &[path]);
         let id = undefined(&host, name, &ALL);
         assert!(!host.exists(path), "{name}");
+        rollback(&host, &id);
+        assert_same(&before, &Identity::capture(&host, name, &[path]));
+        let kept = Identity::of_files(&host, &[path]);
+        let flags = ["--keep-tpm", "--remove-all-storage", "--yes"];
+        let id = undefined(&host, name, &flags);
+        assert_same(&kept, &Identity::of_files(&host, &[path]));
         rollback(&host, &id);
         assert_same(&before, &Identity::capture(&host, name, &[path]));
         guest.run_once();

@@ -81,11 +81,14 @@ pub struct DiskFacts {
     pub policy: Option<super::Verdict>,
 }
 
-/// A part of a domain that is neither its XML nor a disk.
+/// A part of a domain that is neither its XML nor a disk. Where a symlink leads to it, the link is
+/// another one of the same kind, before it: the two are two things, and both go and come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artefact {
     ManagedSave(FileRef),
     Nvram(FileRef),
+    /// NVRAM on the network, in words: it can be left where it is, and nothing else.
+    NvramElsewhere(String),
     /// The folder of swtpm's state.
     TpmState(FileRef),
     /// The memory file of an external snapshot.

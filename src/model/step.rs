@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{FileFacts, Pooled};
+use super::{FileFacts, FileKind, Pooled};
 
 /// As what the domain uses a file that is moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,7 @@ impl Step {
             Step::Stop { graceful: Some(_) } => "shut-down",
             Step::Undefine(_) => "undefine",
             Step::ConfirmInactive => "confirm-inactive",
+            Step::Quarantine(moved) if moved.facts.kind == FileKind::Symlink => "quarantine-link",
             Step::Quarantine(moved) => match moved.role {
                 FileRole::Disk { .. } => "quarantine-disk",
                 FileRole::Backing { .. } => "quarantine-backing",

@@ -50,6 +50,24 @@ pub fn decide(
                 decided.copies.push(moved(file, FileRole::Nvram));
                 refusals.extend(held(facts, removal.nvram, "NVRAM", "--keep-nvram"));
             }
+            // Removing it by way of the link, libvirt empties the folder and leaves it there: a copy
+            // would find its place taken.
+            Artefact::TpmState(file) if runs_on && file.facts.kind == FileKind::Symlink => {
+                refusals.push(Refusal {
+                    code: RefusalCode::Unsupported,
+                    subject: file.path.display().to_string(),
+                    message: format!(
+                        "domain '{}' is running, and its TPM state is behind the symlink {}: at its \
+                         end libvirt empties the folder that the link leads to",
+                        facts.domain.name,
+                        file.path.display()
+                    ),
+                    hint: format!(
+                        "stop the domain first: virt-retire destroy {}",
+                        facts.domain.typed()
+                    ),
+                });
+            }
             Artefact::TpmState(file) if runs_on => {
                 decided.copies.push(moved(file, FileRole::TpmState));
                 refusals.extend(held(facts, removal.tpm, "TPM state", "--keep-tpm"));
@@ -60,15 +78,21 @@ pub fn decide(
                     refusals.extend(obstacle(facts, "NVRAM", file, kept));
                 }
                 Some(Verdict::Keep) => {}
-                None => refusals.push(Refusal {
-                    code: RefusalCode::NvramUndecided,
-                    subject: file.path.display().to_string(),
+                None => undecided_nvram(facts, &file.path.display().to_string(), refusals),
+            },
+            // Left where it is, it is there when the XML that names it comes back.
+            Artefact::NvramElsewhere(place) => match removal.nvram {
+                Some(Verdict::Remove) => refusals.push(Refusal {
+                    code: RefusalCode::RemoteFiles,
+                    subject: place.clone(),
                     message: format!(
-                        "domain '{}' has an NVRAM file, and nothing says whether to remove it",
+                        "the NVRAM of domain '{}' is no file of this host ({place})",
                         facts.domain.name
                     ),
-                    hint: "add --nvram (or --all) to retire it, or --keep-nvram".into(),
+                    hint: "leave it where it is, with --keep-nvram".into(),
                 }),
+                None if !runs_on => undecided_nvram(facts, place, refusals),
+                Some(Verdict::Keep) | None => {}
             },
             // virsh deletes TPM state unless told to keep it; ours waits in quarantine instead.
             Artefact::TpmState(file) => {
@@ -91,6 +115,23 @@ pub fn decide(
         }
     }
     decided
+}
+
+/// Said once, though a symlink and its target are two.
+fn undecided_nvram(facts: &DomainFacts, place: &str, refusals: &mut Vec<Refusal>) {
+    let code = RefusalCode::NvramUndecided;
+    if refusals.iter().any(|refusal| refusal.code == code) {
+        return;
+    }
+    refusals.push(Refusal {
+        code,
+        subject: place.to_owned(),
+        message: format!(
+            "domain '{}' has NVRAM, and nothing says whether to remove it",
+            facts.domain.name
+        ),
+        hint: "add --nvram (or --all) to retire it, or --keep-nvram".into(),
+    });
 }
 
 /// The images that the guest writes to, whatever becomes of them: what its saved memory fits.

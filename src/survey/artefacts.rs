@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::model::{Artefact, Definition, DomainRef, FileRef};
+use crate::model::{Artefact, Definition, DomainRef, FileKind, FileRef};
 use crate::xml::{DomainXml, SnapshotXml, TpmBackend};
 
 use super::{Survey, SurveyError, not_understood};
@@ -21,44 +21,61 @@ impl Survey<'_> {
         // By the file, not by `virDomainHasManagedSaveImage`: that answers from memory, and after
         // a rollback it says "no" until libvirtd is restarted.
         let save = folders.managed_save.join(format!("{}.save", domain.name));
-        found.extend(self.existing(domain, &save)?.map(Artefact::ManagedSave));
-
-        if let Some(elsewhere) = &xml.firmware.nvram_elsewhere {
-            unsupported.push(format!("its NVRAM is no file of this host ({elsewhere})"));
+        let saved = self.existing(domain, &save)?;
+        if saved.iter().any(is_link) {
+            // Undefine would unlink the link, of which no second name can be kept.
+            unsupported.push(format!(
+                "its managed save image {} is a symlink",
+                save.display()
+            ));
         }
+        found.extend(saved.into_iter().map(Artefact::ManagedSave));
+
+        let elsewhere = xml.firmware.nvram_elsewhere.clone();
+        found.extend(elsewhere.map(Artefact::NvramElsewhere));
         if let Some(nvram) = &xml.firmware.nvram {
-            found.extend(self.existing(domain, nvram)?.map(Artefact::Nvram));
+            let files = self.existing(domain, nvram)?;
+            found.extend(files.into_iter().map(Artefact::Nvram));
         }
         for tpm in &xml.tpms {
+            // Of a TPM that is the host's own, or that another program serves, nothing is libvirt's:
+            // no undefine takes it away, and the XML comes back naming it.
             if tpm.backend == TpmBackend::Emulator {
                 let state = match &tpm.state {
                     Some(path) => path.clone(),
                     None => folders.tpm.join(domain.uuid.to_string()),
                 };
-                found.extend(self.existing(domain, &state)?.map(Artefact::TpmState));
+                let files = self.existing(domain, &state)?;
+                found.extend(files.into_iter().map(Artefact::TpmState));
             }
         }
         for snapshot in &definition.snapshots {
             let read = SnapshotXml::read(snapshot.xml.reveal())
                 .map_err(|error| not_understood(&snapshot.name, &error))?;
             if let Some(memory) = &read.memory_file {
-                found.extend(
-                    self.existing(domain, memory)?
-                        .map(|file| Artefact::SnapshotMemory {
-                            snapshot: snapshot.name.clone(),
-                            file,
-                        }),
-                );
+                let files = self.existing(domain, memory)?;
+                found.extend(files.into_iter().map(|file| Artefact::SnapshotMemory {
+                    snapshot: snapshot.name.clone(),
+                    file,
+                }));
             }
         }
         Ok(found)
     }
 
-    fn existing(&self, domain: &DomainRef, path: &Path) -> Result<Option<FileRef>, SurveyError> {
-        let real = self.storage.resolve(path)?.real;
-        Ok(self
-            .storage
-            .facts(&real)?
-            .map(|facts| self.file(domain.uuid, real, facts)))
+    /// What is there under this name: the symlinks that lead to the file, and the file.
+    fn existing(&self, domain: &DomainRef, path: &Path) -> Result<Vec<FileRef>, SurveyError> {
+        let resolved = self.storage.resolve(path)?;
+        let mut found = Vec::new();
+        for path in resolved.links.into_iter().chain([resolved.real]) {
+            if let Some(facts) = self.storage.facts(&path)? {
+                found.push(self.file(domain.uuid, path, facts));
+            }
+        }
+        Ok(found)
     }
+}
+
+fn is_link(file: &FileRef) -> bool {
+    file.facts.kind == FileKind::Symlink
 }

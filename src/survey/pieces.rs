@@ -139,6 +139,18 @@ impl Piece {
 
     fn artefact(artefact: Artefact) -> Self {
         let (role, target, file) = match artefact {
+            Artefact::NvramElsewhere(source) => {
+                return Self {
+                    role: Role::Nvram,
+                    target: Role::Nvram.word().to_owned(),
+                    access: Access::ReadWrite,
+                    source: Some(source),
+                    file: None,
+                    chain: Vec::new(),
+                    unreadable: None,
+                    live_only: false,
+                };
+            }
             Artefact::ManagedSave(file) => (Role::ManagedSave, None, file),
             Artefact::Nvram(file) => (Role::Nvram, None, file),
             Artefact::TpmState(file) => (Role::Tpm, None, file),

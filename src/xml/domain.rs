@@ -6,8 +6,8 @@ use roxmltree::Node;
 use uuid::Uuid;
 
 use super::{
-    DiskXml, Element, FileUse, XmlError, attribute, child, child_text, children, parse,
-    required_text, text, uses,
+    DiskXml, Element, FileUse, Source, XmlError, attribute, child, child_text, children, disk,
+    parse, required_text, text, uses,
 };
 
 /// `<os>`, as far as it names files.
@@ -18,8 +18,8 @@ pub struct FirmwareXml {
     /// `firmware='efi'` that was never started may have an `<nvram>` without a path, or none.
     pub nvram: Option<PathBuf>,
     pub nvram_template: Option<PathBuf>,
-    /// The NVRAM is on the network or in a volume: its `<source>` has a type other than file and
-    /// block.
+    /// The NVRAM is on the network, say: its `<source>` has a type other than file and block. In
+    /// words that tell one such place from another.
     pub nvram_elsewhere: Option<String>,
     pub kernel: Option<PathBuf>,
     pub initrd: Option<PathBuf>,
@@ -179,7 +179,21 @@ fn firmware(root: Node<'_, '_>) -> FirmwareXml {
                     firmware.nvram = attribute(source, "file").map(PathBuf::from)
                 }
                 Some("block") => firmware.nvram = attribute(source, "dev").map(PathBuf::from),
-                Some(other) => firmware.nvram_elsewhere = Some(other.to_owned()),
+                Some(other) => {
+                    firmware.nvram_elsewhere = Some(match disk::source(nvram, other) {
+                        Source::Network {
+                            protocol,
+                            name,
+                            hosts,
+                        } => format!(
+                            "{protocol}:{} at {}",
+                            name.unwrap_or_default(),
+                            hosts.join(", ")
+                        ),
+                        Source::Volume { pool, volume } => format!("volume {pool}/{volume}"),
+                        _ => other.to_owned(),
+                    });
+                }
             },
         }
     }

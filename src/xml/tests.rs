@@ -179,8 +179,12 @@ fn firmware_is_read_in_all_its_forms() {
     for (xml, nvram) in forms {
         assert_eq!(os(xml).nvram.as_deref(), nvram.map(Path::new), "{xml}");
     }
-    let network = os("<nvram type='network'><source protocol='iscsi' name='q'/></nvram>");
-    assert_eq!(network.nvram_elsewhere.as_deref(), Some("network"));
+    let network = os(
+        "<nvram type='network'><source protocol='iscsi' name='q'><host name='h' port='1'/></source>\
+         </nvram>",
+    );
+    assert_eq!(network.nvram, None);
+    assert_eq!(network.nvram_elsewhere.as_deref(), Some("iscsi:q at h:1"));
     let direct = os("<kernel>/k</kernel><initrd>/i</initrd><dtb>/d</dtb>\
                      <acpi><table type='slic'>/s</table></acpi>");
     assert_eq!(direct.acpi_tables, [PathBuf::from("/s")]);

@@ -141,13 +141,17 @@ impl One<'_> {
     }
 
     fn file(&mut self, how: &str, path: &Path) {
-        let facts = self
-            .storage
-            .resolve(path)
-            .and_then(|resolved| self.storage.glance(&resolved.real));
         // What is not there is used by nobody, and what could not be looked at is noted already.
-        if let Ok(Some(facts)) = facts {
+        let Ok(resolved) = self.storage.resolve(path) else {
+            return;
+        };
+        if let Ok(Some(facts)) = self.storage.glance(&resolved.real) {
             self.add(facts.identity.key(), how);
+        }
+        for link in &resolved.links {
+            if let Ok(Some(facts)) = self.storage.glance(link) {
+                self.add(facts.identity.key(), &format!("name of {how}"));
+            }
         }
     }
 
