@@ -241,6 +241,112 @@ fn the_heaviest_guest_under_another_identity() {
     assert_same(&before, &Identity::capture(&host, "light", &[]));
 }
 
+/// Retires it with its NVRAM left in place; the transaction's number.
+#[track_caller]
+fn retire_keeping_nvram(host: &PrivateHost, name: &str) -> String {
+    let words = [
+        "undefine",
+        name,
+        "--keep-nvram",
+        "--remove-all-storage",
+        "--yes",
+    ];
+    let done = host.retire_json(&words).expect(0).json();
+    done["transactions"][0]["id"].to_string()
+}
+
+/// NVRAM that was kept is by now the NVRAM of whoever has taken the name. The one that comes back gets a copy.
+#[test]
+fn nvram_that_was_kept_is_not_shared_with_whoever_has_taken_the_name() {
+    let host = PrivateHost::start();
+    let guest = builder("web").efi().define(&host);
+    guest.run_once();
+    let nvram = |name: &str| format!("/var/lib/libvirt/qemu/nvram/{name}_VARS.fd");
+    let (kept, copy) = (nvram("web"), nvram("web-old"));
+    let bytes = fs::read(host.path(&kept)).unwrap();
+    let id = retire_keeping_nvram(&host, "web");
+    GuestBuilder::new("web").efi().define(&host);
+    let theirs = xml(&host, "web");
+    assert!(
+        theirs.contains(&kept),
+        "this test needs the same path: {theirs}"
+    );
+    let before = Identity::of_files(&host, &[&kept]);
+
+    // A rollback that fails on its way takes the copy along, whichever rename it fails at.
+    let how = ["rollback", &id, "--yes", "--as-name", "web-old"];
+    let mut failed = 0;
+    for when in 1.. {
+        let fault = Fault::error("renameat2,renameat,rename", "EIO", when);
+        let traced = host.inject(&fault, &how);
+        if !traced.struck() {
+            traced.outcome.expect(0);
+            break;
+        }
+        let shown = host.retire_json(&["show", &id]).expect(0).json();
+        if shown["state"] == "rolled-back" {
+            // Struck where it does not matter.
+            break;
+        }
+        assert_eq!(shown["state"], "committed");
+        assert_eq!(host.domains(), ["web"]);
+        assert!(
+            !host.exists(&copy),
+            "left behind by a failure at rename {when}"
+        );
+        failed += 1;
+    }
+    assert!(failed > 0, "no failure struck");
+
+    assert_same(&before, &Identity::of_files(&host, &[&kept]));
+    assert_eq!(fs::read(host.path(&copy)).unwrap(), bytes);
+    let ours = xml(&host, "web-old");
+    assert!(ours.contains(&copy) && !ours.contains(&kept), "{ours}");
+    let shown = host.retire_json(&["show", &id]).expect(0).json();
+    let told = shown["notes"].to_string();
+    assert!(told.contains(&kept) && told.contains(&copy), "{told}");
+    for name in ["web", "web-old"] {
+        host.virsh(&["start", name]);
+    }
+    for name in ["web", "web-old"] {
+        host.virsh(&["destroy", name]);
+    }
+}
+
+/// A path that libvirt did not name after the domain stays the same under any name: there is nothing to guess.
+#[test]
+fn nvram_that_somebody_else_names_is_refused_under_another_name() {
+    let host = PrivateHost::start();
+    let vars = format!("{}/own.fd", host.images);
+    host.shell(&format!("cp /usr/share/OVMF/OVMF_VARS_4M.fd {vars}"));
+    let firmware = format!(
+        "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>{vars}</nvram>"
+    );
+    let define = |name: &str| builder(name).q35().os_xml(&firmware).define(&host).uuid;
+    define("own");
+    let id = retire_keeping_nvram(&host, "own");
+    // Beside nobody it is its own, under any name.
+    rollback(&host, &id, &["--as-name", "own2"]);
+    assert!(xml(&host, "own2").contains(&vars));
+    let id = retire(&host, "own2");
+    // The other one has not been started: no file stands there yet.
+    GuestBuilder::new("other")
+        .q35()
+        .os_xml(&firmware)
+        .define(&host);
+    refused(
+        &host,
+        &id,
+        &["--as-name", "own3"],
+        "path-occupied",
+        "virsh edit",
+    );
+    assert!(!host.exists(&vars));
+    host.virsh(&["undefine", "other", "--nvram"]);
+    rollback(&host, &id, &["--as-name", "own3"]);
+    assert!(host.exists(&vars));
+}
+
 /// A kill anywhere leaves the new identity in the journal: recovery goes on under it, and does not draw another.
 #[test]
 fn a_kill_in_the_middle_is_recovered_under_the_same_new_identity() {

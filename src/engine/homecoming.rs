@@ -131,6 +131,8 @@ impl<'a> Homecoming<'a> {
     /// named that after the domain, as `domrename` knows too.
     pub(super) fn place<'m>(&self, moved: &'m FileMove) -> Cow<'m, Path> {
         let other = match moved.role {
+            // What a symlink leads to is named by that link alone, which keeps its text.
+            _ if !self.is_named(moved) => None,
             FileRole::Nvram => self.renamed_nvram(&moved.path),
             FileRole::TpmState => {
                 let old = self.transaction.domain().uuid.to_string();
@@ -142,12 +144,40 @@ impl<'a> Homecoming<'a> {
         other.map_or(Cow::Borrowed(&moved.path), Cow::Owned)
     }
 
+    /// Whether it is the first of its kind: the one that libvirt itself names. Those after it are
+    /// what it leads to.
+    fn is_named(&self, moved: &FileMove) -> bool {
+        let mut first = self.transaction.plan.steps.iter().filter_map(state);
+        first
+            .find(|other| other.role == moved.role)
+            .is_none_or(|first| first.path == moved.path)
+    }
+
+    /// NVRAM that stayed in its place when the domain was retired, and where the domain finds a copy
+    /// of it now. By its old name it is the NVRAM of whoever is called so since: two guests must
+    /// not write to one.
+    ///
+    /// # Errors
+    /// The saved XML is none: the journal is damaged.
+    pub(super) fn nvram_copy(&self) -> Result<Option<(PathBuf, PathBuf)>, XmlError> {
+        let stayed = self.transaction.removal.nvram == Some(Verdict::Keep);
+        let is_copied =
+            (self.transaction.copies()).any(|(_, file, _)| file.role == FileRole::Nvram);
+        if !stayed || is_copied || !self.has_other_name() {
+            return Ok(None);
+        }
+        let xml = DomainXml::read(self.transaction.definition.xml.reveal())?;
+        let nvram = xml.firmware.nvram;
+        Ok(nvram.and_then(|path| {
+            let new = self.renamed_nvram(&path)?;
+            Some((path, new))
+        }))
+    }
+
     fn change(&self) -> Result<IdentityChange, XmlError> {
         let (old, new) = (self.transaction.domain(), self.domain());
         let xml = DomainXml::read(self.transaction.definition.xml.reveal())?;
-        // NVRAM that stayed where it was has its old name.
-        let stayed = self.transaction.removal.nvram == Some(Verdict::Keep);
-        let nvram = xml.firmware.nvram.filter(|_| !stayed).and_then(|path| {
+        let nvram = xml.firmware.nvram.and_then(|path| {
             let new = self.renamed_nvram(&path)?;
             Some((path.to_str()?.to_owned(), new.to_str()?.to_owned()))
         });
@@ -186,12 +216,19 @@ impl<'a> Homecoming<'a> {
                 FileRole::Nvram if *place != *moved.path => {
                     costs.push(format!("the NVRAM is now {}", place.display()));
                 }
-                FileRole::SnapshotMemory { ref snapshot } => costs.push(format!(
+                FileRole::SnapshotMemory { ref snapshot } if self.is_named(moved) => costs.push(format!(
                     "libvirt will not revert to snapshot '{snapshot}': its memory file holds the old \
                      identity"
                 )),
                 _ => {}
             }
+        }
+        if let Ok(Some((kept, copy))) = self.nvram_copy() {
+            costs.push(format!(
+                "the NVRAM that was kept, {}, stays: the domain has a copy of it as it is now, {}",
+                kept.display(),
+                copy.display()
+            ));
         }
         if self.has_other_uuid() && self.transaction.removal.tpm == Some(Verdict::Keep) {
             costs.push(
@@ -212,6 +249,14 @@ impl<'a> Homecoming<'a> {
             ));
         }
         costs
+    }
+}
+
+/// The file of a step that moves or copies one.
+fn state(step: &Step) -> Option<&FileMove> {
+    match step {
+        Step::CopyState(copied) => Some(copied),
+        other => other.file(),
     }
 }
 

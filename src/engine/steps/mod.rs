@@ -3,6 +3,7 @@
 
 mod definition;
 mod files;
+mod kept_nvram;
 mod managed_save;
 mod metadata;
 mod pools;

@@ -9,7 +9,7 @@ use crate::ports::Moved;
 use super::super::World;
 use super::super::error::Failure;
 use super::super::homecoming::Homecoming;
-use super::Effect;
+use super::{Effect, kept_nvram};
 
 pub(super) fn undefine(
     world: &World,
@@ -24,10 +24,14 @@ pub(super) fn undefine(
                 return Err(running(transaction));
             }
         }
-        _ => return Ok(Moved::Already),
+        _ => {
+            kept_nvram::drop(world, &Homecoming::of(transaction))?;
+            return Ok(Moved::Already);
+        }
     }
     unchanged(world, transaction)?;
     world.hypervisor.undefine(uuid, call)?;
+    kept_nvram::drop(world, &Homecoming::of(transaction))?;
     Ok(Moved::Now)
 }
 
@@ -123,6 +127,7 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect,
             domain.name
         )));
     }
+    kept_nvram::copy(world, &home)?;
     world.hypervisor.define(&home.definition()?.xml)?;
     Ok(Moved::Now.into())
 }
