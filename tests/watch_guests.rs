@@ -176,6 +176,65 @@ fn no_death_is_missed() {
     assert_eq!(reasons(&host).len(), 2);
 }
 
+/// The state of a TPM is gone before anybody hears of the end. That is said while there is time to choose, and
+/// recorded; what libvirt itself was told to keep is there again after a rollback.
+#[test]
+fn a_tpm_that_ends_with_its_guest_is_told_and_one_that_is_kept_comes_back() {
+    let host = PrivateHost::start();
+    let tpm = |name: &str, kept: &str| {
+        let guest = GuestBuilder::new(name)
+            .disk(Disk::unmanaged(&format!("{name}-a.raw")))
+            .disk(Disk::pool(&format!("{name}-b.qcow2")))
+            .device_xml(&format!(
+                "<tpm model='tpm-tis'><backend type='emulator' version='2.0'{kept}/></tpm>"
+            ))
+            .define(&host);
+        for word in [["vda", "remove"], ["vdb", "keep"]] {
+            host.retire(&["policy", "set", name, word[0], word[1], "--yes"])
+                .expect(0);
+        }
+        guest.run_transient(&host);
+        guest
+    };
+    let forgets = tpm("forgets", "");
+    let keeps = tpm("keeps", " persistent_state='yes'");
+    let folder = |guest: &Guest| format!("/var/lib/libvirt/swtpm/{}", guest.uuid);
+    let watching = Watching::start(&host);
+    for guest in [&forgets, &keeps] {
+        watching.wait_for(guest);
+    }
+    let state = Identity::of_files(&host, &[&folder(&keeps)]);
+    for guest in [&forgets, &keeps] {
+        host.kill_guest(&guest.name);
+        gone(&host, guest);
+    }
+    let outcome = watching.end().expect(0);
+    let told = |name: &str| {
+        let line = format!("{name}: libvirt will delete the state of its TPM");
+        outcome.stderr.contains(&line)
+    };
+    assert!(told("forgets") && !told("keeps"), "{outcome}");
+    let end = "committed, watch: guest ended (failed)";
+    assert_eq!(
+        reasons(&host),
+        [
+            format!("forgets: {end}; libvirt deleted the state of its TPM"),
+            format!("keeps: {end}"),
+        ]
+    );
+    assert!(!host.exists(&folder(&forgets)));
+    for id in ["1", "2"] {
+        host.retire(&["rollback", id, "--yes"]).expect(0);
+    }
+    let ignored = ["atime", "mtime"];
+    assert_same(
+        &state.ignoring(&ignored),
+        &Identity::of_files(&host, &[&folder(&keeps)]).ignoring(&ignored),
+    );
+    keeps.start();
+    keeps.stop();
+}
+
 /// Law 5, protection and our own `destroy` beside it.
 #[test]
 fn what_others_use_stays_and_nothing_is_retired_twice() {

@@ -110,6 +110,13 @@ impl DomainXml {
         self.metadata == other.metadata && disks(self) == disks(other)
     }
 
+    /// Whether libvirt deletes the state of its TPM when the domain ends without having been defined:
+    /// wherever that state is, unless the XML says `persistent_state='yes'` (seen with 11.3).
+    pub fn tpm_ends_with_it(&self) -> bool {
+        let ends = |tpm: &TpmXml| tpm.backend == TpmBackend::Emulator && !tpm.persistent_state;
+        self.tpms.iter().any(ends)
+    }
+
     /// The domain's metadata in `namespace`: libvirt keeps at most one element of each.
     pub fn metadata_element(&self, namespace: &str) -> Option<&Element> {
         self.metadata

@@ -130,7 +130,12 @@ impl<'a> Watch<'a> {
                 self.say_once(uuid, text);
                 self.forget(uuid)
             }
-            Note::Ours(watched) => self.guests.keep(watched),
+            Note::Ours(watched, told) => {
+                if let Some(text) = told {
+                    self.say_once(uuid, text);
+                }
+                self.guests.keep(*watched)
+            }
         }
     }
 

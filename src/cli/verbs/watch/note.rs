@@ -18,7 +18,8 @@ pub(super) enum Note {
     NotOurs,
     /// Nobody can say what its policy wants; what to tell of it.
     Invalid(String),
-    Ours(Watched),
+    /// With what is to be told of it, if anything.
+    Ours(Box<Watched>, Option<String>),
 }
 
 /// `known`: what was kept of it before.
@@ -55,13 +56,24 @@ pub(super) fn take_note(
         return Ok(Note::NotOurs);
     }
     let files = disk_files(host, &xml)?;
-    Ok(Note::Ours(Watched {
+    // Nothing of ours could keep it in time: swtpm replaces the file whenever it saves, so that a
+    // second name given now would be that of an old state, and libvirt's event of the end comes
+    // after the deletion.
+    let loses = xml.tpm_ends_with_it().then(|| {
+        format!(
+            "{}: libvirt will delete the state of its TPM when it ends, and no rollback brings that \
+             back. With <backend type='emulator' persistent_state='yes'> in its XML libvirt keeps it",
+            safe(&status.domain.name)
+        )
+    });
+    let watched = Watched {
         uri: host.uri().to_owned(),
         domain: status.domain,
         definition,
         files,
         since: known.map_or_else(|| host.world().clock.now(), |known| known.since),
-    }))
+    };
+    Ok(Note::Ours(Box::new(watched), loses))
 }
 
 /// The disks' own files. One that cannot be looked at now is left out: it is looked at again

@@ -3,10 +3,13 @@
 use crate::cli::args::{How, Sure};
 use crate::cli::context::{Context, Host};
 use crate::cli::error::CliError;
-use crate::model::{Ended, Plan, Removal, State, Step, StorageFlags, Verdict, Watched};
+use crate::model::{
+    Artefact, DomainFacts, Ended, Plan, Removal, State, Step, StorageFlags, Verdict, Watched,
+};
 use crate::planner;
 use crate::ports::{Hypervisor, JournalReader, Storage};
 use crate::survey::{Memo, Survey};
+use crate::xml::DomainXml;
 
 use super::super::plan::Planned;
 use super::super::undefine;
@@ -42,13 +45,25 @@ pub(super) fn retire(
         return Ok(());
     }
     refuse_strangers(host, watched, &plan)?;
+    let mut reason = format!("watch: guest ended ({})", how.word());
+    if lost_its_tpm(watched, &facts) {
+        reason.push_str("; libvirt deleted the state of its TPM");
+    }
     let how = How {
         prepare: false,
-        reason: Some(format!("watch: guest ended ({})", how.word())),
+        reason: Some(reason),
         sure: Sure { yes: true },
     };
     let planned = vec![Planned { facts, plan }];
     undefine::execute(context, host, journal, planned, &removal, &how)
+}
+
+/// What a rollback will not bring back.
+fn lost_its_tpm(watched: &Watched, facts: &DomainFacts) -> bool {
+    let is_state = |artefact: &Artefact| matches!(artefact, Artefact::TpmState(_));
+    let had_one =
+        DomainXml::read(watched.definition.xml.reveal()).is_ok_and(|xml| xml.tpm_ends_with_it());
+    had_one && !facts.artefacts.iter().any(is_state)
 }
 
 /// # Errors
