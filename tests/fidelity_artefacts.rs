@@ -197,22 +197,77 @@ fn branches_that_the_guest_was_reverted_away_from() {
     host.virsh(&["snapshot-revert", "tree", "two"]);
 }
 
-/// An image that a snapshot remembers and that has been detached since is nobody's to take: it is left.
+/// An image that a snapshot or a checkpoint remembers and that has been detached since is nobody's to take: it is
+/// left, and the plan and the transaction say so.
 #[test]
-fn an_image_that_was_detached_since_is_left() {
+fn an_image_that_was_detached_since_is_left_and_told() {
     let host = PrivateHost::start();
-    let guest = builder("lean")
-        .disk(Disk::pool("lean-data.qcow2"))
+    for (name, by) in [("lean", "snapshot both"), ("light", "checkpoint both")] {
+        let data = format!("{name}-data.qcow2");
+        let guest = builder(name).disk(Disk::pool(&data)).define(&host);
+        match by {
+            "snapshot both" => guest.snapshot_internal("both"),
+            _ => guest.checkpoints(&["both"]),
+        }
+        let detached = guest.path("vdb").to_owned();
+        host.virsh(&["detach-disk", name, "vdb", "--config"]);
+        guest.dress(&[guest.path("vda"), &detached]);
+        let before = Identity::capture(&host, name, &[&detached]);
+        let alone = Identity::of_files(&host, &[&detached]);
+        let id = undefined(&host, name, &ALL);
+        assert_same(&alone, &Identity::of_files(&host, &[&detached]));
+        let shown = host.retire_json(&["show", &id]).expect(0).json();
+        let disks = shown["plan"]["disks"].as_array().unwrap();
+        assert_eq!(disks.len(), 2, "{disks:#?}");
+        assert_eq!(disks[0]["remembered_by"], serde_json::Value::Null);
+        for (key, value) in [
+            ("target", "vdb"),
+            ("path", &*detached),
+            ("volume", &*data),
+            ("fate", "keep"),
+            ("remembered_by", by),
+        ] {
+            assert_eq!(disks[1][key], value, "{key}");
+        }
+        let text = host.retire(&["show", &id]).expect(0).stdout;
+        assert!(text.contains(&format!("vdb in {by}")), "{text}");
+        rollback(&host, &id);
+        assert_same(&before, &Identity::capture(&host, name, &[&detached]));
+    }
+}
+
+/// What a detached image stands on is not taken from under it.
+#[test]
+fn the_base_of_an_image_that_was_detached_stays_with_it() {
+    let host = PrivateHost::start();
+    let base = format!("{}/base.qcow2", host.pool);
+    host.shell(&format!("qemu-img create -q -f qcow2 {base} 1M"));
+    for disk in ["a", "b"] {
+        host.shell(&format!(
+            "cd {}; qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 {disk}.qcow2",
+            host.pool
+        ));
+    }
+    host.refresh_pools();
+    let guest = GuestBuilder::new("twin")
+        .disk(Disk::pool("a.qcow2").existing())
+        .disk(Disk::pool("b.qcow2").existing())
         .define(&host);
     guest.snapshot_internal("both");
-    let detached = guest.path("vdb").to_owned();
-    host.virsh(&["detach-disk", "lean", "vdb", "--config"]);
-    let before = Identity::capture(&host, "lean", &[&detached]);
-    let alone = Identity::of_files(&host, &[&detached]);
-    let id = undefined(&host, "lean", &ALL);
-    assert_same(&alone, &Identity::of_files(&host, &[&detached]));
+    host.virsh(&["detach-disk", "twin", "vdb", "--config"]);
+    let left = [&*base, guest.path("vdb")];
+    guest.dress(&[guest.path("vda"), left[0], left[1]]);
+    let files = Identity::of_files(&host, &left);
+    let id = undefined(&host, "twin", &ALL);
+    assert!(!host.exists(guest.path("vda")));
+    assert_same(&files, &Identity::of_files(&host, &left));
+    let shown = host.retire_json(&["show", &id]).expect(0).json();
+    let link = &shown["plan"]["disks"][0]["chain"][0];
+    assert_eq!(link["fate"], "keep");
+    let why = link["used_by"].to_string();
+    assert!(why.contains("vdb in snapshot both of"), "{why}");
     rollback(&host, &id);
-    assert_same(&before, &Identity::capture(&host, "lean", &[&detached]));
+    host.virsh(&["snapshot-revert", "twin", "both"]);
 }
 
 /// With the disks kept, the files of the snapshots stay with them: they are of one piece.

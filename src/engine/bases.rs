@@ -66,11 +66,14 @@ fn left_behind(plan: &Plan) -> impl Iterator<Item = PathBuf> + '_ {
         .disks
         .iter()
         .filter(|disk| disk.fate == Fate::Keep)
+        // What only a snapshot remembers the domain does not stand on.
+        .filter(|disk| disk.remembered_by.is_none())
         .filter_map(|disk| disk.path.clone())
         .filter(|path| path.is_absolute());
     let chains = plan
         .disks
         .iter()
+        .filter(|disk| disk.remembered_by.is_none())
         .flat_map(|disk| &disk.chain)
         .filter(|link| link.fate == Fate::Keep)
         .map(|link| link.path.clone());

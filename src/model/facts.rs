@@ -81,6 +81,20 @@ pub struct DiskFacts {
     pub policy: Option<super::Verdict>,
 }
 
+/// An image that no disk of the domain has any more, and that the metadata of a snapshot or a
+/// checkpoint still names: the disk was detached since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetachedFacts {
+    /// Of the disk that it was then.
+    pub target: String,
+    /// `snapshot NAME`, `checkpoint NAME`: the first that names it.
+    pub remembered_by: String,
+    pub access: Access,
+    pub file: FileRef,
+    /// From the image below downwards.
+    pub chain: Vec<ChainFacts>,
+}
+
 /// A part of a domain that is neither its XML nor a disk. Where a symlink leads to it, the link is
 /// another one of the same kind, before it: the two are two things, and both go and come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +121,7 @@ pub struct DomainFacts {
     pub persistent: bool,
     pub definition: Definition,
     pub disks: Vec<DiskFacts>,
+    pub detached: Vec<DetachedFacts>,
     pub artefacts: Vec<Artefact>,
     /// The domain's own policy; says nothing where it could not be read.
     pub policy: Policy,

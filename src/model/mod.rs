@@ -23,7 +23,8 @@ pub use access::{Access, Device};
 pub use definition::{Autostart, Checkpoint, Definition, SecretXml, Snapshot};
 pub use evidence::Evidence;
 pub use facts::{
-    Artefact, ChainFacts, DiskFacts, DomainFacts, FileRef, Pooled, SourceKind, Unreadable,
+    Artefact, ChainFacts, DetachedFacts, DiskFacts, DomainFacts, FileRef, Pooled, SourceKind,
+    Unreadable,
 };
 pub use file::{FileFacts, FileKind, Identity, Timestamp};
 pub use ids::{DomainRef, TransactionId};

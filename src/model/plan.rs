@@ -46,6 +46,8 @@ pub enum Reason {
     Unreadable,
     Protected,
     Unsupported,
+    /// No disk of the domain, but of a snapshot or a checkpoint.
+    Detached,
 }
 
 impl Reason {
@@ -75,6 +77,7 @@ impl Reason {
             Reason::InUse => "someone else uses it",
             Reason::Unreadable => "it or its chain cannot be read",
             Reason::Protected => "a protected path",
+            Reason::Detached => "detached since: no disk of the domain any more",
             Reason::Unsupported => "this kind of storage cannot be quarantined yet",
         }
     }
@@ -103,6 +106,9 @@ pub struct DiskPlan {
     pub size: u64,
     pub chain: Vec<ChainLink>,
     pub used_by: Vec<User>,
+    /// Of an image that is no disk of the domain any more: the snapshot or checkpoint that still
+    /// names it, and had it at `target`.
+    pub remembered_by: Option<String>,
 }
 
 /// Every step of one domain's retirement, or why there is none.

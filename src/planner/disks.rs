@@ -5,7 +5,7 @@ use crate::model::{
     FileRole, Reason, Refusal, RefusalCode, SourceKind, StorageFlags, User, UserKind,
 };
 
-use super::fate;
+use super::{detached, fate};
 
 /// One disk with its fate, and the files that this fate moves.
 pub struct Decided {
@@ -19,10 +19,10 @@ impl Decided {
     }
 }
 
-/// A file that stays, and as what the domain uses it.
+/// A file that stays, and as what the domain uses it: `kept disk vda`.
 pub struct KeptFile<'a> {
     file: &'a FileRef,
-    target: &'a str,
+    what: String,
 }
 
 pub fn decide(
@@ -42,6 +42,7 @@ pub fn decide(
         .zip(&fates)
         .filter(|(_, (fate, _))| *fate != Fate::Quarantine)
         .flat_map(|(disk, _)| files_of(disk))
+        .chain(detached_files(facts))
         .collect();
     facts
         .disks
@@ -75,7 +76,18 @@ pub fn kept_files<'a>(facts: &'a DomainFacts, decided: &[Decided]) -> Vec<KeptFi
         .zip(decided)
         .filter(|(_, decided)| !decided.moves())
         .flat_map(|(disk, _)| files_of(disk))
+        .chain(detached_files(facts))
         .collect()
+}
+
+fn detached_files(facts: &DomainFacts) -> impl Iterator<Item = KeptFile<'_>> {
+    facts.detached.iter().flat_map(|one| {
+        let what = format!("{} in {}", one.target, one.remembered_by);
+        detached::files(one).map(move |file| KeptFile {
+            file,
+            what: what.clone(),
+        })
+    })
 }
 
 /// Who of the domain's own kept disks uses this file.
@@ -85,7 +97,7 @@ pub fn kept_users(facts: &DomainFacts, file: &FileRef, kept: &[KeptFile]) -> Vec
         .map(|other| User {
             kind: UserKind::Domain,
             name: facts.domain.name.clone(),
-            how: format!("kept disk {} of", other.target),
+            how: format!("{} of", other.what),
         })
         .collect()
 }
@@ -101,7 +113,7 @@ fn files_of(disk: &DiskFacts) -> impl Iterator<Item = KeptFile<'_>> {
         .chain(below)
         .map(|file| KeptFile {
             file,
-            target: &disk.target,
+            what: format!("kept disk {}", disk.target),
         })
 }
 
@@ -313,7 +325,10 @@ fn decided(
         chain.push(ChainLink {
             path: link.file.path.clone(),
             fate: if goes { Fate::Quarantine } else { Fate::Keep },
-            used_by: link.file.users.clone(),
+            used_by: match fate == Fate::Quarantine && !goes {
+                true => all_users(facts, &link.file, kept),
+                false => link.file.users.clone(),
+            },
         });
         if goes {
             let target = disk.target.clone();
@@ -357,6 +372,7 @@ fn decided(
             size: disk.file.as_ref().map_or(0, |file| file.facts.size),
             chain,
             used_by,
+            remembered_by: None,
         },
         moves,
     }

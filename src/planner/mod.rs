@@ -3,6 +3,7 @@
 //! changed.
 
 mod artefacts;
+mod detached;
 mod disks;
 mod fate;
 mod policy;
@@ -39,7 +40,9 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
         active: facts.active,
         persistent: facts.persistent,
         refusals,
-        disks: decided.into_iter().map(|disk| disk.plan).collect(),
+        disks: (decided.into_iter().map(|disk| disk.plan))
+            .chain(detached::told(facts))
+            .collect(),
         steps,
         unseen: facts.unseen.clone(),
     }

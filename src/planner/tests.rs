@@ -92,6 +92,7 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
             checkpoints: Vec::new(),
         },
         disks,
+        detached: Vec::new(),
         artefacts: Vec::new(),
         policy: Policy::default(),
         policy_problems: Vec::new(),

@@ -1,7 +1,7 @@
 //! Images that only the snapshots' metadata names: overlays of branches that the guest was reverted
 //! away from. They stand on the same bases as the disk and are of no use without them, so they go
 //! and come back with it. What shares nothing with the disk's chain (an image that has been detached
-//! since) is left where it is.
+//! since) is left where it is, and told: see [`super::detached`].
 
 use std::collections::HashSet;
 use std::path::PathBuf;

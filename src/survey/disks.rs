@@ -126,7 +126,7 @@ impl Survey<'_> {
     }
 }
 
-fn access(disk: &DiskXml) -> Access {
+pub(super) fn access(disk: &DiskXml) -> Access {
     if disk.readonly {
         Access::ReadOnly
     } else if disk.shareable {

@@ -4,6 +4,7 @@
 mod artefacts;
 mod branches;
 mod chain;
+mod detached;
 mod disks;
 mod graph;
 mod memo;
@@ -129,6 +130,7 @@ impl<'a> Survey<'a> {
         };
         let mut disks = self.disks(domain.uuid, &xml, &policy)?;
         self.branches(domain.uuid, &definition, &mut disks)?;
+        let detached = self.detached(domain.uuid, &definition, &disks)?;
         let artefacts = self.artefacts(domain, &xml, &definition, &mut unsupported)?;
         Ok(DomainFacts {
             domain: domain.clone(),
@@ -137,6 +139,7 @@ impl<'a> Survey<'a> {
             persistent: status.persistent,
             definition,
             disks,
+            detached,
             artefacts,
             policy,
             policy_problems,

@@ -1,11 +1,13 @@
 //! `<domaincheckpoint>`.
 
-use super::{XmlError, child, child_text, parse, required_text};
+use super::{EmbeddedDomain, XmlError, child, child_text, parse, required_text};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointXml {
     pub name: String,
     pub parent: Option<String>,
+    /// The domain as it was.
+    pub domain: Option<EmbeddedDomain>,
 }
 
 impl CheckpointXml {
@@ -19,6 +21,9 @@ impl CheckpointXml {
         Ok(Self {
             name: required_text(root, "name")?,
             parent: child(root, "parent").and_then(|parent| child_text(parent, "name")),
+            domain: child(root, "domain")
+                .map(EmbeddedDomain::read)
+                .transpose()?,
         })
     }
 }

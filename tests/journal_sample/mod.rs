@@ -156,6 +156,7 @@ pub fn plan() -> Plan {
             user(UserKind::Mount),
             user(UserKind::Loop),
         ],
+        remembered_by: Some("snapshot base".into()),
     };
     let quarantined = [
         FileRole::Disk { target: target() },

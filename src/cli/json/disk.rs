@@ -36,6 +36,8 @@ pub(super) struct DiskJson {
     size_bytes: u64,
     chain: Vec<LinkJson>,
     used_by: Vec<UserJson>,
+    /// Of an image that is no disk of the domain any more.
+    remembered_by: Option<String>,
 }
 
 impl From<&DiskPlan> for DiskJson {
@@ -53,6 +55,7 @@ impl From<&DiskPlan> for DiskJson {
             size_bytes: disk.size,
             chain: disk.chain.iter().map(LinkJson::from).collect(),
             used_by: disk.used_by.iter().map(UserJson::from).collect(),
+            remembered_by: disk.remembered_by.clone(),
         }
     }
 }

@@ -64,7 +64,10 @@ fn disks(disks: &[DiskPlan]) -> String {
             path.push_str(&format!(" (as {})", safe(spelled)));
         }
         table.add_row([
-            safe(&disk.target),
+            match &disk.remembered_by {
+                Some(by) => format!("{} in {}", safe(&disk.target), safe(by)),
+                None => safe(&disk.target),
+            },
             disk.fate.word().to_owned(),
             HumanBytes(disk.size).to_string(),
             safe(&volume),

@@ -27,6 +27,7 @@ mirror!(enum Reason = model::Reason {
     Unreadable,
     Protected,
     Unsupported,
+    Detached,
 });
 
 mirror!(enum RefusalCode = model::RefusalCode {
@@ -74,6 +75,7 @@ mirror!(struct DiskPlan = model::DiskPlan {
     size: u64,
     chain: Vec<ChainLink>,
     used_by: Vec<User>,
+    remembered_by: Option<String>,
 });
 
 mirror!(struct Plan = model::Plan {
