@@ -140,10 +140,12 @@ pub trait Storage {
     /// one that is gone already is fine.
     fn unmake(&self, root: &Path) -> Result<(), StorageError>;
 
-    /// Makes a folder of mode 0700 (its parent exists). One that is there and ours is fine.
+    /// Makes a folder of mode 0700 (its parent exists, or is a quarantine that went when it was
+    /// empty). One that is there and ours is fine.
     fn make_folder(&self, path: &Path) -> Result<(), StorageError>;
-    /// Removes a folder with what `write` put there; refuses to remove any other file. One that
-    /// is gone already is fine.
+    /// Removes a folder with what `write` put there, and the quarantine around it if that is one in
+    /// somebody else's folder and empty now; refuses to remove any other file. One that is gone
+    /// already is fine.
     fn remove_folder(&self, path: &Path) -> Result<(), StorageError>;
     /// Writes a file of mode 0600, whole or not at all (temporary name, then rename).
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError>;

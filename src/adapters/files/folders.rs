@@ -1,7 +1,7 @@
 //! Folders of our own, for their owner alone, and the few plain files in them.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -13,6 +13,9 @@ use super::sys::{self, Entry};
 use super::{durable, facts};
 use crate::model::FileKind;
 use crate::ports::StorageError;
+
+/// The quarantine's name in a folder that is not ours.
+pub const OUR_NAME: &str = ".virt-retire";
 
 /// The folders that a transaction's folder may have below it.
 const KNOWN_BELOW: [&str; 2] = ["snapshots", "checkpoints"];
@@ -33,6 +36,27 @@ pub fn ensure_private(path: &Path) -> Result<bool, StorageError> {
     durable::sync_folder(&folder, path)?;
     durable::sync_folder(&entry.folder, &entry.folder_path)?;
     Ok(made)
+}
+
+/// Makes a transaction's folder. A quarantine of our own name, which a rollback took away since it
+/// was found, is made again.
+pub fn make(path: &Path) -> Result<(), StorageError> {
+    match (ensure_private(path), ours_around(path)) {
+        (Err(StorageError::Io { source, .. }), Some(ours))
+            if source.kind() == io::ErrorKind::NotFound =>
+        {
+            ensure_private(ours)?;
+            ensure_private(path)
+        }
+        (made, _) => made,
+    }
+    .map(|_| ())
+}
+
+/// The quarantine of our own name that `path` is directly in.
+fn ours_around(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| folder.file_name() == Some(OsStr::new(OUR_NAME)))
 }
 
 /// Opens a folder that is ours and that nobody else can enter.
@@ -103,9 +127,33 @@ pub fn create(folder: impl AsFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     Ok(file)
 }
 
-/// Removes a folder with what [`write`] put there. Everything is looked at before anything is
-/// removed, so a refusal has changed nothing.
+/// Removes a folder with what [`write`] put there, and the quarantine of our own name around it if
+/// that was the last: it is in a folder that is not ours, perhaps in a pool whose list shows it.
+/// Everything is looked at before anything is removed, so a refusal has changed nothing.
 pub fn remove(path: &Path) -> Result<(), StorageError> {
+    remove_record(path)?;
+    match ours_around(path) {
+        Some(ours) => remove_if_empty(ours),
+        None => Ok(()),
+    }
+}
+
+/// An empty folder that will not go is no reason to fail: nothing is lost in it.
+pub fn remove_if_empty(path: &Path) -> Result<(), StorageError> {
+    let Some(entry) = Entry::open_if_there(path)? else {
+        return Ok(());
+    };
+    match retry_on_intr(|| rustix::fs::unlinkat(&entry.folder, entry.name, AtFlags::REMOVEDIR)) {
+        // Also when it is gone: the run that removed it may have been cut off before this.
+        Ok(()) | Err(Errno::NOENT) => durable::sync_folder(&entry.folder, &entry.folder_path),
+        Err(errno) => {
+            tracing::debug!(path = %path.display(), %errno, "the folder stays");
+            Ok(())
+        }
+    }
+}
+
+fn remove_record(path: &Path) -> Result<(), StorageError> {
     let Some(entry) = Entry::open_if_there(path)? else {
         return Ok(());
     };

@@ -70,6 +70,31 @@ fn a_folder_goes_with_its_record_and_going_twice_is_fine() {
     assert!(!path.exists());
 }
 
+/// A rollback left an empty `.virt-retire` in a pool, and the pool listed it as a volume.
+#[test]
+fn a_quarantine_of_our_own_name_goes_with_the_last_folder_in_it() {
+    let base = tempfile::tempdir().unwrap();
+    let base = base.path().canonicalize().unwrap();
+    let ours = base.join(OUR_NAME);
+    ensure_private(&ours).unwrap();
+    make(&ours.join("1")).unwrap();
+    make(&ours.join("2")).unwrap();
+    remove(&ours.join("1")).unwrap();
+    assert_eq!(names(&ours), ["2"]);
+    remove(&ours.join("2")).unwrap();
+    remove(&ours.join("2")).unwrap();
+    assert_eq!(names(&base), Vec::<String>::new());
+    // Found by one transaction, taken away by the rollback of another.
+    make(&ours.join("3")).unwrap();
+    assert_eq!(mode(&ours), 0o700);
+    // Nobody else's folder is made or taken away.
+    assert!(make(&base.join("other/4")).is_err());
+    ensure_private(&base.join("other")).unwrap();
+    make(&base.join("other/4")).unwrap();
+    remove(&base.join("other/4")).unwrap();
+    assert_eq!(names(&base), [OUR_NAME, "other"]);
+}
+
 #[test]
 fn a_quarantined_file_or_anything_unknown_keeps_the_whole_folder() {
     let base = tempfile::tempdir().unwrap();

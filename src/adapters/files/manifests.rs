@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::LocalFiles;
 use super::mounts::mount_points;
-use super::place::OUR_NAME;
+use super::folders::OUR_NAME;
 use crate::journal::manifest::RECORD;
 
 /// Bytes; a larger one is none of ours (`journal::envelope::MAX_PAYLOAD`).

@@ -91,11 +91,11 @@ impl Storage for LocalFiles {
     }
 
     fn unmake(&self, root: &Path) -> Result<(), StorageError> {
-        place::unmake(root)
+        folders::remove_if_empty(root)
     }
 
     fn make_folder(&self, path: &Path) -> Result<(), StorageError> {
-        folders::ensure_private(path).map(|_| ())
+        folders::make(path)
     }
 
     fn remove_folder(&self, path: &Path) -> Result<(), StorageError> {

@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::folders::OUR_NAME;
 use super::sys::{self, Entry};
-use super::{LocalFiles, attributes, durable, folders, relocate, resolve};
+use super::{LocalFiles, attributes, folders, relocate, resolve};
 use crate::ports::{Root, StorageError};
-
-/// The quarantine's name in a folder that is not ours.
-pub const OUR_NAME: &str = ".virt-retire";
 
 pub fn home(files: &LocalFiles) -> Result<Root, StorageError> {
     let folder = match files.configured.first() {
@@ -114,18 +112,10 @@ fn attempt(source: &Path, folder: PathBuf) -> Result<Root, StorageError> {
     let made = folders::ensure_private(&folder)?;
     let tried = probe(source, &folder);
     if made && tried.is_err() {
-        unmake(&folder)?;
+        // Somebody else's transaction may have begun to use it meanwhile: then it stays.
+        folders::remove_if_empty(&folder)?;
     }
     tried.map(|()| Root { folder, made })
-}
-
-pub fn unmake(root: &Path) -> Result<(), StorageError> {
-    let Some(entry) = Entry::open_if_there(root)? else {
-        return Ok(());
-    };
-    // Somebody else's transaction may have begun to use it meanwhile: then it stays.
-    let _ = rustix::fs::unlinkat(&entry.folder, entry.name, AtFlags::REMOVEDIR);
-    durable::sync_folder(&entry.folder, &entry.folder_path)
 }
 
 /// Tries whether files can go from `source` into `folder`.

@@ -103,5 +103,5 @@ pub const NAMED: &[(&str, &str)] = &[
     (".gnupg", "somebody's keys"),
     (".ssh", "somebody's keys"),
     ("lost+found", "what a file system check found"),
-    (super::place::OUR_NAME, "a quarantine"),
+    (super::folders::OUR_NAME, "a quarantine"),
 ];
