@@ -14,6 +14,11 @@ struct Uri<'u> {
     query: &'u str,
 }
 
+/// The drivers that may answer on the host itself (libvirt.org/drivers.html).
+const DRIVERS: [&str; 9] = [
+    "qemu", "test", "xen", "lxc", "vbox", "vz", "openvz", "bhyve", "ch",
+];
+
 impl<'u> Uri<'u> {
     fn split(uri: &'u str) -> Option<Self> {
         let (scheme, rest) = uri.split_once("://")?;
@@ -30,6 +35,11 @@ impl<'u> Uri<'u> {
             path: &rest[at..],
             query,
         })
+    }
+
+    /// Whether it leads to nobody else's host by its form.
+    fn is_local(&self) -> bool {
+        self.authority.is_empty() && matches!(self.transport, None | Some("unix"))
     }
 
     fn parameter(&self, name: &str) -> Option<&'u str> {
@@ -60,19 +70,20 @@ pub(super) fn without_password(uri: &str) -> String {
 fn is_one_libvirt(one: &str, other: &str) -> bool {
     let local = |uri: &str| {
         let uri = Uri::split(uri)?;
-        let is_local = uri.authority.is_empty()
-            && matches!(uri.transport, None | Some("unix"))
-            && uri.query.is_empty();
-        is_local.then(|| (uri.driver.to_owned(), uri.path.to_owned()))
+        let is_plain = uri.is_local() && uri.query.is_empty();
+        is_plain.then(|| (uri.driver.to_owned(), uri.path.to_owned()))
     };
     one == other || local(one).is_some_and(|one| local(other) == Some(one))
 }
 
 impl Libvirt {
     /// What a URI says by itself, before anyone connects. `None` for what is no whole URI: an alias
-    /// of `libvirt.conf`, or nothing, which libvirt makes its default of.
+    /// of `libvirt.conf`, or nothing, which libvirt makes its default of; and for a driver that
+    /// nobody knows, a typing error that libvirt itself tells best.
     pub fn files_of(uri: &str) -> Option<FilesAre> {
-        uri.contains("://").then(|| judge(uri))
+        let split = Uri::split(uri)?;
+        let is_driver = DRIVERS.contains(&split.driver);
+        (is_driver || !split.is_local()).then(|| judge(uri))
     }
 
     /// For messages and the journal.

@@ -25,7 +25,8 @@ enum Source {
 }
 
 /// Opens the journal for reading; where another process holds it, that process's view; where that
-/// is not complete, the journal after all, for which it waits.
+/// is not complete, the journal after all, for which it waits. On a disk that is full or read-only,
+/// where sled opens nothing, the view of the last process will do if it goes as far as the journal.
 ///
 /// # Errors
 /// As [`SledJournal::open`].
@@ -44,6 +45,10 @@ pub fn open_reader(
                 Source::Journal(Box::new(journal))
             }
         },
+        Err(error @ JournalError::Io { .. }) => match ViewReader::open(state_dir)? {
+            Some(view) => Source::View(view),
+            None => return Err(error),
+        },
         Err(error) => return Err(error),
     };
     Ok(Reader {
@@ -55,7 +60,7 @@ pub fn open_reader(
 }
 
 impl Reader {
-    /// Whether another process holds the journal and this is its view.
+    /// Whether this is not the journal itself, but what a process that held it has shown.
     pub fn is_view(&self) -> bool {
         matches!(self.source, Source::View(_))
     }
