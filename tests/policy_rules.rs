@@ -60,6 +60,17 @@ fn a_policy_is_set_decides_and_comes_back() {
         .json();
     assert_eq!(fate(&shown, "vda"), "remove");
     assert_eq!(fate(&shown, "vdb"), "keep");
+    // One disk alone, as the contract's grammar has it.
+    let alone = host
+        .retire_json(&["policy", "show", "web1", "vdb"])
+        .expect(0)
+        .json();
+    assert_eq!(fate(&alone, "vdb"), "keep");
+    assert_eq!(
+        alone["policy"]["disks"].as_array().unwrap().len(),
+        1,
+        "{alone}"
+    );
     // The other program's metadata is still there.
     assert!(host.virsh(&["dumpxml", "web1"]).contains("owner.example"));
 
@@ -144,6 +155,10 @@ fn a_wrong_policy_is_refused_never_ignored() {
     let host = PrivateHost::start();
     let guest = guest(&host, "web2");
     let before = Identity::capture(&host, "web2", &[]);
+    assert_eq!(
+        code(&host, 3, &["policy", "show", "web2", "vdz"]),
+        "no-such-disk"
+    );
     assert_eq!(
         code(&host, 3, &["policy", "set", "web2", "vdz", "keep", "--yes"]),
         "no-such-disk"

@@ -10,17 +10,23 @@ use super::how::Sure;
 pub enum PolicyCommand {
     /// Show it
     Show {
+        /// Name, UUID or id
         #[arg(value_name = "DOMAIN")]
         domain: String,
+        /// Only this disk
+        #[arg(value_name = "TARGET")]
+        target: Option<String>,
     },
     /// Write what shall become of a disk, of the read-write disks without a word of their own, or
     /// of the whole domain
     Set {
+        /// Name, UUID or id
         #[arg(value_name = "DOMAIN")]
         domain: String,
         /// A disk's target, such as vda
         #[arg(value_name = "TARGET", required_unless_present_any = ["default", "protected"])]
         target: Option<String>,
+        /// What becomes of it
         #[arg(value_name = "FATE", value_enum)]
         fate: Option<Word>,
         /// For read-write disks that the policy does not name
@@ -34,8 +40,10 @@ pub enum PolicyCommand {
     },
     /// Take one word away, or the whole policy
     Clear {
+        /// Name, UUID or id
         #[arg(value_name = "DOMAIN")]
         domain: String,
+        /// Only this disk's word
         #[arg(value_name = "TARGET")]
         target: Option<String>,
         /// Only the default

@@ -3,7 +3,7 @@
 use crate::cli::args::Word;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::safe::safe;
-use crate::model::{DomainRef, Policy, Refusal, RefusalCode, Verdict};
+use crate::model::{DomainRef, Policy, Verdict};
 
 use super::found::Found;
 
@@ -72,7 +72,7 @@ impl Edit {
             match verdict {
                 Some(verdict) if is_there => policy.set(target, *verdict),
                 None if policy.clear(target) || is_there => {}
-                _ => return Err(no_such_disk(found, target)),
+                _ => return Err(found.no_such_disk(target)),
             }
         }
         if let Some(default) = self.default {
@@ -112,16 +112,4 @@ impl Edit {
             parts.join(", ")
         )
     }
-}
-
-fn no_such_disk(found: &Found, target: &str) -> CliError {
-    CliError::refused(&[Refusal {
-        code: RefusalCode::NoSuchDisk,
-        subject: target.to_owned(),
-        message: format!(
-            "domain '{}' has no disk with the target '{target}'",
-            found.status.domain.name
-        ),
-        hint: format!("its targets are: {}", found.targets.join(", ")),
-    }])
 }

@@ -48,6 +48,23 @@ impl Found {
             .filter(|(target, _)| !self.targets.contains(target))
     }
 
+    /// Whether it is a disk of the domain, or one that the policy names.
+    pub(super) fn speaks_of(&self, target: &str) -> bool {
+        self.targets.iter().any(|known| known == target) || self.policy.of(target).is_some()
+    }
+
+    pub(super) fn no_such_disk(&self, target: &str) -> CliError {
+        CliError::refused(&[Refusal {
+            code: RefusalCode::NoSuchDisk,
+            subject: target.to_owned(),
+            message: format!(
+                "domain '{}' has no disk with the target '{target}'",
+                self.status.domain.name
+            ),
+            hint: format!("its targets are: {}", self.targets.join(", ")),
+        }])
+    }
+
     pub(super) fn refuse_unreadable(&self) -> Result<(), CliError> {
         let name = &self.status.domain.name;
         match self.problems.first() {

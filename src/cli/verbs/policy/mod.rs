@@ -22,11 +22,15 @@ use found::Found;
 
 pub fn run(context: &Context, what: &PolicyCommand) -> Result<(), CliError> {
     match what {
-        PolicyCommand::Show { domain } => {
+        PolicyCommand::Show { domain, target } => {
             let host = context.host()?;
             let domain = host.hypervisor.find(domain)?;
             let found = Found::look(&host, &domain)?;
-            found.print(context)?;
+            if let Some(target) = target.as_deref().filter(|it| !found.speaks_of(it)) {
+                found.refuse_unreadable()?;
+                return Err(found.no_such_disk(target));
+            }
+            found.print(context, target.as_deref())?;
             found.refuse_problems()
         }
         PolicyCommand::Set {
@@ -105,5 +109,5 @@ fn change(context: &Context, spec: &str, edit: &Edit, sure: Sure) -> Result<(), 
     if context.quiet && context.output == Output::Text {
         return Ok(());
     }
-    now.print(context)
+    now.print(context, None)
 }

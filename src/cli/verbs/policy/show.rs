@@ -13,23 +13,24 @@ use crate::xml::DiskXml;
 use super::found::Found;
 
 impl Found {
-    pub(super) fn print(&self, context: &Context) -> Result<(), CliError> {
+    /// With `only` a target, what is said of other disks is left out.
+    pub(super) fn print(&self, context: &Context, only: Option<&str>) -> Result<(), CliError> {
         match context.output {
             Output::Json => json::print(&Document {
-                policy: self.json(),
+                policy: self.json(only),
             }),
-            Output::Text => text::out(&self.text()),
+            Output::Text => text::out(&self.text(only)),
         }
     }
 
-    fn json(&self) -> PolicyJson<'_> {
-        let own = self.disks.iter().map(|disk| WordJson {
+    fn json(&self, only: Option<&str>) -> PolicyJson<'_> {
+        let own = self.disks_of(only).map(|disk| WordJson {
             target: &disk.target,
             fate: self.policy.of(&disk.target).map(Verdict::word),
             decides: self.decides(disk).map(Verdict::word),
             exists: true,
         });
-        let strangers = self.strangers().map(|(target, verdict)| WordJson {
+        let strangers = self.strangers_of(only).map(|(target, verdict)| WordJson {
             target,
             fate: Some(verdict.word()),
             decides: None,
@@ -54,7 +55,17 @@ impl Found {
             .or(self.policy.default.filter(|_| is_read_write))
     }
 
-    fn text(&self) -> String {
+    fn disks_of(&self, only: Option<&str>) -> impl Iterator<Item = &DiskXml> {
+        let disks = self.disks.iter();
+        disks.filter(move |disk| only.is_none_or(|only| disk.target == only))
+    }
+
+    fn strangers_of(&self, only: Option<&str>) -> impl Iterator<Item = &(String, Verdict)> {
+        let strangers = self.strangers();
+        strangers.filter(move |(target, _)| only.is_none_or(|only| target == only))
+    }
+
+    fn text(&self, only: Option<&str>) -> String {
         let mut lines = vec![format!(
             "Policy of {}: {}, default {}",
             safe(&self.status.domain.name),
@@ -65,7 +76,7 @@ impl Found {
             },
             self.policy.default.map_or("none", Verdict::word),
         )];
-        for disk in &self.disks {
+        for disk in self.disks_of(only) {
             let word = match (self.policy.of(&disk.target), self.decides(disk)) {
                 (Some(own), _) => own.word().to_owned(),
                 (None, Some(default)) => format!("{} (default)", default.word()),
@@ -73,7 +84,7 @@ impl Found {
             };
             lines.push(format!("  {}\t{word}", safe(&disk.target)));
         }
-        for (target, verdict) in self.strangers() {
+        for (target, verdict) in self.strangers_of(only) {
             lines.push(format!(
                 "  {}\t{} (no such disk)",
                 safe(target),
