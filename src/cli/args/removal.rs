@@ -28,9 +28,10 @@ pub struct RemovalFlags {
     /// Remove the read-write disks that belong to no pool
     #[arg(long, conflicts_with_all = ["storage", "keep_storage"])]
     remove_unmanaged_storage: bool,
-    /// Remove these disks, by target or source path, and keep the rest
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    storage: Option<Vec<String>>,
+    /// Remove these disks, by target or source path, and keep the rest; a comma in a path is
+    /// written twice
+    #[arg(long, value_name = "LIST", value_parser = names)]
+    storage: Option<Vec<Names>>,
     /// Keep every disk that nothing else decides about
     #[arg(long, conflicts_with = "storage")]
     keep_storage: bool,
@@ -78,7 +79,10 @@ impl RemovalFlags {
     pub fn removal(&self, power: Option<&Power>) -> Removal {
         Removal {
             storage: StorageFlags {
-                named: self.storage.clone(),
+                named: self.storage.as_ref().map(|lists| {
+                    let names = lists.iter().flat_map(|list| &list.0);
+                    names.cloned().collect()
+                }),
                 all: self.remove_all_storage,
                 managed: self.remove_managed_storage,
                 unmanaged: self.remove_unmanaged_storage,
@@ -99,11 +103,49 @@ impl RemovalFlags {
     }
 }
 
+/// One list of disks, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Names(Vec<String>);
+
+/// As virsh reads a list: `,,` is a comma (`vshStringToArray`).
+fn names(list: &str) -> Result<Names, std::convert::Infallible> {
+    let mut names = vec![String::new()];
+    let mut rest = list.chars().peekable();
+    while let Some(one) = rest.next() {
+        if one == ',' && rest.next_if_eq(&',').is_none() {
+            names.push(String::new());
+        } else if let Some(last) = names.last_mut() {
+            last.push(one);
+        }
+    }
+    Ok(Names(names))
+}
+
 /// A flag that keeps is the more careful one: it wins over `--all`.
 fn verdict(remove: bool, keep: bool) -> Option<Verdict> {
     match (keep, remove) {
         (true, _) => Some(Verdict::Keep),
         (false, true) => Some(Verdict::Remove),
         (false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_as_virsh_reads_it() {
+        for (list, expected) in [
+            ("vda", &["vda"][..]),
+            ("vda,/srv/x.img", &["vda", "/srv/x.img"]),
+            ("/srv/a,,b.img,vda", &["/srv/a,b.img", "vda"]),
+            ("a,,,b", &["a,", "b"]),
+            ("", &[""]),
+            ("vda,", &["vda", ""]),
+        ] {
+            let read = names(list).map(|names| names.0);
+            assert_eq!(read, Ok(expected.iter().map(ToString::to_string).collect()));
+        }
     }
 }
