@@ -40,6 +40,12 @@ flags=(--remove-all-storage --yes)
 [ -d "$XDG_STATE_HOME/virt-retire/journal" ] || fail "no journal in XDG_STATE_HOME"
 [ -z "$(find "$XDG_STATE_HOME/virt-retire" -type d ! -perm 0700)" ] || fail "open to others"
 "$retire" list | grep -q web1 || fail "not listed"
+# An empty variable is none; one that is set leads elsewhere, and --state-dir further.
+VIRT_RETIRE_STATE_DIR= VIRT_RETIRE_QUARANTINE= "$retire" list | grep -q web1 || fail "an empty variable counts"
+export VIRT_RETIRE_STATE_DIR="$PWD/elsewhere"
+"$retire" list | grep -q web1 && fail "the variable is not read"
+"$retire" --state-dir "$XDG_STATE_HOME/virt-retire" list | grep -q web1 || fail "the variable beats the flag"
+unset VIRT_RETIRE_STATE_DIR
 "$retire" rollback 1 --yes
 diff <(echo "$before") <(facts) || fail "not the same"
 virsh -q start web1

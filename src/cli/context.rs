@@ -1,5 +1,6 @@
 //! What most verbs need: libvirt, the files, the journal, each opened when it is first asked for.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,7 +45,8 @@ impl Context {
     /// # Errors
     /// There is no folder for state (no home, no `--state-dir`).
     pub fn new(arguments: &Arguments) -> Result<Self, CliError> {
-        let state_dir = match &arguments.state_dir {
+        let named = arguments.state_dir.clone();
+        let state_dir = match named.or_else(|| variable("VIRT_RETIRE_STATE_DIR").map(Into::into)) {
             Some(folder) => std::path::absolute(folder).map_err(|error| {
                 CliError::new(
                     Exit::Error,
@@ -60,7 +62,12 @@ impl Context {
             quiet: arguments.quiet,
             connect: arguments.connect.clone(),
             state_dir,
-            quarantine: arguments.quarantine.clone(),
+            quarantine: match variable("VIRT_RETIRE_QUARANTINE") {
+                Some(folders) if arguments.quarantine.is_empty() => {
+                    std::env::split_paths(&folders).collect()
+                }
+                _ => arguments.quarantine.clone(),
+            },
             wait: Duration::from_secs(arguments.wait),
             control: Terminal::new(
                 arguments.output,
@@ -224,6 +231,11 @@ fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
         Some(refusal) => Err(CliError::refused(&[refusal])),
         None => Ok(()),
     }
+}
+
+/// An empty variable is none.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// The contract's default: `/var/lib/virt-retire` for root, else below the XDG state folder.

@@ -46,23 +46,15 @@ pub struct Arguments {
     pub connect: Option<String>,
 
     /// Folder of the journal [default: /var/lib/virt-retire for root, else
-    /// $XDG_STATE_HOME/virt-retire]
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "VIRT_RETIRE_STATE_DIR",
-        hide_env_values = true,
-        global = true,
-        help_heading = GLOBAL
-    )]
+    /// $XDG_STATE_HOME/virt-retire] [env: VIRT_RETIRE_STATE_DIR]
+    #[arg(long, value_name = "DIR", global = true, help_heading = GLOBAL)]
     pub state_dir: Option<PathBuf>,
 
     /// Folder for removed files, tried before others on the same file system; may be repeated
+    /// [env: VIRT_RETIRE_QUARANTINE]
     #[arg(
         long,
         value_name = "DIR",
-        env = "VIRT_RETIRE_QUARANTINE",
-        hide_env_values = true,
         value_delimiter = ':',
         global = true,
         help_heading = GLOBAL
