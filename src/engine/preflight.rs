@@ -41,7 +41,10 @@ pub(super) fn rollback(
             (None, None) => refusals.push(lost(
                 transaction,
                 moved.path.display(),
-                format!("it is not at {} any more", stored.display()),
+                format!(
+                    "it is not at {} (is a file system not mounted?)",
+                    stored.display()
+                ),
             )),
             _ => refusals.extend(missing_folder(world, transaction, index)?),
         }

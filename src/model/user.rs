@@ -31,3 +31,10 @@ pub struct User {
     /// In which way, as a person would say it: `disk vda of`, `backing file of`, `open by`.
     pub how: String,
 }
+
+impl User {
+    /// As a sentence has it: `disk vda of domain web1`, `open by process 7 (qemu)`.
+    pub fn phrase(&self) -> String {
+        format!("{} {} {}", self.how, self.kind.word(), self.name)
+    }
+}

@@ -232,7 +232,7 @@ fn obstacle(facts: &DomainFacts, what: &str, file: &FileRef, kept: &[KeptFile]) 
     (!users.is_empty()).then(|| Refusal {
         code: RefusalCode::InUse,
         subject: path.to_string(),
-        message: format!("the {what} {path} is used by {}", names_of(&users)),
+        message: format!("the {what} {path} is in use: {}", names_of(&users)),
         hint: "end that use first, or keep it with --keep-nvram or --keep-tpm".into(),
     })
 }

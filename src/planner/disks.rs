@@ -262,7 +262,7 @@ fn obstacle(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<
             Reason::InUse,
             RefusalCode::InUse,
             format!(
-                "disk {} ({}) is used by {}",
+                "disk {} ({}) is in use: {}",
                 disk.target,
                 file.path.display(),
                 names_of(&users)
@@ -282,11 +282,8 @@ fn all_users(facts: &DomainFacts, file: &FileRef, kept: &[KeptFile]) -> Vec<User
 
 /// Users as a sentence lists them.
 pub fn names_of(users: &[User]) -> String {
-    users
-        .iter()
-        .map(|user| format!("{} {} ({})", user.kind.word(), user.name, user.how))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let phrases: Vec<String> = users.iter().map(User::phrase).collect();
+    phrases.join(", ")
 }
 
 fn decided(

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::LocalFiles;
-use super::mounts::mount_points;
 use super::folders::OUR_NAME;
+use super::mounts::mount_points;
 use crate::journal::manifest::RECORD;
 
 /// Bytes; a larger one is none of ours (`journal::envelope::MAX_PAYLOAD`).

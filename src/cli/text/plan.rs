@@ -99,12 +99,7 @@ fn why(reason: &str, users: &[User]) -> String {
 
 /// One user as a sentence has it: `disk vda of domain web`.
 pub fn user(user: &User) -> String {
-    format!(
-        "{} {} {}",
-        safe(&user.how),
-        user.kind.word(),
-        safe(&user.name)
-    )
+    safe(&user.phrase())
 }
 
 fn steps(plan: &Plan) -> String {

@@ -202,7 +202,7 @@ fn unclaimed(host: &Host, prepared: &[Transaction]) -> Result<(), EngineError> {
             code: RefusalCode::InUse,
             subject: moved.path.display().to_string(),
             message: format!(
-                "{} is used by {} since the plan was made",
+                "{} is in use since the plan was made: {}",
                 moved.path.display(),
                 planner::names_of(&users)
             ),

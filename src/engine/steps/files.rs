@@ -42,17 +42,7 @@ fn unused(world: &World, path: &Path, moved: &FileMove) -> Result<(), Failure> {
     if users.is_empty() {
         return Ok(());
     }
-    let users: Vec<String> = users
-        .iter()
-        .map(|one| {
-            format!(
-                "{} {} ({})",
-                one.user.kind.word(),
-                one.user.name,
-                one.user.how
-            )
-        })
-        .collect();
+    let users: Vec<String> = users.iter().map(|one| one.user.phrase()).collect();
     Err(Failure::Unfit(format!(
         "{} is in use since the plan was made: {}",
         moved.path.display(),
