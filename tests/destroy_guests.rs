@@ -257,7 +257,8 @@ fn a_guest_that_does_not_listen_runs_on() {
         host.is_persistent("deaf")
     });
     // What the guest writes until it ends is no stranger's hand.
-    host.shell(&format!("echo more >> {}", guest.path("vda")));
+    // What is not on the disk yet takes other blocks when it gets there.
+    host.shell(&format!("echo more >> {0}; sync {0}", guest.path("vda")));
     let written = Identity::of_files(&host, &[guest.path("vda")]);
     host.virsh(&["destroy", "deaf"]);
     let output = waiting.wait_with_output().unwrap();

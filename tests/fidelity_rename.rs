@@ -313,6 +313,46 @@ fn nvram_that_was_kept_is_not_shared_with_whoever_has_taken_the_name() {
     }
 }
 
+/// Killed at any of its renames and syncs: what `recover` makes of it has its own NVRAM, whole, and libvirt's folder holds
+/// nothing that nobody knows of.
+#[test]
+fn a_kill_while_kept_nvram_is_copied_leaves_nothing_half() {
+    let host = PrivateHost::start();
+    let guest = builder("slain").efi().define(&host);
+    guest.run_once();
+    let nvram = |name: &str| format!("/var/lib/libvirt/qemu/nvram/{name}_VARS.fd");
+    let bytes = fs::read(host.path(nvram("slain"))).unwrap();
+    let mut struck = 0;
+    let mut left = vec![nvram("slain")];
+    for when in 1..=12 {
+        let name = host.domains().remove(0);
+        let id = retire_keeping_nvram(&host, &name);
+        let new = format!("slain{when}");
+        let how = ["rollback", &id, "--yes", "--as-name", &new];
+        let fault = Fault::kill("renameat2,renameat,rename,fsync", when);
+        struck += u32::from(host.inject(&fault, &how).struck());
+        host.retire(&["recover", "--yes"]).expect(0);
+        let shown = host.retire_json(&["show", &id]).expect(0).json();
+        if shown["state"] == "committed" {
+            // Struck before anything was decided.
+            rollback(&host, &id, &how[3..]);
+        }
+        assert_eq!(host.domains(), std::slice::from_ref(&new));
+        assert!(xml(&host, &new).contains(&nvram(&new)));
+        assert_eq!(fs::read(host.path(nvram(&new))).unwrap(), bytes);
+        left.push(nvram(&new));
+        let mut there: Vec<String> = host
+            .shell("ls -A /var/lib/libvirt/qemu/nvram")
+            .lines()
+            .map(|name| format!("/var/lib/libvirt/qemu/nvram/{name}"))
+            .collect();
+        there.sort();
+        left.sort();
+        assert_eq!(there, left, "after a kill at call {when}");
+    }
+    assert!(struck >= 3, "only {struck} kills struck");
+}
+
 /// A path that libvirt did not name after the domain stays the same under any name: there is nothing to guess.
 #[test]
 fn nvram_that_somebody_else_names_is_refused_under_another_name() {

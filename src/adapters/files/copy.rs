@@ -3,9 +3,10 @@
 //! along; the inode cannot.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,8 @@ pub fn copy(from: &Path, to: &Path) -> Result<Moved, StorageError> {
         return Ok(Moved::Already);
     }
     let temporary = beside(to);
+    // Of a run that was cut off in the middle.
+    erase(&temporary).map_err(|error| StorageError::io("remove", &temporary, error))?;
     let failed = |error| StorageError::io("copy", from, error);
     let copied = tree(from, &temporary).and_then(|()| {
         rustix::fs::renameat_with(CWD, &temporary, CWD, to, RenameFlags::NOREPLACE)
@@ -36,12 +39,14 @@ pub fn copy(from: &Path, to: &Path) -> Result<Moved, StorageError> {
     Ok(Moved::Now)
 }
 
-/// Removes a copy of ours; one that is gone is fine.
+/// Removes a copy of ours, and what was to become it; one that is gone is fine.
 pub fn remove(path: &Path) -> Result<(), StorageError> {
     let Some(entry) = Entry::open_if_there(path)? else {
         return Ok(());
     };
-    erase(path).map_err(|error| StorageError::io("remove", path, error))?;
+    for path in [path, &beside(path)] {
+        erase(path).map_err(|error| StorageError::io("remove", path, error))?;
+    }
     durable::sync_folder(&entry.folder, &entry.folder_path)
 }
 
@@ -101,9 +106,15 @@ fn names(folder: &Path) -> io::Result<BTreeSet<OsString>> {
     Ok(names)
 }
 
-/// A name of the same folder that libvirt and pools take for nothing.
+/// A name of the same folder that libvirt and pools take for nothing. It is the same for every run,
+/// so that the next one finds what was left by one that was cut off: in libvirt's own folders
+/// nobody else would look for it.
 fn beside(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".new-{}", uuid::Uuid::new_v4()))
+    // A name may have 255 bytes.
+    const LONGEST: usize = 200;
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let kept = &name[..name.len().min(LONGEST)];
+    path.with_file_name(OsStr::from_bytes(&[b".new-virt-retire-", kept].concat()))
 }
 
 fn erase(path: &Path) -> io::Result<()> {
@@ -219,6 +230,9 @@ mod tests {
         std::os::unix::fs::symlink("permall", from.join("tpm2/link")).unwrap();
 
         let to = folder.path().join("copy");
+        // A run before this one was cut off.
+        fs::create_dir(beside(&to)).unwrap();
+        fs::write(beside(&to).join("half"), "").unwrap();
         assert_eq!(copy(&from, &to).unwrap(), Moved::Now);
         let copied = to.join("tpm2/permall");
         assert_eq!(fs::read(&copied).unwrap(), fs::read(&file).unwrap());

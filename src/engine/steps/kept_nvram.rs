@@ -26,10 +26,10 @@ pub(super) fn copy(world: &World, home: &Homecoming) -> Result<(), Failure> {
 /// After the definition has gone again because the rollback failed. A copy that has changed since
 /// is not ours alone any more, and stays.
 pub(super) fn drop(world: &World, home: &Homecoming) -> Result<(), Failure> {
-    if let Some((kept, copy)) = places(world, home)?
-        && world.storage.facts(&copy)?.is_some()
-        && world.storage.is_equal(&kept, &copy)?
-    {
+    let Some((kept, copy)) = places(world, home)? else {
+        return Ok(());
+    };
+    if world.storage.facts(&copy)?.is_none() || world.storage.is_equal(&kept, &copy)? {
         world.storage.remove_copy(&copy)?;
     }
     Ok(())
