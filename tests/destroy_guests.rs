@@ -84,8 +84,10 @@ fn a_running_persistent_guest_is_stopped_retired_and_brought_back() {
     guest.start();
     host.retire(&["destroy", "web1", "--remove-all-storage", "--yes"])
         .expect(0);
-    host.retire(&["rollback", "2", "--start", "--yes"])
+    let told = host
+        .retire(&["rollback", "2", "--start", "--yes"])
         .expect(0);
+    assert!(told.stdout.contains("web1 runs again"), "{told}");
     assert!(host.is_running("web1") && host.is_persistent("web1"));
     guest.stop();
     // A domain that is off goes as by undefine.

@@ -62,7 +62,8 @@ pub fn run(
         return Err(batch::after(&done, "rolled back", error));
     }
     report::transactions(context, &touched);
-    if context.output == Output::Text && !context.quiet {
+    let tells = context.output == Output::Text && !context.quiet;
+    if tells {
         for transaction in &done {
             report::say(text::came_back(transaction));
             if !start && transaction.stopped_guest() {
@@ -71,7 +72,7 @@ pub fn run(
         }
     }
     if start {
-        return start_again(&engine, &done);
+        return start_again(&engine, &done, tells);
     }
     Ok(())
 }
@@ -80,14 +81,17 @@ pub fn run(
 /// Every transaction was rolled back, so that neither "nothing was changed" (1) nor "left for
 /// `recover`" (5) would be true of a domain that does not start. What is true is 4: a step failed,
 /// and everything was rolled back.
-fn start_again(engine: &Engine, done: &[Transaction]) -> Result<(), CliError> {
+fn start_again(engine: &Engine, done: &[Transaction], tells: bool) -> Result<(), CliError> {
     let mut told = Vec::new();
     let mut next = Vec::new();
     for transaction in done {
+        let domain = transaction.domain_now();
         let Err(error) = engine.start_again(transaction) else {
+            if tells {
+                report::say(format!("  domain {} runs again", safe(&domain.name)));
+            }
             continue;
         };
-        let domain = transaction.domain_now();
         told.push(format!(
             "domain '{}' is back with its storage, and {error}",
             domain.name
