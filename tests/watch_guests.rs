@@ -167,12 +167,14 @@ fn no_death_is_missed() {
     host.virsh(&["destroy", "second"]);
     host.virsh(&["save", "moved", "/var/lib/libvirt/images/moved.state"]);
     assert!(host.exists(second.path("vda")));
-    host.retire(&["watch", "--once"]).expect(0);
+    let told = host.retire_json(&["watch", "--once"]).expect(0).json();
+    assert_eq!(told["transactions"][0]["domain"], "second", "{told}");
     gone(&host, &second);
     assert!(host.exists(moved.path("vda")), "it was saved, not ended");
     assert!(!host.exists(&record(&host, &moved)));
     // Nothing is left to do, and nothing is done twice.
-    host.retire(&["watch", "--once"]).expect(0);
+    let told = host.retire_json(&["watch", "--once"]).expect(0).json();
+    assert_eq!(told["transactions"], serde_json::json!([]));
     assert_eq!(reasons(&host).len(), 2);
 }
 

@@ -5,7 +5,7 @@ use crate::model::{Summary, Transaction};
 
 use super::super::args::Output;
 use super::super::context::Context;
-use super::super::error::{self, CliError};
+use super::super::error;
 use super::super::{json, text};
 
 /// One line, or one JSON object, a transaction.
@@ -40,15 +40,6 @@ pub fn left_behind(error: &EngineError) -> Option<&Transaction> {
         }
         _ => None,
     }
-}
-
-/// Tells of what was touched before the error, and passes the error on.
-pub fn fail(context: &Context, mut touched: Vec<Summary>, error: EngineError) -> CliError {
-    touched.extend(left_behind(&error).map(Transaction::summary));
-    if !touched.is_empty() {
-        transactions(context, &touched);
-    }
-    error.into()
 }
 
 /// Ids as a sentence lists them.

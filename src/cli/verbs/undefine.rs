@@ -122,15 +122,34 @@ pub fn changed(domain: &DomainRef) -> Refusal {
     }
 }
 
-/// Runs the plans as one batch: all are prepared before the first is committed, and where one
-/// fails, all are put back. So exit 4 means that nothing at all was retired.
+/// Runs the plans as one batch, and tells what came of it.
 pub fn execute(
+    context: &Context,
+    host: &Host,
+    journal: SledJournal,
+    planned: Vec<Planned>,
+    removal: &Removal,
+    how: &How,
+) -> Result<(), CliError> {
+    let mut touched = Vec::new();
+    let result = carry_out(context, host, journal, planned, removal, how, &mut touched);
+    if result.is_ok() || !touched.is_empty() {
+        report::transactions(context, &touched);
+    }
+    result
+}
+
+/// All are prepared before the first is committed, and where one fails, all are put back. So exit 4
+/// means that nothing at all was retired. `touched` are the transactions that there are now,
+/// whichever way it went.
+pub fn carry_out(
     context: &Context,
     host: &Host,
     mut journal: SledJournal,
     planned: Vec<Planned>,
     removal: &Removal,
     how: &How,
+    touched: &mut Vec<Summary>,
 ) -> Result<(), CliError> {
     let mut engine = Engine::new(host.world(), &mut journal);
     let mut prepared: Vec<Transaction> = Vec::new();
@@ -149,33 +168,28 @@ pub fn execute(
         );
         match result {
             Ok(transaction) => prepared.push(transaction),
-            Err(error) => return Err(put_back(context, &mut engine, prepared, error)),
+            Err(error) => return Err(put_back(&mut engine, prepared, error, touched)),
         }
     }
     // Once for the whole batch, because it asks libvirt for every domain's XML; and after the
     // moves, because what is named later than that names nothing.
     if let Err(error) = unclaimed(host, &prepared) {
-        return Err(put_back(context, &mut engine, prepared, error));
+        return Err(put_back(&mut engine, prepared, error, touched));
     }
     // On a host of many domains that took its time; a signal says that it will put back.
     if host.world().control.wants_rollback() {
-        return Err(put_back(
-            context,
-            &mut engine,
-            prepared,
-            EngineError::Interrupted,
-        ));
+        let error = EngineError::Interrupted;
+        return Err(put_back(&mut engine, prepared, error, touched));
     }
-    let mut touched: Vec<Summary> = Vec::new();
     for transaction in &mut prepared {
         if !how.prepare
             && let Err(error) = engine.commit_own(transaction)
         {
-            return Err(report::fail(context, touched, error));
+            touched.extend(report::left_behind(&error).map(Transaction::summary));
+            return Err(error.into());
         }
         touched.push(transaction.summary());
     }
-    report::transactions(context, &touched);
     Ok(())
 }
 
@@ -217,12 +231,11 @@ fn unclaimed(host: &Host, prepared: &[Transaction]) -> Result<(), EngineError> {
 
 /// One domain of the command failed: those that were prepared before it come back too.
 fn put_back(
-    context: &Context,
     engine: &mut Engine,
     prepared: Vec<Transaction>,
     error: EngineError,
+    touched: &mut Vec<Summary>,
 ) -> CliError {
-    let mut touched: Vec<Summary> = Vec::new();
     let mut names = Vec::new();
     let mut half = Vec::new();
     for transaction in prepared.into_iter().rev() {
@@ -238,7 +251,8 @@ fn put_back(
             }
         }
     }
-    let mut failed = report::fail(context, touched, error);
+    touched.extend(report::left_behind(&error).map(Transaction::summary));
+    let mut failed = CliError::from(error);
     if !names.is_empty() {
         names.reverse();
         let told = failed.message.strip_suffix(" Nothing was changed.");

@@ -67,7 +67,10 @@ impl Watch<'_> {
                 self.deaths.remove(&uuid);
                 continue;
             };
-            match retire(self.context, host, &watched, how) {
+            let mut touched = Vec::new();
+            let result = retire(self.context, host, &watched, how, &mut touched);
+            self.tell_of(touched);
+            match result {
                 Ok(()) => {
                     self.forget(uuid)?;
                     // Who was started again meanwhile was not looked at while he counted as dead.

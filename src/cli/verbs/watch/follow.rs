@@ -11,9 +11,10 @@ use crate::cli::context::{Context, Host};
 use crate::cli::control::say;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::safe::safe;
-use crate::model::Ended;
+use crate::model::{Ended, Summary};
 use crate::ports::{Hypervisor, LifeEvent};
 
+use super::super::report;
 use super::guests::Guests;
 use super::note::{Note, take_note};
 use super::{TICK, lost};
@@ -28,25 +29,31 @@ pub(super) struct Watch<'a> {
     pub(super) deaths: HashMap<Uuid, (Ended, Instant)>,
     /// What was said last of each, so that it is said once.
     said: HashMap<Uuid, String>,
+    /// Only catch up, and end.
+    once: bool,
+    /// What is still to be told of, in one JSON document at the end.
+    pub(super) untold: Vec<Summary>,
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(context: &'a Context, guests: Guests<'a>) -> Self {
+    pub(super) fn new(context: &'a Context, guests: Guests<'a>, once: bool) -> Self {
         Self {
             context,
             guests,
             deaths: HashMap::new(),
             said: HashMap::new(),
+            once,
+            untold: Vec::new(),
         }
     }
 
     /// One connection, until it breaks (an error) or a signal comes.
-    pub(super) fn follow(&mut self, host: &Host, once: bool) -> Result<(), CliError> {
+    pub(super) fn follow(&mut self, host: &Host) -> Result<(), CliError> {
         // Before anything is looked at, so that nothing is missed in between.
         let events = host.hypervisor.events()?;
         self.catch_up(host)?;
         self.retire_dead(host)?;
-        if once {
+        if self.once {
             return self.end_once();
         }
         self.tell(format!("watching {} guests", self.guests.len()));
@@ -148,6 +155,15 @@ impl<'a> Watch<'a> {
         if self.said.get(&uuid) != Some(&text) {
             say(&text);
             self.said.insert(uuid, text);
+        }
+    }
+
+    /// Who follows without end tells of each at once.
+    pub(super) fn tell_of(&mut self, touched: Vec<Summary>) {
+        if self.once && self.context.output == Output::Json {
+            self.untold.extend(touched);
+        } else if !touched.is_empty() {
+            report::transactions(self.context, &touched);
         }
     }
 

@@ -20,8 +20,10 @@ use std::time::Duration;
 
 use crate::adapters::watchlist::WatchFiles;
 
+use super::super::args::Output;
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
+use super::report;
 use follow::Watch;
 use guests::Guests;
 
@@ -37,10 +39,20 @@ pub fn run(context: &Context, once: bool) -> Result<(), CliError> {
     let list = WatchFiles::open(&files, context.state_dir())?;
     context.begin()?;
     // The first connection must work: a wrong URI is no libvirtd that is being restarted.
-    let mut host = context.host()?;
-    let mut watch = Watch::new(context, Guests::new(list));
+    let host = context.host()?;
+    let mut watch = Watch::new(context, Guests::new(list), once);
+    let result = keep_on(&mut watch, host, once);
+    // One document, as of every other command that ends.
+    let is_due = once && context.output == Output::Json;
+    if is_due && (result.is_ok() || !watch.untold.is_empty()) {
+        report::transactions(context, &watch.untold);
+    }
+    result
+}
+
+fn keep_on(watch: &mut Watch<'_>, mut host: Host, once: bool) -> Result<(), CliError> {
     loop {
-        let result = watch.follow(&host, once);
+        let result = watch.follow(&host);
         match result {
             Ok(()) => return Ok(()),
             Err(error) if host.hypervisor.is_alive() => return Err(error),
@@ -55,7 +67,7 @@ pub fn run(context: &Context, once: bool) -> Result<(), CliError> {
             Err(_) => {}
         }
         watch.tell("libvirt went away; waiting for it".into());
-        match reconnect(context, &host) {
+        match reconnect(watch.context, &host) {
             Some(again) => host = again,
             None => return Ok(()),
         }

@@ -4,7 +4,8 @@ use crate::cli::args::{How, Sure};
 use crate::cli::context::{Context, Host};
 use crate::cli::error::CliError;
 use crate::model::{
-    Artefact, DomainFacts, Ended, Plan, Removal, State, Step, StorageFlags, Verdict, Watched,
+    Artefact, DomainFacts, Ended, Plan, Removal, State, Step, StorageFlags, Summary, Verdict,
+    Watched,
 };
 use crate::planner;
 use crate::ports::{Hypervisor, JournalReader, Storage};
@@ -21,6 +22,7 @@ pub(super) fn retire(
     host: &Host,
     watched: &Watched,
     how: Ended,
+    touched: &mut Vec<Summary>,
 ) -> Result<(), CliError> {
     let name = &watched.domain.name;
     let journal = context.journal(&format!("watch: end of {name}"))?;
@@ -55,7 +57,7 @@ pub(super) fn retire(
         sure: Sure { yes: true },
     };
     let planned = vec![Planned { facts, plan }];
-    undefine::execute(context, host, journal, planned, &removal, &how)
+    undefine::carry_out(context, host, journal, planned, &removal, &how, touched)
 }
 
 /// What a rollback will not bring back.
