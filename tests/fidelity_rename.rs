@@ -358,33 +358,40 @@ fn a_kill_while_kept_nvram_is_copied_leaves_nothing_half() {
 fn nvram_that_somebody_else_names_is_refused_under_another_name() {
     let host = PrivateHost::start();
     let vars = format!("{}/own.fd", host.images);
-    host.shell(&format!("cp /usr/share/OVMF/OVMF_VARS_4M.fd {vars}"));
-    let firmware = format!(
-        "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>{vars}</nvram>"
-    );
-    let define = |name: &str| builder(name).q35().os_xml(&firmware).define(&host).uuid;
-    define("own");
-    let id = retire_keeping_nvram(&host, "own");
-    // Beside nobody it is its own, under any name.
-    rollback(&host, &id, &["--as-name", "own2"]);
-    assert!(xml(&host, "own2").contains(&vars));
-    let id = retire(&host, "own2");
-    // The other one has not been started: no file stands there yet.
-    GuestBuilder::new("other")
-        .q35()
-        .os_xml(&firmware)
-        .define(&host);
-    refused(
-        &host,
-        &id,
-        &["--as-name", "own3"],
-        "path-occupied",
-        "virsh edit",
-    );
-    assert!(!host.exists(&vars));
-    host.virsh(&["undefine", "other", "--nvram"]);
-    rollback(&host, &id, &["--as-name", "own3"]);
-    assert!(host.exists(&vars));
+    let link = format!("{}/link.fd", host.images);
+    host.shell(&format!(
+        "cp /usr/share/OVMF/OVMF_VARS_4M.fd {vars}; ln -s own.fd {link}"
+    ));
+    let firmware = |path: &str| {
+        format!(
+            "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>\
+             <nvram>{path}</nvram>"
+        )
+    };
+    for (name, path) in [("own", &vars), ("linked", &link)] {
+        builder(name).q35().os_xml(&firmware(path)).define(&host);
+        let id = retire_keeping_nvram(&host, name);
+        // Beside nobody it is its own, under any name.
+        let second = format!("{name}2");
+        rollback(&host, &id, &["--as-name", &second]);
+        assert!(xml(&host, &second).contains(path.as_str()));
+        let id = retire(&host, &second);
+        assert!(!host.exists(path) && !host.exists(&vars));
+        // The other one has not been started: no file stands there yet.
+        GuestBuilder::new("other")
+            .q35()
+            .os_xml(&firmware(&vars))
+            .define(&host);
+        let third = format!("{name}3");
+        let how = ["--as-name", &*third];
+        refused(&host, &id, &how, "path-occupied", "virsh edit");
+        assert!(!host.exists(path) && !host.exists(&vars));
+        host.virsh(&["undefine", "other", "--keep-nvram"]);
+        rollback(&host, &id, &how);
+        assert!(host.exists(path) && host.exists(&vars));
+        host.virsh(&["undefine", &third, "--keep-nvram"]);
+        host.shell(&format!("rm {}/{name}.qcow2", host.pool));
+    }
 }
 
 /// A kill anywhere leaves the new identity in the journal: recovery goes on under it, and does not draw another.

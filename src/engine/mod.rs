@@ -26,6 +26,7 @@ mod preflight;
 mod rebuild;
 mod recover;
 mod run;
+mod shared_state;
 mod steps;
 
 pub use decide::wrong_state;

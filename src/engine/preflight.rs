@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use crate::model::{
-    FileRole, Progress, Refusal, RefusalCode, Rename, SecretXml, Step, Transaction,
-};
-use crate::xml::DomainXml;
+use crate::model::{FileRole, Progress, Refusal, RefusalCode, Rename, Step, Transaction};
 
 use super::World;
 use super::error::EngineError;
 use super::homecoming::Homecoming;
+use super::shared_state;
 use super::steps::copy_obstacle;
 
 pub(super) fn rollback(
@@ -63,80 +61,13 @@ pub(super) fn rollback(
     if transaction.undefines() {
         refusals.extend(name_taken(world, transaction, &home)?);
         if rename.is_some() {
-            refusals.extend(shared_state(world, transaction, &home)?);
+            refusals.extend(shared_state::refusals(world, transaction, &home)?);
         }
     }
     Ok(refusals)
 }
 
-/// Whoever has taken the name may have taken the NVRAM or the TPM state as well. Under its own
-/// identity a domain comes back to what it shared before; under another one it would be a second
-/// guest on what is one guest's.
-fn shared_state(
-    world: &World,
-    transaction: &Transaction,
-    home: &Homecoming<'_>,
-) -> Result<Vec<Refusal>, EngineError> {
-    let mut refusals = Vec::new();
-    if let Some((_, copy)) = home.nvram_copy().map_err(EngineError::Xml)? {
-        let copy = world.storage.resolve(&copy)?.real;
-        if world.storage.facts(&copy)?.is_some() {
-            refusals.push(occupied(transaction, &copy));
-        }
-    }
-    let definition = home.definition().map_err(EngineError::Xml)?;
-    let ours = state_places(world, &definition.xml)?;
-    if ours.is_empty() {
-        return Ok(refusals);
-    }
-    for other in world.hypervisor.domains()? {
-        let (uuid, name) = (other.status.domain.uuid, other.status.domain.name);
-        if uuid == home.domain().uuid || uuid == transaction.domain().uuid {
-            continue;
-        }
-        for xml in [Some(&other.xml), other.live_xml.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            let theirs = state_places(world, xml)?;
-            if let Some(place) = ours.iter().find(|place| theirs.contains(place)) {
-                refusals.push(Refusal {
-                    code: RefusalCode::PathOccupied,
-                    subject: place.clone(),
-                    message: format!(
-                        "{place} is the NVRAM or TPM state of domain '{name}' now, and two domains \
-                         must not write to one"
-                    ),
-                    hint: format!(
-                        "give that domain another one (virsh edit), or undefine it, then: \
-                         virt-retire rollback {}",
-                        transaction.id
-                    ),
-                });
-                break;
-            }
-        }
-    }
-    Ok(refusals)
-}
-
-/// Where a domain's XML says that its NVRAM and TPM state are, by real path or in words. libvirt's
-/// own folder of a TPM has the UUID for its name, and is nobody else's.
-fn state_places(world: &World, xml: &SecretXml) -> Result<Vec<String>, EngineError> {
-    // What is not understood here is refused by every plan.
-    let Ok(xml) = DomainXml::read(xml.reveal()) else {
-        return Ok(Vec::new());
-    };
-    let tpms = xml.tpms.iter().filter_map(|tpm| tpm.state.as_ref());
-    let mut places: Vec<String> = xml.firmware.nvram_elsewhere.into_iter().collect();
-    for path in xml.firmware.nvram.iter().chain(tpms) {
-        let real = world.storage.resolve(path)?.real;
-        places.push(real.display().to_string());
-    }
-    Ok(places)
-}
-
-fn occupied(transaction: &Transaction, place: &Path) -> Refusal {
+pub(super) fn occupied(transaction: &Transaction, place: &Path) -> Refusal {
     let path = place.display();
     Refusal {
         code: RefusalCode::PathOccupied,
