@@ -5,7 +5,8 @@ use crate::model::{
     RefusalCode, Removal, SavedState, Verdict,
 };
 
-use super::disks::{KeptFile, kept_users, moved, names_of};
+use super::disks::{moved, names_of};
+use super::kept::{self, KeptFile};
 
 /// What the flags make of a domain's artefacts.
 #[derive(Default)]
@@ -228,7 +229,7 @@ fn obstacle(facts: &DomainFacts, what: &str, file: &FileRef, kept: &[KeptFile]) 
         });
     }
     let mut users = file.users.clone();
-    users.extend(kept_users(facts, file, kept));
+    users.extend(kept::users(facts, file, kept));
     (!users.is_empty()).then(|| Refusal {
         code: RefusalCode::InUse,
         subject: path.to_string(),

@@ -2,10 +2,11 @@
 
 use crate::model::{
     ChainFacts, ChainLink, DiskFacts, DiskPlan, DomainFacts, Fate, FileKind, FileMove, FileRef,
-    FileRole, Reason, Refusal, RefusalCode, SourceKind, StorageFlags, User, UserKind,
+    FileRole, Reason, Refusal, RefusalCode, SourceKind, StorageFlags, User,
 };
 
-use super::{detached, fate};
+use super::fate;
+use super::kept::{self, KeptFile};
 
 /// One disk with its fate, and the files that this fate moves.
 pub struct Decided {
@@ -19,12 +20,6 @@ impl Decided {
     }
 }
 
-/// A file that stays, and as what the domain uses it: `kept disk vda`.
-pub struct KeptFile<'a> {
-    file: &'a FileRef,
-    what: String,
-}
-
 pub fn decide(
     facts: &DomainFacts,
     flags: &StorageFlags,
@@ -36,14 +31,7 @@ pub fn decide(
         .iter()
         .map(|disk| fate::of(disk, facts.policy.default, flags))
         .collect();
-    let kept: Vec<KeptFile> = facts
-        .disks
-        .iter()
-        .zip(&fates)
-        .filter(|(_, (fate, _))| *fate != Fate::Quarantine)
-        .flat_map(|(disk, _)| files_of(disk))
-        .chain(detached_files(facts))
-        .collect();
+    let kept = kept::files(facts, fates.iter().map(|(fate, _)| *fate));
     facts
         .disks
         .iter()
@@ -66,55 +54,6 @@ pub fn decide(
             decided(facts, disk, fate, reason, &kept)
         })
         .collect()
-}
-
-/// The files of the disks that stay, so that nothing else of the domain takes them away.
-pub fn kept_files<'a>(facts: &'a DomainFacts, decided: &[Decided]) -> Vec<KeptFile<'a>> {
-    facts
-        .disks
-        .iter()
-        .zip(decided)
-        .filter(|(_, decided)| !decided.moves())
-        .flat_map(|(disk, _)| files_of(disk))
-        .chain(detached_files(facts))
-        .collect()
-}
-
-fn detached_files(facts: &DomainFacts) -> impl Iterator<Item = KeptFile<'_>> {
-    facts.detached.iter().flat_map(|one| {
-        let what = format!("{} in {}", one.target, one.remembered_by);
-        detached::files(one).map(move |file| KeptFile {
-            file,
-            what: what.clone(),
-        })
-    })
-}
-
-/// Who of the domain's own kept disks uses this file.
-pub fn kept_users(facts: &DomainFacts, file: &FileRef, kept: &[KeptFile]) -> Vec<User> {
-    kept.iter()
-        .filter(|other| other.file.facts.identity.key() == file.facts.identity.key())
-        .map(|other| User {
-            kind: UserKind::Domain,
-            name: facts.domain.name.clone(),
-            how: format!("{} of", other.what),
-        })
-        .collect()
-}
-
-fn files_of(disk: &DiskFacts) -> impl Iterator<Item = KeptFile<'_>> {
-    let below = disk
-        .chain
-        .iter()
-        .flat_map(|link| link.links.iter().chain([&link.file]));
-    disk.file
-        .iter()
-        .chain(&disk.links)
-        .chain(below)
-        .map(|file| KeptFile {
-            file,
-            what: format!("kept disk {}", disk.target),
-        })
 }
 
 fn misnamed(facts: &DomainFacts, flags: &StorageFlags) -> Vec<Refusal> {
@@ -276,7 +215,7 @@ fn obstacle(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<
 
 fn all_users(facts: &DomainFacts, file: &FileRef, kept: &[KeptFile]) -> Vec<User> {
     let mut users = file.users.clone();
-    users.extend(kept_users(facts, file, kept));
+    users.extend(kept::users(facts, file, kept));
     users
 }
 

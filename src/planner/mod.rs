@@ -6,6 +6,7 @@ mod artefacts;
 mod detached;
 mod disks;
 mod fate;
+mod kept;
 mod policy;
 mod steps;
 
@@ -22,7 +23,7 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
     refusals.extend(transient(facts, removal));
     refusals.extend(unsupported(facts));
     let decided = disks::decide(facts, &removal.storage, &mut refusals);
-    let kept_files = disks::kept_files(facts, &decided);
+    let kept_files = kept::files(facts, decided.iter().map(|disk| disk.plan.fate));
     let disks_go = decided.iter().any(|disk| disk.moves());
     let artefacts = artefacts::decide(facts, removal, disks_go, &kept_files, &mut refusals);
     let removes_files = disks_go || !artefacts.moves.is_empty();

@@ -734,3 +734,37 @@ fn every_kind_of_user_in_every_place_of_a_chain() {
         }
     }
 }
+
+#[test]
+fn a_detached_image_stays_with_what_it_stands_on_whatever_the_flags() {
+    let mut top = disk("vda", regular("/i/a.qcow2"));
+    top.chain = vec![base(regular("/i/base.qcow2"))];
+    let detached = |image: &str| DetachedFacts {
+        target: "vdb".into(),
+        remembered_by: "snapshot s1".into(),
+        access: Access::ReadWrite,
+        file: regular(image),
+        chain: vec![base(regular("/i/base.qcow2"))],
+    };
+    let with = |image: &str| DomainFacts {
+        detached: vec![detached(image)],
+        ..facts(vec![top.clone()])
+    };
+    let plan = super::plan(&with("/i/b.qcow2"), &all());
+    let moved: Vec<_> = plan.steps.iter().filter_map(Step::file).collect();
+    assert_eq!(moved.len(), 1);
+    assert_eq!(moved[0].path, Path::new("/i/a.qcow2"));
+    assert_eq!(plan.disks[0].chain[0].fate, Fate::Keep);
+    assert_eq!(
+        plan.disks[0].chain[0].used_by[0].how,
+        "vdb in snapshot s1 of"
+    );
+    let told = &plan.disks[1];
+    assert_eq!((told.fate, &told.reason), (Fate::Keep, &Reason::Detached));
+    assert_eq!(told.remembered_by.as_deref(), Some("snapshot s1"));
+    // The disk itself is what it stands on.
+    let mut below = with("/i/b.qcow2");
+    below.detached[0].chain = vec![base(regular("/i/a.qcow2"))];
+    let plan = super::plan(&below, &all());
+    assert_eq!(plan.refusals[0].code, RefusalCode::InUse);
+}
