@@ -133,6 +133,12 @@ fn one_that_is_stuck_keeps_both_causes_and_no_other_waiting() {
         ("stuck".into(), "undone".into())
     );
     assert_eq!(word(1, "state"), "stuck");
+    // Whoever tries to decide it is told what comes first.
+    for verb in ["commit", "rollback"] {
+        let told = host.retire(&[verb, "1", "--yes"]);
+        assert_ne!(told.code, 0, "{told}");
+        assert!(told.stderr.contains("virt-retire recover"), "{told}");
+    }
     assert!(word(1, "back").is_string() && word(1, "forward").is_string());
     let shown = host.retire(&["show", "1"]).expect(0).stdout;
     assert!(

@@ -199,6 +199,9 @@ impl From<SurveyError> for CliError {
     }
 }
 
+/// What an unfinished transaction wants before anything else of it or its domain.
+const FINISH_FIRST: &str = "finish it first: virt-retire recover";
+
 impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         let message = error.to_string();
@@ -207,11 +210,14 @@ impl From<EngineError> for CliError {
             EngineError::Hypervisor(error) => error.into(),
             EngineError::Storage(error) => error.into(),
             EngineError::Refused { refusals } => Self::refused(&refusals),
-            EngineError::WrongState { id, .. } => Self::new(
+            EngineError::WrongState { id, state, .. } => Self::new(
                 Exit::Error,
                 "wrong-state",
                 format!("{message}. Nothing was changed."),
-                format!("to see what it is: virt-retire show {id}"),
+                match state.claim() {
+                    crate::model::Claim::Unfinished => FINISH_FIRST.to_owned(),
+                    _ => format!("to see what it is: virt-retire show {id}"),
+                },
             ),
             EngineError::Claimed { by, state, .. } => Self::new(
                 Exit::Refused,
@@ -221,7 +227,7 @@ impl From<EngineError> for CliError {
                     crate::model::Claim::Undecided => format!(
                         "decide it first: virt-retire commit {by}, or virt-retire rollback {by}"
                     ),
-                    _ => "finish it first: virt-retire recover".to_owned(),
+                    _ => FINISH_FIRST.to_owned(),
                 },
             ),
             EngineError::Xml(_) => Self::new(
