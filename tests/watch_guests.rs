@@ -7,6 +7,7 @@ mod support;
 
 use std::process::{Child, Stdio};
 
+use support::tracer::After;
 use support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
 
 /// A transient running guest whose policy removes vda and keeps vdb.
@@ -266,4 +267,47 @@ fn what_others_use_stays_and_nothing_is_retired_twice() {
     host.virsh(&["undefine", "other"]);
     host.retire(&["watch", "--once"]).expect(0);
     gone(&host, &shared);
+}
+
+/// `recover` brings a guest back whose retirement was cut short, defined and shut off. Its policy still stands,
+/// unless somebody has taken it up since. That the watch goes on after a kill at any instant is in `sweep_kill`.
+#[test]
+fn a_retirement_that_was_cut_short_goes_on_unless_somebody_wants_the_guest() {
+    let host = PrivateHost::start();
+    let [dead, wanted] = ["dead", "wanted"].map(|name| brief(&host, name));
+    host.retire(&["watch", "--once"]).expect(0);
+    for guest in [&dead, &wanted] {
+        host.virsh(&["destroy", &guest.name]);
+        let killed = host.traced(
+            &["watch", "--once"],
+            &mut |point| match point.call == "renameat2" && point.target.ends_with("-a.raw") {
+                true => After::Kill,
+                false => After::GoOn,
+            },
+        );
+        assert_eq!(killed.code, 137, "{killed}");
+        host.retire(&["recover", "--yes"]).expect(0);
+        assert!(host.is_persistent(&guest.name) && host.exists(guest.path("vda")));
+        if guest.name == "wanted" {
+            guest.start();
+        }
+        host.retire(&["watch", "--once"]).expect(0);
+        assert!(!host.exists(&record(&host, guest)), "it is dealt with");
+    }
+    gone(&host, &dead);
+    wanted.stop();
+    host.retire(&["watch", "--once"]).expect(0);
+    assert!(host.exists(wanted.path("vda")) && host.is_persistent("wanted"));
+    // The one that was retired is a transient one, even so.
+    let last = host.retire_json(&["list"]).expect(0).json()["transactions"].clone();
+    let committed = last
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["state"] == "committed")
+        .unwrap()["id"]
+        .to_string();
+    host.retire(&["rollback", &committed, "--start", "--yes"])
+        .expect(0);
+    assert!(host.is_running("dead") && !host.is_persistent("dead"));
 }

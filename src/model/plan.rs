@@ -127,6 +127,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether it retires what a transient guest left that had ended by itself: only `watch` does.
+    pub fn is_of_departed(&self) -> bool {
+        !self.active && !self.persistent
+    }
+
     pub fn is_executable(&self) -> bool {
         self.refusals.is_empty()
     }

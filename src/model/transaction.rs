@@ -273,6 +273,13 @@ impl Transaction {
         self.events.extend(events);
     }
 
+    /// Whether an operator's `rollback` wanted it back, as a failed step or `recover` does not.
+    pub fn was_asked_back(&self) -> bool {
+        self.events.iter().any(
+            |event| matches!(&event.kind, EventKind::Decided { verb, .. } if verb == "rollback"),
+        )
+    }
+
     /// Whether a running guest ended on this transaction's account: it stopped it, or retired what a
     /// transient guest left behind.
     pub fn stopped_guest(&self) -> bool {

@@ -43,6 +43,12 @@ pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
         recoveries.push(recovery);
     }
     tell(context, &recoveries)?;
+    refuse_left(&recoveries)
+}
+
+/// # Errors
+/// One of them is still open: exit 5.
+pub fn refuse_left(recoveries: &[Recovery]) -> Result<(), CliError> {
     let open: Vec<String> = recoveries.iter().filter_map(still_open).collect();
     if open.is_empty() {
         return Ok(());

@@ -10,11 +10,14 @@ use crate::cli::safe::safe;
 use crate::model::{Ended, Watched};
 use crate::ports::Hypervisor;
 
+use super::before;
 use super::follow::Watch;
 use super::retire::retire;
 
 /// How often a guest is tried again whose disks somebody uses, or while the journal is held.
 const AGAIN: Duration = Duration::from_secs(15);
+/// The same where a step failed: each try is a transaction of its own in the journal.
+const AFTER_FAILURE: Duration = Duration::from_secs(600);
 
 impl Watch<'_> {
     pub(super) fn ended(&mut self, domain: Uuid, how: Ended) -> Result<(), CliError> {
@@ -39,17 +42,29 @@ impl Watch<'_> {
     pub(super) fn catch_up(&mut self, host: &Host) -> Result<(), CliError> {
         self.guests.load(host.uri())?;
         for uuid in self.guests.uuids() {
-            if self.deaths.contains_key(&uuid) || host.hypervisor.status(uuid)?.is_some() {
+            let Some(watched) = self.guests.get(uuid) else {
+                continue;
+            };
+            if self.deaths.contains_key(&uuid) || !self.is_dead(host, watched)? {
                 continue;
             }
-            let how = self
-                .guests
-                .get(uuid)
-                .and_then(|watched| host.hypervisor.last_end(&watched.domain))
-                .unwrap_or(Ended::Unknown);
-            self.ended(uuid, how)?;
+            let how = host.hypervisor.last_end(&watched.domain);
+            self.ended(uuid, how.unwrap_or(Ended::Unknown))?;
         }
         self.look_at_all(host)
+    }
+
+    /// One that is defined and shut off is no transient guest any more; unless it is so because what
+    /// followed its death was undone.
+    fn is_dead(&self, host: &Host, watched: &Watched) -> Result<bool, CliError> {
+        Ok(match host.hypervisor.status(watched.domain.uuid)? {
+            None => true,
+            Some(status) if status.active || !status.persistent => false,
+            Some(_) => {
+                let journal = self.context.reader("watch")?;
+                before::unfinished(&journal, watched)?.is_some()
+            }
+        })
     }
 
     pub(super) fn retire_dead(&mut self, host: &Host) -> Result<(), CliError> {
@@ -79,13 +94,13 @@ impl Watch<'_> {
                 // A connection that broke, and a signal, leave it for the next time.
                 Err(error) if !host.hypervisor.is_alive() => return Err(error),
                 Err(_) if host.world().control.wants_rollback() => return Ok(()),
-                Err(error) if error.exit == Exit::PutBack => {
-                    self.say_once(uuid, given_up(&watched, &error));
-                    self.forget(uuid)?;
-                }
                 Err(error) => {
                     self.say_once(uuid, given_up(&watched, &error));
-                    self.deaths.insert(uuid, (how, Instant::now() + AGAIN));
+                    let pause = match error.exit {
+                        Exit::PutBack => AFTER_FAILURE,
+                        _ => AGAIN,
+                    };
+                    self.deaths.insert(uuid, (how, Instant::now() + pause));
                 }
             }
         }

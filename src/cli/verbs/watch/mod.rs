@@ -8,8 +8,9 @@
 //!
 //! Here is the connection, made again whenever it breaks. `follow` is what happens while it lasts,
 //! `guests` the list, `note` what is kept of a guest that runs, `deaths` the judgement how one ended,
-//! `retire` the transaction.
+//! `retire` the transaction, `before` what an earlier one left.
 
+mod before;
 mod deaths;
 mod follow;
 mod guests;
@@ -56,6 +57,8 @@ fn keep_on(watch: &mut Watch<'_>, mut host: Host, once: bool) -> Result<(), CliE
         match result {
             Ok(()) => return Ok(()),
             Err(error) if host.hypervisor.is_alive() => return Err(error),
+            // A transaction was under way: more than a connection is lost.
+            Err(error) if once && error.exit != Exit::Error => return Err(error),
             Err(_) if once => {
                 return Err(CliError::new(
                     Exit::Error,

@@ -14,6 +14,7 @@ use crate::xml::DomainXml;
 
 use super::super::plan::Planned;
 use super::super::undefine;
+use super::before;
 
 /// The transaction. `Ok` also where nothing is left to do: the guest is back, somebody else
 /// has retired it, its storage is gone.
@@ -25,22 +26,34 @@ pub(super) fn retire(
     touched: &mut Vec<Summary>,
 ) -> Result<(), CliError> {
     let name = &watched.domain.name;
-    let journal = context.journal(&format!("watch: end of {name}"))?;
-    // Looked at while the journal is held: nobody of ours changes it now.
-    if host.hypervisor.status(watched.domain.uuid)?.is_some() {
-        return Ok(());
+    let mut journal = context.journal(&format!("watch: end of {name}"))?;
+    let left = before::unfinished(&journal, watched)?;
+    if let Some(left) = &left {
+        before::undo(host, &mut journal, left, touched)?;
     }
+    // Looked at while the journal is held: nobody of ours changes it now.
+    let definition = match host.hypervisor.status(watched.domain.uuid)? {
+        None => watched.definition.clone(),
+        // Not by its owner: an earlier run's retirement was undone.
+        Some(status) if left.is_some() && status.persistent && !status.active => {
+            host.hypervisor.definition(watched.domain.uuid)?
+        }
+        Some(_) => return Ok(()),
+    };
     let is_retired = journal.summaries()?.iter().any(|summary| {
         summary.domain.uuid == watched.domain.uuid
             && summary.started_at >= watched.since
-            && !matches!(summary.state, State::RolledBack)
+            && matches!(
+                summary.state,
+                State::Prepared | State::Committed | State::Purging | State::Purged
+            )
     });
     if is_retired {
         return Ok(());
     }
     let memo = Memo::new(&host.storage);
     let survey = Survey::new(&host.hypervisor, &memo, &host.census)?;
-    let facts = survey.departed(&watched.domain, watched.definition.clone())?;
+    let facts = survey.departed(&watched.domain, definition)?;
     let removal = removal();
     let plan = planner::plan(&facts, &removal);
     if plan.is_executable() && !takes_storage(&plan) {
