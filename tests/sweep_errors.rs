@@ -18,45 +18,53 @@ const ERRORS: [(&str, i32); 7] = [
 ];
 
 /// The call fails once; afterwards the error is gone. In the bounded run the errors take turns.
-fn fail_at_every_change(verb: Verb) {
-    let sweep = |fault: &str, pick: &dyn Fn(usize) -> i32| {
+fn fail_at_every_change(verb: Verb, scene: fn() -> Scene) {
+    let sweep = |fault: &str, setting: &str, pick: &(dyn Fn(usize) -> i32 + Sync)| {
         Sweep {
             test: "sweep_errors",
             fault,
+            setting,
             verb,
-            scene: &Scene::small,
+            scene: &scene,
             filter: &|_| true,
             at_most: 14,
-            strike: &|_, point| After::Fail(pick(point.number)),
+            strike: &|_, _, number| After::Fail(pick(number)),
             judge: &|scene, ran| verb.judge(scene, ran),
         }
         .run();
     };
-    if is_full() {
-        for (name, errno) in ERRORS {
-            sweep(name, &|_| errno);
+    let chosen = std::env::var("VIRT_RETIRE_ERROR").ok();
+    if !is_full() && chosen.is_none() {
+        return sweep("an error", "", &|number| ERRORS[number % ERRORS.len()].1);
+    }
+    for (name, errno) in ERRORS {
+        if chosen.as_ref().is_none_or(|chosen| chosen == name) {
+            sweep(name, &format!("VIRT_RETIRE_ERROR={name} "), &|_| errno);
         }
-    } else {
-        sweep("an error", &|number| ERRORS[number % ERRORS.len()].1);
     }
 }
 
 #[test]
 fn undefine() {
-    fail_at_every_change(Verb::Undefine);
+    fail_at_every_change(Verb::Undefine, Scene::small);
 }
 
 #[test]
 fn rollback() {
-    fail_at_every_change(Verb::Rollback);
+    fail_at_every_change(Verb::Rollback, Scene::small);
 }
 
 #[test]
 fn commit() {
-    fail_at_every_change(Verb::Commit);
+    fail_at_every_change(Verb::Commit, Scene::small);
 }
 
 #[test]
 fn recover() {
-    fail_at_every_change(Verb::Recover);
+    fail_at_every_change(Verb::Recover, Scene::small);
+}
+
+#[test]
+fn watch_of_a_dead_guest() {
+    fail_at_every_change(Verb::WatchDead, Scene::transient);
 }

@@ -8,15 +8,16 @@ use support::sweep::{Scene, Sweep, Verb};
 use support::tracer::After;
 
 /// One `recover` after the kill, and a second one that finds nothing to do.
-fn kill_at_every_change(verb: Verb, scene: fn() -> Scene) {
+fn kill_at_every_change(verb: Verb, at_most: usize, scene: fn() -> Scene) {
     Sweep {
         test: "sweep_kill",
         fault: "kill",
+        setting: "",
         verb,
         scene: &scene,
         filter: &|_| true,
-        at_most: 16,
-        strike: &|_, _| After::Kill,
+        at_most,
+        strike: &|_, _, _| After::Kill,
         judge: &|scene, ran| {
             if ran.code != 137 {
                 return Err("it was not killed".into());
@@ -30,30 +31,60 @@ fn kill_at_every_change(verb: Verb, scene: fn() -> Scene) {
 
 #[test]
 fn undefine() {
-    kill_at_every_change(Verb::Undefine, Scene::heaviest);
+    kill_at_every_change(Verb::Undefine, 16, Scene::heaviest);
 }
 
 #[test]
 fn rollback() {
-    kill_at_every_change(Verb::Rollback, Scene::heaviest);
+    kill_at_every_change(Verb::Rollback, 16, Scene::heaviest);
 }
 
 #[test]
 fn commit() {
-    kill_at_every_change(Verb::Commit, Scene::small);
+    kill_at_every_change(Verb::Commit, 16, Scene::small);
 }
 
 #[test]
 fn recover() {
-    kill_at_every_change(Verb::Recover, Scene::heaviest);
+    kill_at_every_change(Verb::Recover, 16, Scene::heaviest);
 }
 
 #[test]
 fn rebuild() {
-    kill_at_every_change(Verb::Rebuild, Scene::small);
+    kill_at_every_change(Verb::Rebuild, 16, Scene::small);
 }
 
 #[test]
 fn destroy() {
-    kill_at_every_change(Verb::Destroy, Scene::small);
+    kill_at_every_change(Verb::Destroy, 16, Scene::small);
+}
+
+#[test]
+fn destroy_transient() {
+    kill_at_every_change(Verb::DestroyTransient, 14, Scene::transient);
+}
+
+#[test]
+fn apply() {
+    kill_at_every_change(Verb::Apply, 6, Scene::small);
+}
+
+#[test]
+fn policy_set() {
+    kill_at_every_change(Verb::Policy, 4, Scene::small);
+}
+
+#[test]
+fn watch_of_a_living_guest() {
+    kill_at_every_change(Verb::WatchLiving, 5, Scene::transient);
+}
+
+#[test]
+fn watch_of_a_dead_guest() {
+    kill_at_every_change(Verb::WatchDead, 8, Scene::transient);
+}
+
+#[test]
+fn watch_of_a_dead_guest_after_recover() {
+    kill_at_every_change(Verb::WatchAfterBoot, 8, Scene::transient);
 }

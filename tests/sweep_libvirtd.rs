@@ -14,15 +14,16 @@ fn signal(scene: &Scene, name: &str) {
         .shell(&format!("kill -{name} $(cat /run/libvirt/libvirtd.pid)"));
 }
 
-fn kill_at_every_call(verb: Verb) {
+fn kill_at_every_call(verb: Verb, scene: fn() -> Scene) {
     Sweep {
         test: "sweep_libvirtd",
         fault: "libvirtd killed",
+        setting: "",
         verb,
-        scene: &Scene::small,
+        scene: &scene,
         filter: &|point| point.target == "libvirt",
         at_most: 8,
-        strike: &|scene, _| {
+        strike: &|scene, _, _| {
             scene.host.kill_libvirtd();
             After::GoOn
         },
@@ -36,17 +37,22 @@ fn kill_at_every_call(verb: Verb) {
 
 #[test]
 fn killed_under_undefine() {
-    kill_at_every_call(Verb::Undefine);
+    kill_at_every_call(Verb::Undefine, Scene::small);
 }
 
 #[test]
 fn killed_under_rollback() {
-    kill_at_every_call(Verb::Rollback);
+    kill_at_every_call(Verb::Rollback, Scene::small);
 }
 
 #[test]
 fn killed_under_recover() {
-    kill_at_every_call(Verb::Recover);
+    kill_at_every_call(Verb::Recover, Scene::small);
+}
+
+#[test]
+fn killed_under_watch() {
+    kill_at_every_call(Verb::WatchDead, Scene::transient);
 }
 
 #[test]
@@ -55,11 +61,12 @@ fn restarted_under_undefine() {
     Sweep {
         test: "sweep_libvirtd",
         fault: "libvirtd restarted",
+        setting: "",
         verb,
         scene: &Scene::small,
         filter: &|point| point.target == "libvirt",
         at_most: 8,
-        strike: &|scene, _| {
+        strike: &|scene, _, _| {
             scene.host.restart_libvirtd();
             After::GoOn
         },
@@ -75,11 +82,12 @@ fn hung_under_undefine() {
     Sweep {
         test: "sweep_libvirtd",
         fault: "libvirtd hung",
+        setting: "",
         verb,
         scene: &Scene::small,
         filter: &|point| point.target == "libvirt" && point.step.starts_with("do undefine"),
         at_most: 1,
-        strike: &|scene, _| {
+        strike: &|scene, _, _| {
             signal(scene, "STOP");
             After::GoOn
         },

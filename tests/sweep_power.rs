@@ -11,20 +11,33 @@ use support::sweep::{Scene, Sweep, Verb};
 use support::tracer::After;
 
 fn cut_at_every_sync(kind: &'static str, verb: Verb) {
+    cut_at_every_sync_on(kind, verb, Scene::small_on);
+}
+
+fn cut_at_every_sync_on(kind: &'static str, verb: Verb, scene: fn(&str) -> Scene) {
     Sweep {
         test: "sweep_power",
         fault: &format!("power cut, {kind}"),
+        setting: "",
         verb,
-        scene: &|| Scene::small_on(kind),
+        scene: &|| scene(kind),
         // Between two syncs nothing becomes durable by our doing: before a sync, and after it, is all there is.
         filter: &|point| point.is_sync(),
         at_most: 7,
-        strike: &|scene, _| {
+        strike: &|scene, _, _| {
             scene.medium.as_ref().unwrap().cut_power(&scene.host);
             After::Kill
         },
         judge: &|scene, _| {
+            // A guest goes with its host, and is started again with it.
+            let runs = scene.host.is_running(&scene.name);
+            if runs {
+                scene.host.virsh(&["destroy", &scene.name]);
+            }
             scene.medium.as_ref().unwrap().remount(&scene.host);
+            if runs {
+                scene.revive();
+            }
             verb.mend(scene)?;
             scene.law()
         },
@@ -67,15 +80,26 @@ fn rebuild_on_xfs() {
     cut_at_every_sync("xfs", Verb::Rebuild);
 }
 
+#[test]
+fn watch_of_a_living_guest_on_ext4() {
+    cut_at_every_sync_on("ext4", Verb::WatchLiving, Scene::transient_on);
+}
+
+#[test]
+fn watch_of_a_dead_guest_on_xfs() {
+    cut_at_every_sync_on("xfs", Verb::WatchAfterBoot, Scene::transient_on);
+}
+
 fn cut_with_libvirt_at_every_sync(verb: Verb) {
     Sweep {
         test: "sweep_power",
         fault: "power cut, libvirt too",
+        setting: "",
         verb,
         scene: &|| Scene::small_with_libvirt_on("ext4"),
         filter: &|point| point.is_sync(),
         at_most: 6,
-        strike: &|scene, _| {
+        strike: &|scene, _, _| {
             scene.medium.as_ref().unwrap().cut_power(&scene.host);
             After::Kill
         },

@@ -24,11 +24,12 @@ fn a_first_signal_under_undefine() {
     Sweep {
         test: "sweep_signals",
         fault: "SIGTERM",
+        setting: "",
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
         at_most: 10,
-        strike: &|_, point| {
+        strike: &|_, point, _| {
             send(point, libc::SIGTERM);
             After::GoOn
         },
@@ -51,11 +52,12 @@ fn a_first_signal_under_rollback() {
     Sweep {
         test: "sweep_signals",
         fault: "SIGINT",
+        setting: "",
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
         at_most: 10,
-        strike: &|_, point| {
+        strike: &|_, point, _| {
             send(point, libc::SIGINT);
             After::GoOn
         },
@@ -76,11 +78,12 @@ fn a_second_signal_under_undefine() {
     Sweep {
         test: "sweep_signals",
         fault: "two signals",
+        setting: "",
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
         at_most: 8,
-        strike: &|_, point| {
+        strike: &|_, point, _| {
             send(point, libc::SIGINT);
             // Two of a kind at once would be one.
             std::thread::sleep(Duration::from_millis(5));

@@ -1,0 +1,278 @@
+//! One fault at every change that a verb makes, and after each of them: is the domain whole?
+//!
+//! A sweep runs the verb once to count its changes, then again for each of them with the fault there. By
+//! itself (`make test`) it tries one change of every class: step, call, kind of file. With
+//! `VIRT_RETIRE_SWEEP=full` (`make sweep`) it tries all, on several hosts side by side, and goes on until a run
+//! is over before its number comes. `VIRT_RETIRE_POINT=57` tries that one alone.
+//!
+//! [`Scene`] is a host with one domain; [`Verb`] is what is swept, and knows what must be true after it.
+
+mod scene;
+mod verb;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
+
+pub use scene::Scene;
+pub use verb::Verb;
+
+use super::tracer::{After, Point, Traced};
+
+/// Is every point to be tried (`make sweep`)?
+pub fn is_full() -> bool {
+    std::env::var("VIRT_RETIRE_SWEEP").is_ok_and(|it| it == "full")
+}
+
+/// How many hosts a full sweep works on at once: most of a run is waiting for a disk or for libvirt.
+const SIDE_BY_SIDE: usize = 4;
+/// How often a number is tried that a run was over before it came to: sled's own threads write more in one run
+/// than in another.
+const TRIES: usize = 3;
+
+type Judge<'s> = dyn Fn(&Scene, &Traced) -> Result<(), String> + Sync + 's;
+
+pub struct Sweep<'s> {
+    /// The test file and the kind of fault, for the table.
+    pub test: &'s str,
+    pub fault: &'s str,
+    /// What else must be set to see a lost point again.
+    pub setting: &'s str,
+    pub verb: Verb,
+    pub scene: &'s (dyn Fn() -> Scene + Sync),
+    /// Which changes are tried at all. A point's number counts these.
+    pub filter: &'s (dyn Fn(&Point) -> bool + Sync),
+    /// How many points the bounded run may try.
+    pub at_most: usize,
+    /// At the chosen change, with its number.
+    pub strike: &'s (dyn Fn(&Scene, &Point, usize) -> After + Sync),
+    /// What came of it: leaves the domain whole, or says what was lost.
+    pub judge: &'s Judge<'s>,
+}
+
+/// What is still to be tried, and what came of the rest.
+struct Tally {
+    next: usize,
+    /// `None`: one after the other, up to `end`.
+    chosen: Option<Vec<usize>>,
+    /// No run comes to this number.
+    end: usize,
+    tried: usize,
+    recovered: usize,
+    /// Numbers that the counting run had, and no later one.
+    not_reached: usize,
+    lost: Vec<String>,
+}
+
+impl Tally {
+    fn take(&mut self) -> Option<usize> {
+        self.next += 1;
+        match &self.chosen {
+            Some(chosen) => chosen.get(self.next - 1).copied(),
+            None => (self.next < self.end).then_some(self.next),
+        }
+    }
+}
+
+/// One run with the fault.
+enum Attempt {
+    /// The run was over before its number came.
+    NotReached,
+    Struck(Point, Result<(), String>),
+}
+
+impl Sweep<'_> {
+    /// # Panics
+    /// Anything was lost; says where, and what to type to see it again.
+    #[track_caller]
+    pub fn run(&self) {
+        let started = Instant::now();
+        let (scene, counted) = self.begin();
+        let chosen = self.choose(&counted);
+        let workers = if chosen.is_some() { 1 } else { SIDE_BY_SIDE };
+        let tally = Mutex::new(Tally {
+            next: 0,
+            chosen,
+            end: usize::MAX,
+            tried: 0,
+            recovered: 0,
+            not_reached: 0,
+            lost: Vec::new(),
+        });
+        let test = std::thread::current().name().unwrap_or("?").to_owned();
+        std::thread::scope(|scope| {
+            let (tally, test) = (&tally, &test);
+            for _ in 1..workers {
+                scope.spawn(|| self.work(self.begin().0, counted.len(), tally, test));
+            }
+            self.work(scene, counted.len(), tally, test);
+        });
+        let tally = tally.into_inner().unwrap();
+        self.report(counted.len(), &tally, started);
+        assert!(
+            tally.lost.is_empty(),
+            "{} of {} lost:\n{}",
+            tally.lost.len(),
+            tally.tried,
+            tally.lost.join("\n")
+        );
+        assert!(tally.tried > 0, "nothing was tried");
+    }
+
+    /// A new scene, and the changes of one run on it. Two runs, because the first one makes the journal and the
+    /// folders, which later ones find.
+    fn begin(&self) -> (Scene, Vec<Point>) {
+        let scene = (self.scene)();
+        let counted = self
+            .count(&scene)
+            .and_then(|_| self.count(&scene))
+            .unwrap_or_else(|error| panic!("{} without a fault: {error}", self.verb.word()));
+        (scene, counted)
+    }
+
+    /// One run without a fault; it must end well.
+    fn count(&self, scene: &Scene) -> Result<Vec<Point>, String> {
+        let arguments = self.verb.arguments(scene)?;
+        let ran = scene.host.traced(&arguments, &mut |_| After::GoOn);
+        self.unharmed(scene, &ran)?;
+        let points = ran.points.into_iter();
+        Ok(points.filter(|point| (self.filter)(point)).collect())
+    }
+
+    fn unharmed(&self, scene: &Scene, ran: &Traced) -> Result<(), String> {
+        match ran.code {
+            0 => self.verb.judge(scene, ran),
+            _ => Err(ran.to_string()),
+        }
+    }
+
+    /// `None` means all.
+    fn choose(&self, points: &[Point]) -> Option<Vec<usize>> {
+        if let Ok(one) = std::env::var("VIRT_RETIRE_POINT") {
+            let number = one.parse().expect("VIRT_RETIRE_POINT should be a number");
+            return Some(vec![number]);
+        }
+        if is_full() {
+            return None;
+        }
+        let mut seen = HashSet::new();
+        let numbered = points.iter().enumerate();
+        let chosen: Vec<(usize, &Point)> = numbered
+            .map(|(index, point)| (index + 1, point))
+            .filter(|(_, point)| seen.insert(point.class()))
+            .collect();
+        if chosen.len() <= self.at_most {
+            return Some(chosen.iter().map(|(number, _)| *number).collect());
+        }
+        // The effect of every kind of step first, and the rest evenly from the first to the last.
+        let mut steps = HashSet::new();
+        let (effects, rest): (Vec<_>, Vec<_>) = chosen
+            .into_iter()
+            .partition(|(_, point)| !point.is_record() && steps.insert(point.step_kind()));
+        let room = self.at_most.saturating_sub(effects.len()).min(rest.len());
+        let evenly = (0..room).map(|index| rest[index * rest.len() / room].0);
+        let mut numbers: Vec<usize> = effects.iter().map(|(number, _)| *number).collect();
+        numbers.extend(evenly);
+        numbers.sort_unstable();
+        Some(numbers)
+    }
+
+    fn work(&self, mut scene: Scene, counted: usize, tally: &Mutex<Tally>, test: &str) {
+        loop {
+            let Some(number) = tally.lock().unwrap().take() else {
+                return;
+            };
+            let mut attempt = Ok(Attempt::NotReached);
+            for _ in 0..TRIES {
+                attempt = self.attempt(&scene, number);
+                if !matches!(attempt, Ok(Attempt::NotReached)) {
+                    break;
+                }
+            }
+            let mut now = tally.lock().unwrap();
+            let error = match attempt {
+                Ok(Attempt::NotReached) => {
+                    if number > counted {
+                        now.end = now.end.min(number);
+                    } else {
+                        now.not_reached += 1;
+                    }
+                    continue;
+                }
+                Ok(Attempt::Struck(_, Ok(()))) => {
+                    now.tried += 1;
+                    now.recovered += 1;
+                    if is_full() && now.tried.is_multiple_of(50) {
+                        let (fault, verb) = (self.fault, self.verb.word());
+                        eprintln!("{fault}, {verb}: {} of about {counted}", now.tried);
+                    }
+                    continue;
+                }
+                Ok(Attempt::Struck(point, Err(error))) => {
+                    now.tried += 1;
+                    let Point {
+                        call, target, step, ..
+                    } = point;
+                    format!("`{call} {target}` in '{step}':\n{error}")
+                }
+                // Nothing was struck, so it is no point that was lost, and yet no run may end so.
+                Err(error) => format!("never reached:\n{error}"),
+            };
+            let told = format!(
+                "{} at change {number} of {}, {error}\nto see it again: {}VIRT_RETIRE_POINT={number} \
+                 cargo test --test {} -- --exact {test}\n",
+                self.fault,
+                self.verb.word(),
+                self.setting,
+                self.test,
+            );
+            eprintln!("{told}");
+            now.lost.push(told);
+            drop(now);
+            scene = self.begin().0;
+        }
+    }
+
+    /// # Errors
+    /// Without the fault the run did not end well.
+    fn attempt(&self, scene: &Scene, number: usize) -> Result<Attempt, String> {
+        let arguments = self.verb.arguments(scene)?;
+        let (mut passed, mut struck) = (0, None);
+        let ran = scene.host.traced(&arguments, &mut |point| {
+            passed += usize::from((self.filter)(point));
+            if passed == number && struck.is_none() {
+                struck = Some(point.clone());
+                (self.strike)(scene, point, number)
+            } else {
+                After::GoOn
+            }
+        });
+        let Some(point) = struck else {
+            self.unharmed(scene, &ran)?;
+            return Ok(Attempt::NotReached);
+        };
+        let judged = (self.judge)(scene, &ran);
+        let told = judged.map_err(|error| format!("{error}\nthe run that was struck: {ran}"));
+        Ok(Attempt::Struck(point, told))
+    }
+
+    /// A line for the table that `make sweep` prints.
+    fn report(&self, counted: usize, tally: &Tally, since: Instant) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep");
+        fs::create_dir_all(&folder).unwrap();
+        let (fault, verb) = (self.fault, self.verb.word());
+        let name = format!("{fault}-{verb}").replace([' ', '/'], "-");
+        let line = format!(
+            "{fault}\t{verb}\t{counted}\t{}\t{}\t{}\t{}\t{}\n",
+            tally.tried,
+            tally.recovered,
+            tally.lost.len(),
+            tally.not_reached,
+            since.elapsed().as_secs()
+        );
+        eprint!("{line}");
+        fs::write(folder.join(name), line).unwrap();
+    }
+}
