@@ -44,7 +44,11 @@ pub fn decide(
             Artefact::ManagedSave(file) => refusals.push(Refusal {
                 code: RefusalCode::ManagedSaveExists,
                 subject: file.path.display().to_string(),
-                message: format!("domain '{}' has a managed save image", facts.domain.name),
+                message: format!(
+                    "domain '{}' has a managed save image, {}",
+                    facts.domain.name,
+                    file.path.display()
+                ),
                 hint: "add --managed-save (or --all) to retire it too".into(),
             }),
             Artefact::Nvram(file) if runs_on => {
@@ -128,7 +132,7 @@ fn undecided_nvram(facts: &DomainFacts, place: &str, refusals: &mut Vec<Refusal>
         code,
         subject: place.to_owned(),
         message: format!(
-            "domain '{}' has NVRAM, and nothing says whether to remove it",
+            "domain '{}' has NVRAM ({place}), and nothing says whether to remove it",
             facts.domain.name
         ),
         hint: "add --nvram (or --all) to retire it, or --keep-nvram".into(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, FileKind, Unreadable};
-use crate::ports::{Reference, Storage};
+use crate::ports::{Reference, Storage, StorageError};
 
 /// Chains longer than this are loops or attacks; libvirt's own limit is 200.
 const LONGEST: usize = 200;
@@ -138,7 +138,11 @@ fn step(
     // as QEMU has it, and not the folder a symlink leads to.
     let image = storage
         .image(&next.path, next.format.as_deref())
-        .map_err(|error| stop(&real, error.to_string()))?;
+        .map_err(|error| match error {
+            // It names the file itself, and so does what is said of a chain.
+            StorageError::Image { path, cause } => stop(&path, cause),
+            other => stop(&real, other.to_string()),
+        })?;
     let (below, data_file) = match next.depth.checked_sub(1) {
         None => (declared.below.first(), declared.data_file.as_ref()),
         Some(above) => (
