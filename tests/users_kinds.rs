@@ -444,6 +444,8 @@ fn refused_without_a_name(host: &PrivateHost, guest: &Guest) {
         "{outcome}"
     );
     assert_same(&before, &Identity::capture(host, &guest.name, &[]));
+    let users = host.retire(&["users", guest.path("vda")]).expect(0);
+    assert!(users.stdout.contains("another PID namespace"), "{users}");
 }
 
 /// Loop devices are the whole machine's: what is attached here is detached here, whatever fails.

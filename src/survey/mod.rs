@@ -188,7 +188,15 @@ impl<'a> Survey<'a> {
     fn users(&self, owner: Uuid, path: &Path, facts: &FileFacts, protected: bool) -> Vec<User> {
         let graph = self.graph.borrow();
         let mut users = graph.users(&facts.identity, owner);
-        if protected || owner == ANYBODY {
+        if protected {
+            return users;
+        }
+        if owner == ANYBODY {
+            // What /proc does not show is told by the kernel here too.
+            if facts.kind == FileKind::Regular && !graph.is_open(&facts.identity) {
+                let asked = self.census.holders(path, facts);
+                users.extend(asked.holders.into_iter().map(|one| one.user));
+            }
             return users;
         }
         if facts.kind == FileKind::Directory {

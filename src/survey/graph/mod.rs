@@ -85,6 +85,12 @@ impl Graph {
         }
     }
 
+    /// Whether a process is seen that has it open, whosever it is.
+    pub(super) fn is_open(&self, identity: &Identity) -> bool {
+        let seen = self.outside.users.get(&identity.key());
+        seen.is_some_and(|users| users.iter().any(|one| one.user.kind == UserKind::Process))
+    }
+
     pub(super) fn is_active(&self, domain: Uuid) -> bool {
         self.active.contains(&domain)
     }
