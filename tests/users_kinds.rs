@@ -335,6 +335,30 @@ fn another_domain_s_snapshot() {
 }
 
 #[test]
+fn another_domain_s_managed_save() {
+    let host = host();
+    let guest = guest(&host, "saved-a");
+    let both = GuestBuilder::new("saved-b")
+        .disk(Disk::unmanaged("saved-b.raw"))
+        .disk(Disk::unmanaged("saved-a.raw").existing())
+        .define(&host);
+    both.start();
+    host.virsh(&["managedsave", "saved-b"]);
+    host.virsh(&["detach-disk", "saved-b", "vdb", "--config"]);
+    // Its next start resumes with the disk that its definition has no more.
+    let how = "disk vdb in the managed save of";
+    refused(&host, &guest, "domain", "saved-b", how);
+    // An image that came back with a rollback is one that libvirt's own list does not know.
+    let undefine = ["undefine", "saved-b", "--keep-storage", "--all", "--yes"];
+    let id = host.retire_json(&undefine).expect(0).json()["transactions"][0]["id"].to_string();
+    host.retire(&["rollback", &id, "--yes"]).expect(0);
+    refused(&host, &guest, "domain", "saved-b", how);
+    both.start();
+    both.stop();
+    goes(&host, &guest);
+}
+
+#[test]
 fn a_running_domain_that_has_it_attached_for_now_only() {
     let host = host();
     let guest = guest(&host, "live-a");

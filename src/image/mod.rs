@@ -8,12 +8,14 @@ mod json;
 mod magic;
 mod qcow2;
 mod reference;
+mod saved;
 
 use thiserror::Error;
 
 pub use magic::{MAGIC_BYTES, guess};
 pub use qcow2::{Outcome, Qcow2, parse};
 pub use reference::{Location, Named, locate};
+pub use saved::{SAVED_HEADER, saved_length, saved_xml};
 
 /// Why a header, or a name in one, is not understood.
 #[derive(Debug, Error, PartialEq, Eq)]

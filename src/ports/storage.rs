@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{FileFacts, FileKind, Identity, Timestamp};
+use crate::model::{FileFacts, FileKind, Identity, SecretXml, Timestamp};
 
 /// A path with its symlinks told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,9 @@ pub trait Storage {
     /// symlink leads to (checked with qemu-img 10.0.2). An image in several files (VMDK extents)
     /// is an error.
     fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError>;
+    /// The domain's XML in a managed save image; `None` where there is no image, or none that libvirt
+    /// would resume.
+    fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError>;
     /// Why a path may not be moved whoever asks, in words: a system folder, a mount's root, the
     /// state folder or a quarantine, neither a regular file nor a folder nor a symlink.
     fn protected(&self, path: &Path, facts: &FileFacts) -> Option<String>;

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, FileKind, FileMove, Identity, Timestamp};
+use crate::model::{FileFacts, FileKind, FileMove, Identity, SecretXml, Timestamp};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
 
 /// A folder's device and inode, and a name in it.
@@ -127,6 +127,10 @@ impl Storage for Memo<'_> {
         let found = self.noted(self.inner.image(path, format))?;
         self.images.borrow_mut().insert(key, found.clone());
         Ok(found)
+    }
+
+    fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError> {
+        self.noted(self.inner.saved_xml(path))
     }
 
     fn protected(&self, path: &Path, facts: &FileFacts) -> Option<String> {

@@ -11,7 +11,9 @@ use rustix::io::Errno;
 use super::image_name::{named, refusal};
 use super::{qemu_img, sys};
 use crate::image::{self, MAGIC_BYTES, Outcome, Qcow2};
+use crate::model::SecretXml;
 use crate::ports::{Image, StorageError};
+use crate::xml::escape_line_breaks;
 
 /// Enough for most headers in one read.
 const FIRST_READ: usize = 4096;
@@ -34,6 +36,20 @@ pub fn image(path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
         Some("qcow2") => qcow2(&file, path),
         Some(other) => qemu_img::image(path, other),
     }
+}
+
+pub fn saved_xml(path: &Path) -> Result<Option<SecretXml>, StorageError> {
+    let file = match open(path) {
+        Ok(file) => file,
+        // Something else has the name: libvirt resumes nothing from it.
+        Err(StorageError::Gone(_) | StorageError::Image { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(length) = image::saved_length(&read(&file, path, image::SAVED_HEADER)?) else {
+        return Ok(None);
+    };
+    let bytes = read(&file, path, length)?;
+    Ok(image::saved_xml(&bytes).map(|xml| SecretXml::new(escape_line_breaks(xml).into_owned())))
 }
 
 fn plain(format: &str) -> Image {

@@ -26,7 +26,7 @@ pub use manifests::FoundRecord;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, Identity, Timestamp};
+use crate::model::{FileFacts, Identity, SecretXml, Timestamp};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
@@ -76,6 +76,10 @@ impl Storage for LocalFiles {
 
     fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
         header_io::image(path, format)
+    }
+
+    fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError> {
+        header_io::saved_xml(path)
     }
 
     fn protected(&self, path: &Path, facts: &FileFacts) -> Option<String> {

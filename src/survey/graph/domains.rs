@@ -47,10 +47,19 @@ impl Graph {
                 Err(error) => one.not_understood(&error.to_string()),
             }
         }
-        one.when.clear();
         let save = folders
             .managed_save
             .join(format!("{}.save", reference.name));
+        // What it resumes with, which may be other disks than those of its definition. What could
+        // not be read is noted already.
+        if let Ok(Some(xml)) = storage.saved_xml(&save) {
+            one.when = " in the managed save".to_owned();
+            match DomainXml::read(xml.reveal()) {
+                Ok(xml) => one.state(xml.uses(), &xml.disks),
+                Err(error) => one.not_understood(&error.to_string()),
+            }
+        }
+        one.when.clear();
         one.file("managed save", &save);
         one.file("TPM state", &folders.tpm.join(reference.uuid.to_string()));
         if let Some(live) = &domain.live_xml {
