@@ -85,6 +85,11 @@ fn others_can_look_on_and_need_not_wait_for_ever() {
         let shown = host.retire(&["show", "1"]).expect(0);
         assert!(shown.stdout.contains("do 3") || shown.stdout.contains("quarantine-disk"));
 
+        // libvirt has lost it by now, and may have it back: it is waited for like any other.
+        let same = [&["--wait", "0"][..], &undefine("one")].concat();
+        let held = host.retire_json(&same).expect(6);
+        assert_eq!(held.json_error()["error"]["code"], "journal-held", "{held}");
+
         let at_once = [&["--wait", "0"][..], &undefine("two")].concat();
         let held = host.retire_json(&at_once).expect(6);
         let error = &held.json_error()["error"];

@@ -97,6 +97,9 @@ fn what_waits_for_a_decision_is_not_taken_by_another_command() {
     let host = PrivateHost::start();
     let guest = small(&host, "web1");
     undefine(&host, "web1", &["--prepare"]).expect(0);
+    // libvirt has it no more, and the answer is where it is.
+    let told = undefine(&host, "web1", &[]).expect(3);
+    assert!(told.stderr.contains("virt-retire rollback 1"), "{told}");
     // Another guest of that name: its retirement would stand in the way of the first one's rollback.
     GuestBuilder::new("web1")
         .disk(Disk::unmanaged("new.raw"))

@@ -1,6 +1,7 @@
 //! One file per verb, or a folder where a verb has several subjects.
 
 mod apply;
+mod awaited;
 mod batch;
 mod commit;
 mod list;

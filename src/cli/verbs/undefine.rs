@@ -4,7 +4,7 @@ use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{Engine, EngineError};
 use crate::model::{DomainRef, Refusal, RefusalCode, Removal, Summary, Transaction};
 use crate::planner;
-use crate::ports::{Hypervisor, JournalReader};
+use crate::ports::JournalReader;
 use crate::survey::{SurveyError, newcomers};
 
 use super::super::args::{How, Output, Power, What};
@@ -14,7 +14,7 @@ use super::super::control::say;
 use super::super::error::{CliError, Exit};
 use super::super::text;
 use super::plan::{self, Planned};
-use super::report;
+use super::{awaited, report};
 
 /// `power` says how to stop what runs: `destroy`.
 pub fn run(
@@ -28,15 +28,12 @@ pub fn run(
     reasoned(&removal, how)?;
     let host = context.host()?;
     let purpose = format!("{verb} {}", what.domains.join(" "));
+    // Nobody waits for the journal only to hear of a typing error.
+    awaited::present(context, &host, &what.domains, &purpose)?;
     let (journal, planned) = if how.sure.yes {
-        // A command that is refused leaves nothing behind, not even a new journal; and nobody waits
-        // for the journal only to hear of a typing error.
+        // A command that is refused leaves nothing behind, not even a new journal.
         let mut first = None;
-        if context.has_journal()? {
-            for domain in &what.domains {
-                host.hypervisor.find(domain)?;
-            }
-        } else {
+        if !context.has_journal()? {
             let planned = plan::make(&host, &what.domains, &removal)?;
             plan::refuse(&planned)?;
             first = Some(planned);
