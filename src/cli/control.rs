@@ -1,11 +1,12 @@
 //! Signals and progress, between the engine and the terminal.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::model::{Direction, Step, Transaction};
@@ -34,6 +35,9 @@ struct Shared {
     /// Locked while a signal is dealt with, so that nothing begins behind its back.
     begun: Mutex<bool>,
     signals: AtomicUsize,
+    /// Set by the handler itself: from the first signal on no decision is taken, however long the
+    /// thread that answers it takes to wake up.
+    came: Arc<AtomicBool>,
     output: Output,
 }
 
@@ -82,16 +86,22 @@ impl Terminal {
         let shared = Arc::new(Shared {
             begun: Mutex::new(false),
             signals: AtomicUsize::new(0),
+            came: Arc::new(AtomicBool::new(false)),
             output,
         });
-        let mut incoming = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(|error| {
+        let deaf = |error: std::io::Error| {
             CliError::new(
                 Exit::Error,
                 "signals",
                 format!("cannot listen for signals: {error}. Nothing was changed."),
                 "try again",
             )
-        })?;
+        };
+        const ALL: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
+        for signal in ALL {
+            flag::register(signal, Arc::clone(&shared.came)).map_err(deaf)?;
+        }
+        let mut incoming = Signals::new(ALL).map_err(deaf)?;
         let receiver = Arc::clone(&shared);
         std::thread::spawn(move || {
             for _ in incoming.forever() {
@@ -135,7 +145,7 @@ impl Control for Terminal {
     }
 
     fn wants_rollback(&self) -> bool {
-        self.shared.signals.load(Ordering::SeqCst) > 0
+        self.shared.came.load(Ordering::SeqCst)
     }
 
     fn wants_out(&self) -> bool {
