@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 
+use support::tracer::After;
 use support::{Disk, Fault, Guest, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
 
 /// A guest with one disk in the pool and one outside of it.
@@ -292,27 +293,22 @@ fn a_file_changed_between_plan_and_move_is_not_taken() {
     let host = PrivateHost::start();
     let guest = guest(&host);
     let data = guest.path("vdb").to_owned();
-    // The pool's disk is stopped on its way, and meanwhile the other one is written to.
-    let log = host.scratch("");
-    let state = &host.state;
-    let retire = support::retire::BINARY;
-    let script = format!(
-        "strace -f -q -o {log} -e trace=renameat2 -e inject=renameat2:delay_enter=1500000:when=1 -- \
-         {retire} --state-dir {state} --output json {} & sleep 1; echo written >>{data}; wait $!",
-        UNDEFINE.join(" ")
-    );
     let before = fs::read(host.path(&data)).unwrap().len();
-    let told = host.run(&["bash", "-c", &script]);
-    let now = fs::read(host.path(&data));
-    if told.code == 0 {
-        // The write came before the plan or after the move: then it went along with the file.
-        rollback(&host, 1).expect(0);
-        assert_eq!(fs::read(host.path(&data)).unwrap().len(), before + 8);
-    } else {
-        assert_eq!(told.code, 4, "{told}");
-        assert_eq!(now.unwrap().len(), before + 8);
-        assert_eq!(host.domains(), ["web1"]);
-    }
+    // While the pool's disk is on its way, the other one is written to.
+    let mut written = false;
+    let told = host.traced(&UNDEFINE, &mut |point| {
+        let is_move = point.call == "renameat2" && point.target.ends_with("/system.qcow2");
+        if is_move && !written {
+            written = true;
+            host.shell(&format!("echo written >>{data}"));
+        }
+        After::GoOn
+    });
+    assert!(written, "the pool's disk was not moved: {told}");
+    assert_eq!(told.code, 4, "{told}");
+    assert!(told.stderr.contains(&data), "{told}");
+    assert_eq!(fs::read(host.path(&data)).unwrap().len(), before + 8);
+    assert_eq!(host.domains(), ["web1"]);
     guest.run_once();
 }
 

@@ -4,16 +4,16 @@
 
 mod support;
 
-use std::time::Duration;
-
 use support::sweep::{Scene, Sweep, Verb};
 use support::tracer::{After, Point};
 use support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
+/// To the very thread that stands still: it takes the signal before it goes on. One that is sent to the process
+/// goes to another thread of it, and when that one wakes up is its own affair.
 fn send(point: &Point, signal: i32) {
-    // SAFETY: the traced process, which is stopped.
+    // SAFETY: a thread of the traced process, which is stopped.
     unsafe {
-        libc::kill(point.pid, signal);
+        libc::syscall(libc::SYS_tgkill, point.pid, point.thread, signal);
     }
 }
 
@@ -84,9 +84,8 @@ fn a_second_signal_under_undefine() {
         filter: &|point| point.target != "libvirt",
         at_most: 8,
         strike: &|_, point, _| {
-            send(point, libc::SIGINT);
             // Two of a kind at once would be one.
-            std::thread::sleep(Duration::from_millis(5));
+            send(point, libc::SIGINT);
             send(point, libc::SIGTERM);
             After::GoOn
         },

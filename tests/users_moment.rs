@@ -6,51 +6,56 @@
 
 mod support;
 
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use support::{Disk, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
+use support::tracer::{After, Traced};
+use support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
 const UNDEFINE: [&str; 4] = ["undefine", "web", "--remove-all-storage", "--yes"];
 
-/// Where the program is held up once the domain is undefined.
-const AT_THE_LAST_LOOK: &str = "openat2:delay_exit=700000";
-const AT_THE_MOVE: &str = "renameat2:delay_enter=700000";
+/// Where the program stands still once the domain is undefined.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Moment {
+    /// Before the disk is looked at for the last time.
+    BeforeTheLastLook,
+    /// It has been found, and the kernel is about to be asked who has it open.
+    WithinTheLastLook,
+    /// All has been looked at, and it is about to be moved.
+    AtTheMove,
+}
 
-/// Runs undefine, slowed down by strace; `meanwhile` happens as soon as the domain is undefined.
+const EACH: [Moment; 3] = [
+    Moment::BeforeTheLastLook,
+    Moment::WithinTheLastLook,
+    Moment::AtTheMove,
+];
+
+/// Runs undefine; `meanwhile` happens at that moment, and the program goes on when it has happened.
 /// Returns how it ended.
-fn in_between(host: &PrivateHost, disk: &str, held_up: &str, meanwhile: impl FnOnce()) -> Outcome {
-    let mut command = host.command("strace");
-    command.args([
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        &format!("inject={held_up}"),
-    ]);
-    if held_up == AT_THE_LAST_LOOK {
-        command.args(["-P", disk]);
-    }
-    command
-        .args([support::retire::BINARY, "--state-dir", &host.state])
-        .args(UNDEFINE)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    while host.domains().contains(&"web".to_owned()) {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "it ended before it began"
-        );
-    }
-    meanwhile();
-    let output = child.wait_with_output().unwrap();
-    Outcome::new(
-        format!("strace virt-retire {}", UNDEFINE.join(" ")),
-        &output,
-    )
+#[track_caller]
+fn in_between(host: &PrivateHost, disk: &str, moment: Moment, meanwhile: impl FnOnce()) -> Traced {
+    let mut meanwhile = Some(meanwhile);
+    let mut found = false;
+    let ran = host.traced_looking(&UNDEFINE, &mut |point| {
+        if !point.step.starts_with("do quarantine-disk") {
+            return After::GoOn;
+        }
+        let of_the_disk = |call: &str| point.call == call && point.target == disk;
+        let is_it = match moment {
+            Moment::BeforeTheLastLook => of_the_disk("openat2"),
+            Moment::WithinTheLastLook => found && point.call == "openat",
+            Moment::AtTheMove => of_the_disk("renameat2"),
+        };
+        found |= of_the_disk("openat2");
+        if is_it && let Some(meanwhile) = meanwhile.take() {
+            assert!(host.domains().is_empty(), "it is undefined by now");
+            meanwhile();
+        }
+        After::GoOn
+    });
+    assert!(meanwhile.is_none(), "{moment:?} never came: {ran:#?}");
+    ran
 }
 
 #[test]
@@ -65,12 +70,15 @@ fn a_disk_attached_elsewhere_after_the_undefine() {
         .replace("<name>web<", "<name>thief<");
     let uuid = format!("<uuid>{}</uuid>", guest.uuid);
     let xml = host.scratch(&xml.replace(&uuid, ""));
-    let outcome = in_between(&host, guest.path("vda"), AT_THE_LAST_LOOK, || {
-        host.virsh(&["define", &xml]);
-    });
-    assert_eq!(outcome.code, 4, "{outcome}");
-    assert!(outcome.stderr.contains("thief"), "{outcome}");
-    assert_same(&before, &Identity::capture(&host, "web", &[]));
+    for moment in EACH {
+        let outcome = in_between(&host, guest.path("vda"), moment, || {
+            host.virsh(&["define", &xml]);
+        });
+        assert_eq!(outcome.code, 4, "{moment:?}: {outcome}");
+        assert!(outcome.stderr.contains("thief"), "{outcome}");
+        assert_same(&before, &Identity::capture(&host, "web", &[]));
+        host.virsh(&["undefine", "thief"]);
+    }
 }
 
 #[test]
@@ -80,13 +88,12 @@ fn a_process_that_opens_it_after_the_undefine() {
         .disk(Disk::pool("web.qcow2"))
         .define(&host);
     let before = Identity::capture(&host, "web", &[]);
-    // Before the last look, and after it, when the move is under way.
-    for moment in [AT_THE_LAST_LOOK, AT_THE_MOVE] {
+    for moment in EACH {
         let mut file = None;
         let outcome = in_between(&host, guest.path("vda"), moment, || {
             file = Some(std::fs::File::open(host.path(guest.path("vda"))).unwrap());
         });
-        assert_eq!(outcome.code, 4, "{moment}: {outcome}");
+        assert_eq!(outcome.code, 4, "{moment:?}: {outcome}");
         drop(file);
         assert_same(&before, &Identity::capture(&host, "web", &[]));
     }
@@ -95,18 +102,19 @@ fn a_process_that_opens_it_after_the_undefine() {
 #[test]
 fn another_file_under_its_name_after_the_undefine() {
     let host = PrivateHost::start();
-    for swap in [
+    let swaps = [
         "cp -p D D.mine; rm D; mv D.mine D",
         "mv D D.old; ln -s D.old D",
-    ] {
+    ];
+    for (swap, moment) in swaps.iter().flat_map(|swap| EACH.map(|it| (swap, it))) {
         let guest = GuestBuilder::new("web")
             .disk(Disk::unmanaged("web.raw"))
             .define(&host);
         let path = guest.path("vda");
-        let outcome = in_between(&host, path, AT_THE_LAST_LOOK, || {
+        let outcome = in_between(&host, path, moment, || {
             host.shell(&swap.replace('D', path));
         });
-        assert_eq!(outcome.code, 4, "{swap}: {outcome}");
+        assert_eq!(outcome.code, 4, "{swap} {moment:?}: {outcome}");
         assert_eq!(host.domains(), ["web"]);
         assert!(host.exists(path), "{outcome}");
         host.virsh(&["undefine", "web"]);

@@ -30,6 +30,8 @@ pub struct Point {
     pub step: String,
     /// The process, as seen from outside of the host.
     pub pid: i32,
+    /// The thread that makes the call, which stands still meanwhile.
+    pub thread: i32,
 }
 
 impl Point {
@@ -102,8 +104,9 @@ impl std::fmt::Display for Traced {
     }
 }
 
-/// Beyond this a run hangs, and is ended: longer than libvirt's keepalive and our own deadlines.
-const LONGEST: Duration = Duration::from_secs(90);
+/// Beyond this a run hangs, and is ended: much longer than libvirt's keepalive and our own deadlines, which a
+/// busy machine stretches.
+const LONGEST: Duration = Duration::from_secs(300);
 
 impl PrivateHost {
     /// Runs virt-retire and asks `decide` at every call that changes something.
@@ -111,6 +114,27 @@ impl PrivateHost {
     pub fn traced<S: AsRef<str>>(
         &self,
         arguments: &[S],
+        decide: &mut dyn FnMut(&Point) -> After,
+    ) -> Traced {
+        self.traced_with(arguments, false, decide)
+    }
+
+    /// The same, also at calls that only look: `openat2`, and the `openat` of a descriptor's own link in /proc
+    /// by which a file is opened that has been looked at.
+    #[track_caller]
+    pub fn traced_looking<S: AsRef<str>>(
+        &self,
+        arguments: &[S],
+        decide: &mut dyn FnMut(&Point) -> After,
+    ) -> Traced {
+        self.traced_with(arguments, true, decide)
+    }
+
+    #[track_caller]
+    fn traced_with<S: AsRef<str>>(
+        &self,
+        arguments: &[S],
+        looks: bool,
         decide: &mut dyn FnMut(&Point) -> After,
     ) -> Traced {
         let (out, err) = (self.scratch(""), self.scratch(""));
@@ -124,6 +148,7 @@ impl PrivateHost {
         let mut tracer = Tracer {
             stderr: err.clone().into(),
             own: [out.clone(), err.clone()],
+            looks,
             points: Vec::new(),
             pending: HashMap::new(),
         };
@@ -141,6 +166,8 @@ impl PrivateHost {
 struct Tracer {
     stderr: PathBuf,
     own: [String; 2],
+    /// Are calls that only look points too?
+    looks: bool,
     points: Vec<Point>,
     /// Calls that were made to do nothing, and the errno they will answer.
     pending: HashMap<i32, i32>,
@@ -243,6 +270,7 @@ impl Tracer {
             target,
             step: last_line(&self.stderr),
             pid: program,
+            thread: pid,
         };
         let after = decide(&point);
         self.points.push(point);
@@ -318,6 +346,10 @@ impl Tracer {
             libc::SYS_mkdirat => ("mkdirat", two(rdi, rsi)),
             libc::SYS_chmod => ("chmod", text(pid, rdi)),
             libc::SYS_fchmodat => ("fchmodat", two(rdi, rsi)),
+            libc::SYS_openat2 if self.looks => ("openat2", two(rdi, rsi)),
+            libc::SYS_openat if self.looks && text(pid, rsi).starts_with("/proc/self/fd/") => {
+                ("openat", text(pid, rsi))
+            }
             libc::SYS_openat if rdx as i32 & libc::O_CREAT != 0 => {
                 let path = two(rdi, rsi);
                 if path.starts_with("/dev/") {
