@@ -4,12 +4,12 @@
 
 mod support;
 
-use std::process::Stdio;
+use std::fs::{self, File};
 use std::time::{Duration, Instant};
 
 use support::retire::BINARY;
 use support::tracer::After;
-use support::{Disk, Guest, GuestBuilder, Outcome, PrivateHost};
+use support::{Disk, Guest, GuestBuilder, PrivateHost};
 
 fn tiny<'h>(host: &'h PrivateHost, name: &str) -> Guest<'h> {
     GuestBuilder::new(name)
@@ -28,39 +28,46 @@ fn thirty_two_at_once_retire_each_domain_exactly_once() {
     for name in &names {
         tiny(&host, name);
     }
-    let started = Instant::now();
+    // All of them stand at the journal before the first gets it.
+    let holder = host.hold_journal("undefine first");
     let running: Vec<_> = (0..32)
         .map(|number| {
             let name = &names[number % names.len()];
+            let said = host.scratch("");
+            let patient = ["--wait", "3600"];
             let child = host
-                .retire_command(&undefine(name))
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
+                .retire_command(&[&patient[..], &undefine(name)].concat())
+                .stderr(File::create(&said).unwrap())
                 .spawn()
                 .unwrap();
-            (name, child)
+            (name, child, said)
         })
         .collect();
+    for (_, _, said) in &running {
+        host.wait_for("it says for whom it waits", || {
+            let said = fs::read_to_string(said).unwrap();
+            said.contains("waiting for undefine first")
+        });
+    }
+    drop(holder);
+    let started = Instant::now();
     let mut done = Vec::new();
-    let mut waited = 0;
-    for (name, child) in running {
-        let outcome = Outcome::new(name.clone(), &child.wait_with_output().unwrap());
-        waited += usize::from(outcome.stderr.contains("waiting for undefine vm"));
-        match outcome.code {
-            0 => done.push(name.clone()),
-            // Somebody else was first, before or after we looked at it.
-            1 | 3 => {}
-            _ => panic!("{outcome}"),
+    for (name, mut child, said) in running {
+        match child.wait().unwrap().code() {
+            Some(0) => done.push(name.clone()),
+            // Somebody else was first.
+            Some(1 | 3) => {}
+            other => panic!("{name}: {other:?}, {}", fs::read_to_string(said).unwrap()),
         }
     }
+    // They wait for each other, and not for time to pass.
     assert!(
-        started.elapsed() < Duration::from_secs(60),
+        started.elapsed() < Duration::from_secs(600),
         "{:?}",
         started.elapsed()
     );
     done.sort();
     assert_eq!(done, names, "each by exactly one of them");
-    assert!(waited > 0, "nobody said for whom it waited");
     let listed = host.retire_json(&["list"]).expect(0).json();
     let listed = listed["transactions"].as_array().unwrap();
     assert_eq!(listed.len(), 8);
@@ -104,11 +111,16 @@ fn others_can_look_on_and_need_not_wait_for_ever() {
         let held = host.retire(&a_second).expect(6);
         assert!(held.stderr.contains("waiting for undefine one"), "{held}");
         let took = started.elapsed();
-        assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(5));
+        // By default it would be a minute.
+        assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(50));
 
         // A signal while it waits ends it at once, and nothing has been changed.
-        let mut waiting = vec!["timeout", "--preserve-status", "--signal=TERM", "1", BINARY];
-        waiting.extend(["--state-dir", &host.state]);
+        let script = r#"said=$1; shift; "$@" 2>"$said" & waiting=$!
+            until grep -q 'waiting for undefine one' "$said"; do sleep 0.01; done
+            kill -TERM $waiting; wait $waiting || code=$?; cat "$said" >&2; exit $code"#;
+        let said = host.scratch("");
+        let mut waiting = vec!["bash", "-c", script, "signal", &said, BINARY];
+        waiting.extend(["--state-dir", &host.state, "--wait", "3600"]);
         waiting.extend(undefine("two"));
         let ended = host.run(&waiting).expect(1);
         assert!(ended.stderr.contains("Nothing was changed"), "{ended}");

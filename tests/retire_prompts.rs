@@ -111,17 +111,10 @@ fn what_changed_while_the_operator_was_reading_is_not_touched() {
     let host = PrivateHost::start();
     guest(&host);
     // Somebody edits the domain between the plan on the screen and the answer.
-    let line = format!(
-        "{} --state-dir {} {}",
-        support::retire::BINARY,
-        host.state,
-        UNDEFINE.join(" ")
-    );
-    let script = format!(
-        "(sleep 2; virsh -q desc web1 --config 'edited' >/dev/null; echo y; sleep 1) | \
-         script --quiet --return --echo never --command '{line}' /dev/null"
-    );
-    let told = host.run(&["bash", "-c", &script]);
+    let told = host.retire_on_terminal_after(&UNDEFINE, || {
+        host.virsh(&["desc", "web1", "--config", "edited"]);
+        "y\n"
+    });
     assert_eq!(told.code, 3, "{told}");
     assert!(
         told.stdout.contains("changed since the plan was made"),

@@ -223,43 +223,18 @@ fn two_transactions_of_one_name_are_not_rolled_back_together() {
     assert_eq!(states(&host)[&1], "committed");
 }
 
-/// Ends with the test.
-struct Holder(std::process::Child);
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_command_waits_as_long_as_it_was_told_and_names_the_holder() {
     let host = PrivateHost::start();
     small(&host, "web1");
     undefine(&host, "web1", &[]).expect(0);
-    // Holds the lock as another command would, until its input ends.
-    let lock = format!("{}/lock", host.state);
-    let mut child = host
-        .command("flock")
-        .args([
-            &lock,
-            "bash",
-            "-c",
-            &format!("echo 'undefine db7 (process 4711)' >{lock}; echo held; read -r _"),
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut held = [0; 5];
-    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut held).unwrap();
-    let holder = Holder(child);
+    let holder = host.hold_journal("undefine db7");
     let began = Instant::now();
     let told = host
         .retire_json(&["rollback", "1", "--yes", "--wait", "0"])
         .expect(6);
-    assert!(began.elapsed() < Duration::from_secs(5));
+    // By default it would be a minute.
+    assert!(began.elapsed() < Duration::from_secs(50));
     let error = &told.json_error()["error"];
     assert_eq!(error["code"], "journal-held");
     assert!(
@@ -279,7 +254,7 @@ fn a_command_waits_as_long_as_it_was_told_and_names_the_holder() {
     );
     // One that waits long enough goes on.
     let waiting = host
-        .retire_command(&["rollback", "1", "--yes", "--wait", "60"])
+        .retire_command(&["rollback", "1", "--yes", "--wait", "600"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
