@@ -149,7 +149,8 @@ fn a_transient_guest_comes_back_with_its_tpm_and_nvram() {
         .described()
         .define(&host);
     guest.run_once();
-    guest.run_transient(&host);
+    // So that its TPM's state is its last when it is looked at.
+    guest.run_transient_paused(&host);
     host.virsh(&["snapshot-create-as", "brief", "s1", "--disk-only"]);
     host.refresh_pools();
     let tpm = format!("/var/lib/libvirt/swtpm/{}", guest.uuid);
@@ -199,14 +200,13 @@ fn a_graceful_stop_waits_for_the_guest() {
         .define(&host);
     host.make_obedient(guest.path("vda"));
     guest.start();
-    // Its firmware needs a moment to come to the boot sector.
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    host.wait_until_it_listens("polite");
     let words = [
         "destroy",
         "polite",
         "--graceful",
         "--timeout",
-        "30",
+        "120",
         "--remove-all-storage",
         "--yes",
     ];
@@ -245,7 +245,7 @@ fn a_guest_that_does_not_listen_runs_on() {
         "deaf",
         "--graceful",
         "--timeout",
-        "30",
+        "600",
         "--remove-all-storage",
         "--yes",
     ];
@@ -284,6 +284,8 @@ fn what_fails_after_the_stop_is_put_back_and_said() {
         "destroy",
         "late",
         "--graceful",
+        "--timeout",
+        "600",
         "--remove-all-storage",
         "--yes",
     ];

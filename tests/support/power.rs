@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use super::guest::Guest;
 use super::host::PrivateHost;
@@ -38,10 +39,20 @@ impl PrivateHost {
         disk.sync_all().unwrap();
     }
 
-    /// A running guest of that name, whatever its state is called.
+    /// Until a guest that boots from such a disk listens. It is the boot sector that enables the button, and
+    /// a press that comes before is lost; how long the firmware takes to get there is the machine's affair.
+    #[track_caller]
+    pub fn wait_until_it_listens(&self, domain: &str) {
+        let asked = ["qemu-monitor-command", domain, "--hmp", "i /1hx 0x602"];
+        self.wait_for("the guest listens to its power button", || {
+            self.virsh(&asked).contains("0x0100")
+        });
+    }
+
+    /// Is there a guest of that name that has been started, whether it stands still or not?
     pub fn is_running(&self, domain: &str) -> bool {
         let outcome = self.try_virsh(&["domstate", domain]);
-        outcome.code == 0 && outcome.stdout.trim() == "running"
+        outcome.code == 0 && ["running", "paused"].contains(&outcome.stdout.trim())
     }
 
     pub fn is_persistent(&self, domain: &str) -> bool {
@@ -56,16 +67,14 @@ impl PrivateHost {
         self.shell(&format!("kill -KILL $(cat /run/libvirt/qemu/{domain}.pid)"));
     }
 
-    /// Waits up to ten seconds.
+    /// Waits for an event. The limit is there for what never comes: no machine is so busy.
     #[track_caller]
     pub fn wait_for(&self, what: &str, is_so: impl Fn() -> bool) {
-        for _ in 0..200 {
-            if is_so() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+        let until = Instant::now() + Duration::from_secs(120);
+        while !is_so() {
+            assert!(Instant::now() < until, "waited in vain for: {what}");
+            std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("waited in vain for: {what}");
     }
 }
 
@@ -73,10 +82,21 @@ impl Guest<'_> {
     /// Runs it as a transient domain, which libvirt never had a definition of.
     #[track_caller]
     pub fn run_transient(&self, host: &PrivateHost) {
+        self.create(host, &[]);
+    }
+
+    /// The same with a guest that stands still, as [`Guest::start_paused`] has it.
+    #[track_caller]
+    pub fn run_transient_paused(&self, host: &PrivateHost) {
+        self.create(host, &["--paused"]);
+    }
+
+    #[track_caller]
+    fn create(&self, host: &PrivateHost, how: &[&str]) {
         let xml = host.virsh(&["dumpxml", &self.name, "--inactive", "--security-info"]);
         let keep = ["undefine", &self.name, "--keep-nvram", "--keep-tpm"];
         host.virsh(&keep);
-        host.virsh(&["create", &host.scratch(&xml)]);
+        host.virsh(&[&["create", &host.scratch(&xml)], how].concat());
         assert!(!host.is_persistent(&self.name));
     }
 }
