@@ -25,7 +25,7 @@ fn tries() -> usize {
 }
 
 /// Long beyond what any of the small journals here needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Sample {
     dir: tempfile::TempDir,

@@ -204,50 +204,6 @@ fn a_file_or_a_foreign_folder_is_refused() {
 }
 
 #[test]
-fn a_second_one_waits_and_is_told_for_whom() {
-    let dir = private_dir();
-    let quarter = Duration::from_millis(250);
-    let held = SledJournal::open(dir.path(), Duration::ZERO, "undefine web1", &mut |_| {}).unwrap();
-    let mut told = Vec::new();
-    let before = Instant::now();
-    let error = SledJournal::open(dir.path(), quarter, "list", &mut |who| {
-        told.push(who.to_owned());
-    })
-    .err()
-    .unwrap();
-    let JournalError::Held { holder } = error else {
-        panic!("{error}");
-    };
-    assert!(before.elapsed() >= quarter);
-    assert!(holder.contains("undefine web1"), "{holder}");
-    assert!(holder.contains(&std::process::id().to_string()));
-    assert_eq!(told, [holder]);
-
-    let state = dir.path().to_owned();
-    let waiter = std::thread::spawn(move || {
-        SledJournal::open(&state, Duration::from_secs(20), "recover", &mut |_| {}).map(|_| ())
-    });
-    std::thread::sleep(Duration::from_millis(100));
-    drop(held);
-    waiter.join().unwrap().unwrap();
-}
-
-#[test]
-fn a_child_does_not_inherit_the_lock() {
-    let dir = private_dir();
-    let held = SledJournal::open_now(dir.path()).unwrap();
-    let mut child = std::process::Command::new("sleep")
-        .arg("30")
-        .spawn()
-        .unwrap();
-    drop(held);
-    let again = SledJournal::open_now(dir.path());
-    child.kill().unwrap();
-    child.wait().unwrap();
-    again.unwrap();
-}
-
-#[test]
 fn others_look_on_while_one_writes() {
     let dir = private_dir();
     let mut journal = SledJournal::open_now(dir.path()).unwrap();
