@@ -51,14 +51,16 @@ impl Ground {
     #[track_caller]
     fn there_and_back(&self, name: &str, flags: &[&str], goes: &[&str], look: impl FnOnce()) {
         let before = Identity::capture(&self.host, name, goes);
-        let undefine = [&["undefine", name, "--yes"], flags].concat();
+        // Its neighbours hold the journal in turn.
+        let undefine = [&["undefine", name, "--yes", "--wait", "600"], flags].concat();
         let done = self.host.retire_json(&undefine).expect(0).json();
         for path in goes {
             assert!(!self.host.exists(path), "{path} was left behind");
         }
         look();
         let id = done["transactions"][0]["id"].to_string();
-        self.host.retire(&["rollback", &id, "--yes"]).expect(0);
+        let rollback = ["rollback", &id, "--yes", "--wait", "600"];
+        self.host.retire(&rollback).expect(0);
         assert_same(&before, &Identity::capture(&self.host, name, goes));
     }
 

@@ -618,7 +618,7 @@ mod hanging {
             "{lost:?}"
         );
         eprintln!("a call was given up after {:?}", begun.elapsed());
-        assert!(begun.elapsed() < Duration::from_secs(40));
+        assert!(begun.elapsed() < Duration::from_secs(90));
         let begun = Instant::now();
         let refused = Libvirt::connect(Some("qemu:///system"));
         assert!(matches!(refused, Err(HypervisorError::Unreachable { .. })));

@@ -210,8 +210,10 @@ impl PrivateHost {
 
     #[track_caller]
     pub fn start_libvirtd(&self) {
-        self.shell("libvirtd --daemon --pid-file /run/libvirt/libvirtd.pid
-            for _ in {1..200}; do virsh -q version >/dev/null 2>&1 && exit 0; sleep 0.02; done; exit 1");
+        self.shell(
+            "libvirtd --daemon --pid-file /run/libvirt/libvirtd.pid
+            until virsh -q version >/dev/null 2>&1; do ((SECONDS < 60)); sleep 0.02; done",
+        );
     }
 
     /// What libvirt knows after this is what lies on its disk.
