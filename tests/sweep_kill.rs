@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb};
+use support::sweep::{Scene, Sweep, Verb, no_setting};
 use support::tracer::After;
 
 /// One `recover` after the kill, and a second one that finds nothing to do.
@@ -12,7 +12,7 @@ fn kill_at_every_change(verb: Verb, at_most: usize, scene: fn() -> Scene) {
     Sweep {
         test: "sweep_kill",
         fault: "kill",
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &scene,
         filter: &|_| true,

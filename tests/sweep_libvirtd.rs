@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb};
+use support::sweep::{Scene, Sweep, Verb, no_setting};
 use support::tracer::After;
 
 /// Signals the daemon by the number in its own PID file.
@@ -18,7 +18,7 @@ fn kill_at_every_call(verb: Verb, scene: fn() -> Scene) {
     Sweep {
         test: "sweep_libvirtd",
         fault: "libvirtd killed",
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &scene,
         filter: &|point| point.target == "libvirt",
@@ -61,7 +61,7 @@ fn restarted_under_undefine() {
     Sweep {
         test: "sweep_libvirtd",
         fault: "libvirtd restarted",
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &Scene::small,
         filter: &|point| point.target == "libvirt",
@@ -82,7 +82,7 @@ fn hung_under_undefine() {
     Sweep {
         test: "sweep_libvirtd",
         fault: "libvirtd hung",
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &Scene::small,
         filter: &|point| point.target == "libvirt" && point.step.starts_with("do undefine"),

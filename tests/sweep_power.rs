@@ -7,7 +7,7 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb};
+use support::sweep::{Scene, Sweep, Verb, no_setting};
 use support::tracer::After;
 
 fn cut_at_every_sync(kind: &'static str, verb: Verb) {
@@ -18,7 +18,7 @@ fn cut_at_every_sync_on(kind: &'static str, verb: Verb, scene: fn(&str) -> Scene
     Sweep {
         test: "sweep_power",
         fault: &format!("power cut, {kind}"),
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &|| scene(kind),
         // Between two syncs nothing becomes durable by our doing: before a sync, and after it, is all there is.
@@ -94,7 +94,7 @@ fn cut_with_libvirt_at_every_sync(verb: Verb) {
     Sweep {
         test: "sweep_power",
         fault: "power cut, libvirt too",
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &|| Scene::small_with_libvirt_on("ext4"),
         filter: &|point| point.is_sync(),

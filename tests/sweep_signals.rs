@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb};
+use support::sweep::{Scene, Sweep, Verb, no_setting};
 use support::tracer::{After, Point};
 use support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
@@ -24,7 +24,7 @@ fn a_first_signal_under_undefine() {
     Sweep {
         test: "sweep_signals",
         fault: "SIGTERM",
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
@@ -52,7 +52,7 @@ fn a_first_signal_under_rollback() {
     Sweep {
         test: "sweep_signals",
         fault: "SIGINT",
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
@@ -78,7 +78,7 @@ fn a_second_signal_under_undefine() {
     Sweep {
         test: "sweep_signals",
         fault: "two signals",
-        setting: "",
+        setting: &no_setting,
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",

@@ -3,14 +3,16 @@
 //! A sweep runs the verb once to count its changes, then again for each of them with the fault there. By
 //! itself (`make test`) it tries one change of every class: step, call, kind of file. With
 //! `VIRT_RETIRE_SWEEP=full` (`make sweep`) it tries all, on several hosts side by side, and goes on until a run
-//! is over before its number comes. `VIRT_RETIRE_POINT=57` tries that one alone.
+//! is over before its number comes. `VIRT_RETIRE_POINT=57` tries that one alone, and
+//! `VIRT_RETIRE_POINT='2 of do quarantine-disk fsync file'` the second change of that class: the number of the
+//! same change differs between runs by what sled's own threads write before it.
 //!
 //! [`Scene`] is a host with one domain; [`Verb`] is what is swept, and knows what must be true after it.
 
 mod scene;
 mod verb;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
@@ -38,8 +40,8 @@ pub struct Sweep<'s> {
     /// The test file and the kind of fault, for the table.
     pub test: &'s str,
     pub fault: &'s str,
-    /// What else must be set to see a lost point again.
-    pub setting: &'s str,
+    /// What else must be set to see a lost point of this number again.
+    pub setting: &'s (dyn Fn(usize) -> String + Sync),
     pub verb: Verb,
     pub scene: &'s (dyn Fn() -> Scene + Sync),
     /// Which changes are tried at all. A point's number counts these.
@@ -52,11 +54,46 @@ pub struct Sweep<'s> {
     pub judge: &'s Judge<'s>,
 }
 
+/// For a fault that has no choice.
+pub fn no_setting(_: usize) -> String {
+    String::new()
+}
+
+/// Which change is struck.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Which {
+    Number(usize),
+    /// The how manieth of its class.
+    Of(usize, String),
+}
+
+impl Which {
+    #[track_caller]
+    fn read(text: &str) -> Self {
+        let number = |word: &str| {
+            let words = "VIRT_RETIRE_POINT should be a number, or \"NUMBER of CLASS\"";
+            word.trim().parse().expect(words)
+        };
+        match text.split_once(" of ") {
+            Some((nth, class)) => Which::Of(number(nth), class.to_owned()),
+            None => Which::Number(number(text)),
+        }
+    }
+}
+
+/// The change that was struck.
+struct Struck {
+    point: Point,
+    number: usize,
+    /// How many of its class there had been, with itself.
+    nth: usize,
+}
+
 /// What is still to be tried, and what came of the rest.
 struct Tally {
     next: usize,
     /// `None`: one after the other, up to `end`.
-    chosen: Option<Vec<usize>>,
+    chosen: Option<Vec<Which>>,
     /// No run comes to this number.
     end: usize,
     tried: usize,
@@ -67,11 +104,11 @@ struct Tally {
 }
 
 impl Tally {
-    fn take(&mut self) -> Option<usize> {
+    fn take(&mut self) -> Option<Which> {
         self.next += 1;
         match &self.chosen {
-            Some(chosen) => chosen.get(self.next - 1).copied(),
-            None => (self.next < self.end).then_some(self.next),
+            Some(chosen) => chosen.get(self.next - 1).cloned(),
+            None => (self.next < self.end).then_some(Which::Number(self.next)),
         }
     }
 }
@@ -80,7 +117,7 @@ impl Tally {
 enum Attempt {
     /// The run was over before its number came.
     NotReached,
-    Struck(Point, Result<(), String>),
+    Struck(Struck, Result<(), String>),
 }
 
 impl Sweep<'_> {
@@ -149,10 +186,9 @@ impl Sweep<'_> {
     }
 
     /// `None` means all.
-    fn choose(&self, points: &[Point]) -> Option<Vec<usize>> {
+    fn choose(&self, points: &[Point]) -> Option<Vec<Which>> {
         if let Ok(one) = std::env::var("VIRT_RETIRE_POINT") {
-            let number = one.parse().expect("VIRT_RETIRE_POINT should be a number");
-            return Some(vec![number]);
+            return Some(vec![Which::read(&one)]);
         }
         if is_full() {
             return None;
@@ -164,7 +200,8 @@ impl Sweep<'_> {
             .filter(|(_, point)| seen.insert(point.class()))
             .collect();
         if chosen.len() <= self.at_most {
-            return Some(chosen.iter().map(|(number, _)| *number).collect());
+            let all = chosen.into_iter();
+            return Some(all.map(|(number, _)| Which::Number(number)).collect());
         }
         // The effect of every kind of step first, and the rest evenly from the first to the last.
         let mut steps = HashSet::new();
@@ -176,28 +213,27 @@ impl Sweep<'_> {
         let mut numbers: Vec<usize> = effects.iter().map(|(number, _)| *number).collect();
         numbers.extend(evenly);
         numbers.sort_unstable();
-        Some(numbers)
+        Some(numbers.into_iter().map(Which::Number).collect())
     }
 
     fn work(&self, mut scene: Scene, counted: usize, tally: &Mutex<Tally>, test: &str) {
         loop {
-            let Some(number) = tally.lock().unwrap().take() else {
+            let Some(which) = tally.lock().unwrap().take() else {
                 return;
             };
             let mut attempt = Ok(Attempt::NotReached);
             for _ in 0..TRIES {
-                attempt = self.attempt(&scene, number);
+                attempt = self.attempt(&scene, &which);
                 if !matches!(attempt, Ok(Attempt::NotReached)) {
                     break;
                 }
             }
             let mut now = tally.lock().unwrap();
-            let error = match attempt {
+            let told = match attempt {
                 Ok(Attempt::NotReached) => {
-                    if number > counted {
-                        now.end = now.end.min(number);
-                    } else {
-                        now.not_reached += 1;
+                    match which {
+                        Which::Number(number) if number > counted => now.end = now.end.min(number),
+                        _ => now.not_reached += 1,
                     }
                     continue;
                 }
@@ -210,24 +246,13 @@ impl Sweep<'_> {
                     }
                     continue;
                 }
-                Ok(Attempt::Struck(point, Err(error))) => {
+                Ok(Attempt::Struck(struck, Err(error))) => {
                     now.tried += 1;
-                    let Point {
-                        call, target, step, ..
-                    } = point;
-                    format!("`{call} {target}` in '{step}':\n{error}")
+                    self.lost(&struck, &error, test)
                 }
                 // Nothing was struck, so it is no point that was lost, and yet no run may end so.
-                Err(error) => format!("never reached:\n{error}"),
+                Err(error) => format!("{} without a fault:\n{error}\n", self.verb.word()),
             };
-            let told = format!(
-                "{} at change {number} of {}, {error}\nto see it again: {}VIRT_RETIRE_POINT={number} \
-                 cargo test --test {} -- --exact {test}\n",
-                self.fault,
-                self.verb.word(),
-                self.setting,
-                self.test,
-            );
             eprintln!("{told}");
             now.lost.push(told);
             drop(now);
@@ -235,27 +260,55 @@ impl Sweep<'_> {
         }
     }
 
+    fn lost(&self, struck: &Struck, error: &str, test: &str) -> String {
+        let Struck { point, number, nth } = struck;
+        format!(
+            "{} at change {number} of {}, `{} {}` in '{}':\n{error}\nto see it again: \
+             {}VIRT_RETIRE_POINT='{nth} of {}' cargo test --test {} -- --exact {test}\n",
+            self.fault,
+            self.verb.word(),
+            point.call,
+            point.target,
+            point.step,
+            (self.setting)(*number),
+            point.class(),
+            self.test,
+        )
+    }
+
     /// # Errors
     /// Without the fault the run did not end well.
-    fn attempt(&self, scene: &Scene, number: usize) -> Result<Attempt, String> {
+    fn attempt(&self, scene: &Scene, which: &Which) -> Result<Attempt, String> {
         let arguments = self.verb.arguments(scene)?;
-        let (mut passed, mut struck) = (0, None);
+        let (mut number, mut classes, mut struck) = (0, HashMap::<String, usize>::new(), None);
         let ran = scene.host.traced(&arguments, &mut |point| {
-            passed += usize::from((self.filter)(point));
-            if passed == number && struck.is_none() {
-                struck = Some(point.clone());
-                (self.strike)(scene, point, number)
-            } else {
-                After::GoOn
+            if struck.is_some() || !(self.filter)(point) {
+                return After::GoOn;
             }
+            number += 1;
+            let nth = classes.entry(point.class()).or_default();
+            *nth += 1;
+            let is_it = match which {
+                Which::Number(chosen) => *chosen == number,
+                Which::Of(chosen, class) => chosen == nth && *class == point.class(),
+            };
+            if !is_it {
+                return After::GoOn;
+            }
+            struck = Some(Struck {
+                point: point.clone(),
+                number,
+                nth: *nth,
+            });
+            (self.strike)(scene, point, number)
         });
-        let Some(point) = struck else {
+        let Some(struck) = struck else {
             self.unharmed(scene, &ran)?;
             return Ok(Attempt::NotReached);
         };
         let judged = (self.judge)(scene, &ran);
         let told = judged.map_err(|error| format!("{error}\nthe run that was struck: {ran}"));
-        Ok(Attempt::Struck(point, told))
+        Ok(Attempt::Struck(struck, told))
     }
 
     /// A line for the table that `make sweep` prints.
