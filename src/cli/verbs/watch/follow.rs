@@ -33,6 +33,8 @@ pub(super) struct Watch<'a> {
     once: bool,
     /// What is still to be told of, in one JSON document at the end.
     pub(super) untold: Vec<Summary>,
+    /// A transaction has been carried out, so that no later error can say that nothing was changed.
+    pub(super) has_changed: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -44,6 +46,7 @@ impl<'a> Watch<'a> {
             said: HashMap::new(),
             once,
             untold: Vec::new(),
+            has_changed: false,
         }
     }
 
@@ -160,6 +163,7 @@ impl<'a> Watch<'a> {
 
     /// Who follows without end tells of each at once.
     pub(super) fn tell_of(&mut self, touched: Vec<Summary>) {
+        self.has_changed |= !touched.is_empty();
         if self.once && self.context.output == Output::Json {
             self.untold.extend(touched);
         } else if !touched.is_empty() {

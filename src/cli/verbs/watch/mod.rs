@@ -48,7 +48,13 @@ pub fn run(context: &Context, once: bool) -> Result<(), CliError> {
     if is_due && (result.is_ok() || !watch.untold.is_empty()) {
         report::transactions(context, &watch.untold);
     }
-    result
+    result.map_err(|mut error| {
+        if watch.has_changed && error.exit == Exit::Error {
+            error.exit = Exit::Unfinished;
+            error.hint = "mend the cause, then: virt-retire watch --once".into();
+        }
+        error
+    })
 }
 
 fn keep_on(watch: &mut Watch<'_>, mut host: Host, once: bool) -> Result<(), CliError> {
