@@ -31,7 +31,7 @@ fn fail_at_every_change(verb: Verb, scene: fn() -> Scene) {
             verb,
             scene: &scene,
             filter: &|_| true,
-            at_most: 14,
+            at_most: 10,
             strike: &|_, _, number| After::Fail(pick(number).1),
             judge: &|scene, ran| verb.judge(scene, ran),
         }

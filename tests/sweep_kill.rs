@@ -41,27 +41,27 @@ fn rollback() {
 
 #[test]
 fn commit() {
-    kill_at_every_change(Verb::Commit, 16, Scene::small);
+    kill_at_every_change(Verb::Commit, 8, Scene::small);
 }
 
 #[test]
 fn recover() {
-    kill_at_every_change(Verb::Recover, 16, Scene::heaviest);
+    kill_at_every_change(Verb::Recover, 14, Scene::heaviest);
 }
 
 #[test]
 fn rebuild() {
-    kill_at_every_change(Verb::Rebuild, 16, Scene::small);
+    kill_at_every_change(Verb::Rebuild, 10, Scene::small);
 }
 
 #[test]
 fn destroy() {
-    kill_at_every_change(Verb::Destroy, 16, Scene::small);
+    kill_at_every_change(Verb::Destroy, 10, Scene::small);
 }
 
 #[test]
 fn destroy_transient() {
-    kill_at_every_change(Verb::DestroyTransient, 14, Scene::transient);
+    kill_at_every_change(Verb::DestroyTransient, 8, Scene::transient);
 }
 
 #[test]
@@ -81,10 +81,10 @@ fn watch_of_a_living_guest() {
 
 #[test]
 fn watch_of_a_dead_guest() {
-    kill_at_every_change(Verb::WatchDead, 8, Scene::transient);
+    kill_at_every_change(Verb::WatchDead, 6, Scene::transient);
 }
 
 #[test]
 fn watch_of_a_dead_guest_after_recover() {
-    kill_at_every_change(Verb::WatchAfterBoot, 8, Scene::transient);
+    kill_at_every_change(Verb::WatchAfterBoot, 6, Scene::transient);
 }

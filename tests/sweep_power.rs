@@ -23,7 +23,7 @@ fn cut_at_every_sync_on(kind: &'static str, verb: Verb, scene: fn(&str) -> Scene
         scene: &|| scene(kind),
         // Between two syncs nothing becomes durable by our doing: before a sync, and after it, is all there is.
         filter: &|point| point.is_sync(),
-        at_most: 7,
+        at_most: 6,
         strike: &|scene, _, _| {
             scene.medium.as_ref().unwrap().cut_power(&scene.host);
             After::Kill

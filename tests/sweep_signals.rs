@@ -28,7 +28,7 @@ fn a_first_signal_under_undefine() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
-        at_most: 10,
+        at_most: 8,
         strike: &|_, point, _| {
             send(point, libc::SIGTERM);
             After::GoOn
@@ -56,7 +56,7 @@ fn a_first_signal_under_rollback() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
-        at_most: 10,
+        at_most: 8,
         strike: &|_, point, _| {
             send(point, libc::SIGINT);
             After::GoOn
