@@ -11,28 +11,30 @@ use super::Engine;
 use super::error::{EngineError, Failure};
 use super::run::{OnSignal, Stop, Unwritten};
 
+/// All that is known of a retirement before it has a number and a place to put files in.
+pub struct Retirement {
+    pub plan: Plan,
+    pub definition: Definition,
+    pub removal: Removal,
+    pub evidence: Evidence,
+    pub commit_at_once: bool,
+}
+
 impl Engine<'_> {
     /// Runs an executable plan up to `prepared`.
     ///
     /// # Errors
     /// Before the transaction is begun: nothing was changed. After: [`EngineError::PutBack`]
     /// where a step failed and rollback worked, [`EngineError::Stuck`] where it did not.
-    pub fn prepare(
-        &mut self,
-        plan: Plan,
-        definition: Definition,
-        removal: Removal,
-        evidence: Evidence,
-        commit_at_once: bool,
-    ) -> Result<Transaction, EngineError> {
-        if !plan.is_executable() {
+    pub fn prepare(&mut self, retirement: Retirement) -> Result<Transaction, EngineError> {
+        if !retirement.plan.is_executable() {
             return Err(EngineError::Refused {
-                refusals: plan.refusals,
+                refusals: retirement.plan.refusals,
             });
         }
         self.close_unbegun()?;
-        self.refuse_claimed(&plan, None)?;
-        let mut transaction = self.begin(plan, definition, removal, evidence, commit_at_once)?;
+        self.refuse_claimed(&retirement.plan, None)?;
+        let mut transaction = self.begin(retirement)?;
         // In the event log as well as in the record of the flags: who reads the one sees it.
         let cause = transaction.removal.override_protection.then(|| {
             format!(
@@ -73,28 +75,13 @@ impl Engine<'_> {
     /// The record that comes before every effect. Where files can wait is found by trying, for which
     /// an empty folder of ours may have to be made: that alone comes before it, and goes again
     /// where nothing is begun.
-    fn begin(
-        &mut self,
-        plan: Plan,
-        definition: Definition,
-        removal: Removal,
-        evidence: Evidence,
-        commit_at_once: bool,
-    ) -> Result<Transaction, EngineError> {
+    fn begin(&mut self, retirement: Retirement) -> Result<Transaction, EngineError> {
         let mut made = Vec::new();
-        let begun = self
-            .draft(
-                plan,
-                definition,
-                removal,
-                evidence,
-                commit_at_once,
-                &mut made,
-            )
-            .and_then(|draft| match self.world.control.may_begin() {
-                true => Ok(self.journal.begin(draft)?),
-                false => Err(EngineError::Interrupted),
-            });
+        let drafted = self.draft(retirement, &mut made);
+        let begun = drafted.and_then(|draft| match self.world.control.may_begin() {
+            true => Ok(self.journal.begin(draft)?),
+            false => Err(EngineError::Interrupted),
+        });
         if begun.is_err() {
             for root in made {
                 // The cause is worth more than what the clean-up says.
@@ -105,15 +92,14 @@ impl Engine<'_> {
     }
 
     /// `made`: the quarantine roots that were not there before.
-    fn draft(
-        &self,
-        plan: Plan,
-        definition: Definition,
-        removal: Removal,
-        evidence: Evidence,
-        commit_at_once: bool,
-        made: &mut Vec<PathBuf>,
-    ) -> Result<Draft, EngineError> {
+    fn draft(&self, retirement: Retirement, made: &mut Vec<PathBuf>) -> Result<Draft, EngineError> {
+        let Retirement {
+            plan,
+            definition,
+            removal,
+            evidence,
+            commit_at_once,
+        } = retirement;
         let id = self.journal.next_id()?;
         let uuid = uuid::Uuid::new_v4();
         let mut folder = |root: Root| {

@@ -29,8 +29,8 @@ mod run;
 mod shared_state;
 mod steps;
 
-pub use decide::wrong_state;
-pub use decide::{commit, may_commit};
+pub use begin::Retirement;
+pub use decide::{commit, may_commit, wrong_state};
 pub use error::{EngineError, Failure, NotAgain};
 pub use homecoming::{Wish, brought_back};
 pub use rebuild::{Inferred, infer};

@@ -1,7 +1,7 @@
 //! `undefine` and `destroy`: plan, ask, execute, commit; on a failed step, roll back.
 
 use crate::adapters::sled_journal::SledJournal;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Retirement};
 use crate::model::{DomainRef, Refusal, RefusalCode, Removal, Summary, Transaction};
 use crate::planner;
 use crate::ports::JournalReader;
@@ -156,13 +156,13 @@ pub fn carry_out(
             false => Vec::new(),
         };
         let evidence = context.evidence(host, how.reason.clone(), accepted);
-        let result = engine.prepare(
-            planned.plan,
-            planned.facts.definition,
-            removal.clone(),
+        let result = engine.prepare(Retirement {
+            plan: planned.plan,
+            definition: planned.facts.definition,
+            removal: removal.clone(),
             evidence,
-            !how.prepare,
-        );
+            commit_at_once: !how.prepare,
+        });
         match result {
             Ok(transaction) => prepared.push(transaction),
             Err(error) => return Err(put_back(&mut engine, prepared, error, touched)),
