@@ -65,13 +65,16 @@ impl PrivateHost {
         let line = line.join(" ");
         let mut child = self
             .command("script")
+            // The shell gives its place to the program: one that waited beside it would take a Ctrl-C too, and
+            // end with a code of its own. Which shell would wait is the environment's choice, so it is named.
+            .env("SHELL", "/bin/sh")
             .args([
                 "--quiet",
                 "--return",
                 "--echo",
                 "never",
                 "--command",
-                &line,
+                &format!("exec {line}"),
                 "/dev/null",
             ])
             .env("TERM", "xterm")
