@@ -34,10 +34,11 @@ struct Watching<'h> {
 }
 
 impl<'h> Watching<'h> {
+    /// It looks as often as it can, so that its looks get in the way of events wherever they can.
     fn start(host: &'h PrivateHost) -> Self {
         let said = host.scratch("");
         let child = host
-            .retire_command(&["watch"])
+            .retire_command(&["watch", "--interval", "1"])
             .stderr(File::create(&said).unwrap())
             .spawn()
             .unwrap();
@@ -190,6 +191,27 @@ fn no_death_is_missed() {
     let told = host.retire_json(&["watch", "--once"]).expect(0).json();
     assert_eq!(told["transactions"], serde_json::json!([]));
     assert_eq!(reasons(&host).len(), 2);
+}
+
+/// libvirtd was restarted, and a guest dies while it is taken up again: its QEMU stands still, so that libvirtd
+/// waits for its answer. It has no event then, and libvirt's log says that the daemon gave it up, no more.
+#[test]
+fn an_end_without_an_event_is_noticed() {
+    let host = PrivateHost::start();
+    let guest = brief(&host, "silent");
+    let watching = Watching::start(&host);
+    watching.wait_for(&guest);
+    host.kill_libvirtd();
+    host.shell("kill -STOP $(cat /run/libvirt/qemu/silent.pid)");
+    host.start_libvirtd();
+    watching.wait_until_it_says(&["libvirt is back"]);
+    host.kill_guest("silent");
+    watching.wait_until_it_says(&["silent runs no more and nobody can say how it ended"]);
+    host.wait_for("it is off the list", || {
+        !host.exists(&record(&host, &guest))
+    });
+    watching.end();
+    assert!(host.exists(guest.path("vda")) && reasons(&host).is_empty());
 }
 
 /// The state of a TPM is gone before anybody hears of the end. That is said while there is time to choose, and

@@ -77,6 +77,16 @@ pub enum Command {
         /// Only catch up: retire what ended since the last time, take note of who runs now, and end
         #[arg(long)]
         once: bool,
+        /// How often to look at every guest, beside listening to libvirt's events: a block job
+        /// changes a disk, and a libvirtd that is restarted gives a guest up, and neither says so
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            default_value_t = 30,
+            value_parser = clap::value_parser!(u64).range(1..),
+            conflicts_with = "once"
+        )]
+        interval: u64,
         /// Accepted as everywhere; the guests' policies are the consent, and nothing is asked
         #[arg(short, long)]
         yes: bool,

@@ -17,6 +17,8 @@ mod users;
 mod volumes;
 mod watch;
 
+use std::time::Duration;
+
 use super::args::{Arguments, Command, Power};
 use super::context::Context;
 use super::error::CliError;
@@ -46,7 +48,11 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         } => rollback::run(&context, &ids.ids, &identity.wish(), start, sure),
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, sure } => rebuild::run(&context, &from, sure),
-        Command::Watch { once, yes: _ } => watch::run(&context, once),
+        Command::Watch {
+            once,
+            interval,
+            yes: _,
+        } => watch::run(&context, once, Duration::from_secs(interval)),
         Command::Policy { what } => policy::run(&context, &what),
         Command::Volumes { domain } => volumes::run(&context, &domain),
         Command::Users { what } => users::run(&context, &what),

@@ -41,17 +41,46 @@ impl Watch<'_> {
     /// What happened while nobody looked, and who is there now.
     pub(super) fn catch_up(&mut self, host: &Host) -> Result<(), CliError> {
         self.guests.load(host.uri())?;
-        for uuid in self.guests.uuids() {
-            let Some(watched) = self.guests.get(uuid) else {
-                continue;
-            };
-            if self.deaths.contains_key(&uuid) || !self.is_dead(host, watched)? {
-                continue;
+        self.missing.clear();
+        for watched in self.living() {
+            if self.is_dead(host, &watched)? {
+                self.ended_unheard(host, &watched)?;
             }
-            let how = host.hypervisor.last_end(&watched.domain);
-            self.ended(uuid, how.unwrap_or(Ended::Unknown))?;
         }
         self.look_at_all(host)
+    }
+
+    /// Some end without an event, such as a guest that libvirtd gives up while it takes up its guests
+    /// again after a restart. An event that is only late comes before the next look, and knows more
+    /// than the log: so a guest must be missing twice.
+    pub(super) fn miss(&mut self, host: &Host) -> Result<(), CliError> {
+        let missed_before = std::mem::take(&mut self.missing);
+        for watched in self.living() {
+            let uuid = watched.domain.uuid;
+            if host.hypervisor.status(uuid)?.is_some() {
+                continue;
+            }
+            if missed_before.contains(&uuid) {
+                self.ended_unheard(host, &watched)?;
+            } else {
+                self.missing.insert(uuid);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of whose end nothing is known.
+    fn living(&self) -> Vec<Watched> {
+        let all = self.guests.uuids().into_iter();
+        all.filter(|uuid| !self.deaths.contains_key(uuid))
+            .filter_map(|uuid| self.guests.get(uuid).cloned())
+            .collect()
+    }
+
+    /// No event said how it ended; libvirt's log of it may.
+    fn ended_unheard(&mut self, host: &Host, watched: &Watched) -> Result<(), CliError> {
+        let how = host.hypervisor.last_end(&watched.domain);
+        self.ended(watched.domain.uuid, how.unwrap_or(Ended::Unknown))
     }
 
     /// One that is defined and shut off is no transient guest any more; unless it is so because what

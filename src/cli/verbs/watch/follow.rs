@@ -1,6 +1,6 @@
 //! What `watch` does while a connection lasts: hear of guests, look at them, retire the dead.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,19 @@ use super::guests::Guests;
 use super::note::{Note, take_note};
 use super::{TICK, lost};
 
-/// Everything is looked at again without an event: a block job changes a disk and tells nobody.
-const LOOK: Duration = Duration::from_secs(30);
-
 pub(super) struct Watch<'a> {
     pub(super) context: &'a Context,
     pub(super) guests: Guests<'a>,
     /// Guests that have ended and are to be retired, with when to try.
     pub(super) deaths: HashMap<Uuid, (Ended, Instant)>,
+    /// Guests that the last look did not find, and whose end nobody has heard of.
+    pub(super) missing: HashSet<Uuid>,
     /// What was said last of each, so that it is said once.
     said: HashMap<Uuid, String>,
     /// Only catch up, and end.
     once: bool,
+    /// How often every guest is looked at without an event.
+    interval: Duration,
     /// What is still to be told of, in one JSON document at the end.
     pub(super) untold: Vec<Summary>,
     /// A transaction has been carried out, so that no later error can say that nothing was changed.
@@ -38,13 +39,20 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(context: &'a Context, guests: Guests<'a>, once: bool) -> Self {
+    pub(super) fn new(
+        context: &'a Context,
+        guests: Guests<'a>,
+        once: bool,
+        interval: Duration,
+    ) -> Self {
         Self {
             context,
             guests,
             deaths: HashMap::new(),
+            missing: HashSet::new(),
             said: HashMap::new(),
             once,
+            interval,
             untold: Vec::new(),
             has_changed: false,
         }
@@ -69,7 +77,8 @@ impl<'a> Watch<'a> {
             if !host.hypervisor.is_alive() {
                 return Err(lost());
             }
-            if looked.elapsed() > LOOK {
+            if looked.elapsed() > self.interval {
+                self.miss(host)?;
                 self.look_at_all(host)?;
                 looked = Instant::now();
             }
@@ -144,6 +153,7 @@ impl<'a> Watch<'a> {
                 if let Some(text) = told {
                     self.say_once(uuid, text);
                 }
+                self.missing.remove(&uuid);
                 self.guests.keep(*watched)
             }
         }

@@ -4,7 +4,8 @@
 //! What a transient guest's end throws away is kept beforehand in a list beside the journal. The list
 //! also says who was watched when nobody looked: at every connection those on it that run no more
 //! are treated as if their end had just been heard of, and libvirt's log of the guest says how
-//! it ended. The journal is held only while a transaction runs.
+//! it ended. So is, while a connection lasts, whoever is missing at two looks one after the other: not
+//! every end has an event. The journal is held only while a transaction runs.
 //!
 //! Here is the connection, made again whenever it breaks. `follow` is what happens while it lasts,
 //! `guests` the list, `note` what is kept of a guest that runs, `deaths` the judgement how one ended,
@@ -33,7 +34,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// The longest wait between two tries to reach libvirtd.
 const BACK_OFF: Duration = Duration::from_secs(5);
 
-pub fn run(context: &Context, once: bool) -> Result<(), CliError> {
+/// `interval`: how often every guest is looked at without an event.
+pub fn run(context: &Context, once: bool, interval: Duration) -> Result<(), CliError> {
     // Makes the state folder, or says what is wrong with it; nobody is kept waiting after this.
     drop(context.journal("watch")?);
     let files = context.files();
@@ -41,7 +43,7 @@ pub fn run(context: &Context, once: bool) -> Result<(), CliError> {
     context.begin()?;
     // The first connection must work: a wrong URI is no libvirtd that is being restarted.
     let host = context.host()?;
-    let mut watch = Watch::new(context, Guests::new(list), once);
+    let mut watch = Watch::new(context, Guests::new(list), once, interval);
     let result = keep_on(&mut watch, host, once);
     // One document, as of every other command that ends.
     let is_due = once && context.output == Output::Json;
@@ -77,7 +79,10 @@ fn keep_on(watch: &mut Watch<'_>, mut host: Host, once: bool) -> Result<(), CliE
         }
         watch.tell("libvirt went away; waiting for it".into());
         match reconnect(watch.context, &host) {
-            Some(again) => host = again,
+            Some(again) => {
+                host = again;
+                watch.tell("libvirt is back".into());
+            }
             None => return Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use crate::ports::{Hypervisor, HypervisorError, Storage};
 use crate::xml::{DomainXml, Source, read_policy};
 
 pub(super) enum Note {
-    /// Its end has an event of its own.
+    /// Its end has an event of its own, or it will be missed at the next looks.
     Ended,
     /// It outlives its end, or its policy removes nothing.
     NotOurs,
