@@ -273,7 +273,7 @@ pub fn trace(arguments: &Arguments) {
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && variable("NO_COLOR").is_none())
         .with_writer(std::io::stderr)
         // It would report a closed stderr there, and panic.
         .log_internal_errors(false)

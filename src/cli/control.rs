@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
@@ -97,11 +97,17 @@ impl Terminal {
                 "try again",
             )
         };
-        const ALL: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
-        for signal in ALL {
-            flag::register(signal, Arc::clone(&shared.came)).map_err(deaf)?;
+        let mut heard = vec![SIGINT, SIGTERM];
+        if !hangs_on() {
+            heard.push(SIGHUP);
         }
-        let mut incoming = Signals::new(ALL).map_err(deaf)?;
+        // A write beyond the process's limit on file sizes is then an error like that of a full disk, and not
+        // the end in the middle of a step.
+        flag::register(SIGXFSZ, Arc::default()).map_err(deaf)?;
+        for signal in &heard {
+            flag::register(*signal, Arc::clone(&shared.came)).map_err(deaf)?;
+        }
+        let mut incoming = Signals::new(heard).map_err(deaf)?;
         let receiver = Arc::clone(&shared);
         std::thread::spawn(move || {
             for _ in incoming.forever() {
@@ -110,6 +116,20 @@ impl Terminal {
         });
         Ok(Self { shared, tells })
     }
+}
+
+/// Whether whoever started us has SIGHUP ignored, as nohup does: the work is to go on when the terminal
+/// has gone, and not to be put back.
+fn hangs_on() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_ignored(&status, SIGHUP)
+}
+
+/// `SigIgn` of proc_pid_status(5), a mask in hexadecimal.
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Control for Terminal {
@@ -157,4 +177,19 @@ impl Control for Terminal {
 /// whoever read stderr has gone.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ignored_signal_is_found_in_the_mask() {
+        let status =
+            "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n";
+        assert!(!is_ignored(status, SIGHUP));
+        assert!(is_ignored(&status.replace("1000\n", "1001\n"), SIGHUP));
+        assert!(!is_ignored(&status.replace("1000\n", "1002\n"), SIGHUP));
+        assert!(!is_ignored("", SIGHUP));
+    }
 }

@@ -39,7 +39,7 @@ fn login() -> Option<String> {
         .and_then(|text| text.trim().parse::<u32>().ok())
         .filter(|uid| *uid != u32::MAX)
         .map(user_name);
-    kernel.or_else(|| std::env::var("SUDO_USER").ok())
+    kernel.or_else(|| variable("SUDO_USER"))
 }
 
 fn from() -> Option<String> {
@@ -47,11 +47,15 @@ fn from() -> Option<String> {
         .ok()
         .map(|name| name.to_string_lossy().into_owned());
     // "client-address client-port server-address server-port", set by sshd.
-    let remote = std::env::var("SSH_CONNECTION")
-        .ok()
-        .and_then(|text| text.split(' ').next().map(str::to_owned));
+    let remote =
+        variable("SSH_CONNECTION").and_then(|text| text.split(' ').next().map(str::to_owned));
     match (terminal, remote) {
         (Some(terminal), Some(remote)) => Some(format!("{terminal} from {remote}")),
         (terminal, remote) => terminal.or(remote),
     }
+}
+
+/// An empty variable is none.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -29,7 +29,12 @@ impl Libvirt {
     pub fn connect(uri: Option<&str>) -> Result<Self, HypervisorError> {
         prepare_library();
         let named = uri.map_or_else(
-            || std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_else(|_| "the default URI".into()),
+            || {
+                let variable = std::env::var("LIBVIRT_DEFAULT_URI").ok();
+                // An empty one is none to libvirt too.
+                let variable = variable.filter(|uri| !uri.is_empty());
+                variable.unwrap_or_else(|| "the default URI".into())
+            },
             str::to_owned,
         );
         let unreachable = |cause: String| HypervisorError::Unreachable {

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use uuid::Uuid;
 use virt::sys as libvirt;
 
+use super::locality::Surroundings;
 use super::{Libvirt, sys};
 use crate::model::{DomainRef, Ended};
 use crate::ports::{HypervisorError, LifeEvent};
@@ -54,13 +55,11 @@ impl Libvirt {
 
     /// `virQEMUDriverConfigNew`'s `logDir`.
     fn log_folder(&self) -> Option<PathBuf> {
-        if rustix::process::geteuid().is_root() || !self.uri.ends_with("/session") {
+        let surroundings = Surroundings::of_this_process();
+        if surroundings.root || !self.uri.ends_with("/session") {
             return Some("/var/log/libvirt/qemu".into());
         }
-        let cache = std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-        Some(cache.join("libvirt/qemu/log"))
+        Some(surroundings.cache?.join("libvirt/qemu/log"))
     }
 }
 

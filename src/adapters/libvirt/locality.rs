@@ -151,20 +151,23 @@ pub(super) struct Surroundings {
     pub root: bool,
     /// `XDG_CONFIG_HOME`, or `~/.config`.
     pub config: Option<PathBuf>,
+    /// `XDG_CACHE_HOME`, or `~/.cache`.
+    pub cache: Option<PathBuf>,
 }
 
 impl Surroundings {
     pub(super) fn of_this_process() -> Self {
-        // GLib, by which libvirt finds the folder, takes an absolute XDG_CONFIG_HOME only.
-        let absolute = |name| {
+        // GLib, by which libvirt finds the folders, takes absolute variables only.
+        let folder = |name, default| {
             std::env::var_os(name)
                 .map(PathBuf::from)
                 .filter(|path| path.is_absolute())
+                .or_else(|| std::env::home_dir().map(|home| home.join(default)))
         };
         Self {
             root: rustix::process::geteuid().is_root(),
-            config: absolute("XDG_CONFIG_HOME")
-                .or_else(|| std::env::home_dir().map(|home| home.join(".config"))),
+            config: folder("XDG_CONFIG_HOME", ".config"),
+            cache: folder("XDG_CACHE_HOME", ".cache"),
         }
     }
 }
@@ -311,6 +314,7 @@ mod tests {
         let surroundings = |root| Surroundings {
             root,
             config: Some("/home/u/.config".into()),
+            cache: None,
         };
         let save = |uri, root| {
             state_folders(uri, &surroundings(root))
