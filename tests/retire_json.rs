@@ -5,6 +5,7 @@
 mod support;
 
 use serde_json::Value;
+use support::retire::{BINARY, quote};
 use support::{Disk, GuestBuilder, Outcome, PrivateHost};
 
 /// Each field with its type: `s`tring, `n`umber, `b`ool, `a`rray, `o`bject, and `?` where it may be null.
@@ -288,7 +289,7 @@ fn an_answer_that_nobody_can_read_changes_no_exit_code() {
     GuestBuilder::new("web1")
         .disk(Disk::unmanaged("a.raw"))
         .define(&host);
-    let retire = format!("{} --state-dir {}", support::retire::BINARY, host.state);
+    let retire = format!("{} --state-dir {}", quote(BINARY), host.state);
     let run = |line: String| host.run(&["bash", "-c", &line]);
     // The reader has gone: as with any command in a pipe, that is no error.
     for words in ["plan web1 --remove-all-storage", "--help", "list"] {

@@ -4,6 +4,7 @@
 
 mod support;
 
+use support::retire::{BINARY, quote};
 use support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
 
 fn guest(host: &PrivateHost) -> Guest<'_> {
@@ -92,7 +93,7 @@ fn without_a_terminal_and_without_yes_nothing_is_done() {
     // A "y" in a pipe is not a person.
     let line = format!(
         "yes | {} --state-dir {} {}",
-        support::retire::BINARY,
+        quote(BINARY),
         host.state,
         UNDEFINE.join(" ")
     );

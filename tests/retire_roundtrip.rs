@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use serde_json::Value;
+use support::retire::{BINARY, quote};
 use support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
 const PASSWORD: &str = "geheim42";
@@ -281,7 +282,7 @@ fn odd_permissions_of_the_surroundings_do_not_matter() {
     // A umask that would open, or close, everything.
     for (id, umask) in [(1, "000"), (2, "777")] {
         let state = &host.state;
-        let retire = support::retire::BINARY;
+        let retire = quote(BINARY);
         host.shell(&format!(
             "umask {umask}; {retire} --state-dir {state} undefine web1 --remove-all-storage --yes"
         ));

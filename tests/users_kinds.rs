@@ -592,7 +592,7 @@ fn a_guest_of_another_user_s_session() {
          -name guest=theirs,debug-threads=on -uuid 3d7b6a5e-1c2f-4a57-9b57-1f6a0a6ad001 -S \
          -machine pc,accel=tcg -m 32 -display none -monitor none -serial none \
          -drive file={0},format=raw,if=virtio >/dev/null 2>&1 & pid=$!; echo $pid >/run/theirs.pid
-         until ls -l /proc/$pid/fd | grep -q session.raw; do sleep 0.05; done",
+         until ls -l /proc/$pid/fd | grep -q session.raw; do kill -0 $pid; sleep 0.05; done",
         guest.path("vda")
     ));
     refused(

@@ -4,6 +4,7 @@
 
 mod support;
 
+use support::retire::{BINARY, quote};
 use support::{Disk, GuestBuilder, PrivateHost};
 
 /// A disk that is no file of this host, or one that is gone, is named alike by both.
@@ -153,7 +154,7 @@ fn who_may_not_look_is_refused_unless_he_accepts_it_and_the_journal_knows() {
     // does not answer for the file either: a lease on another's file needs a right of its own.
     host.shell(&format!("chown 1207 {}", guest.path("vda")));
     host.shell("sleep 600 </dev/null >/dev/null 2>&1 & echo $! >/run/sleeper");
-    host.shell(&format!("cp {} /run/retire", support::retire::BINARY));
+    host.shell(&format!("cp {} /run/retire", quote(BINARY)));
     let blind = |words: &[&str]| {
         let mut all = vec![
             "setpriv",

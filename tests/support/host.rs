@@ -3,9 +3,10 @@
 //! A path means a file inside the host unless [`PrivateHost::path`] made it. Inside, `/var/lib/libvirt`
 //! and `/var/lib/virt-retire` are private and on one mount, so files move between them by rename.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -59,6 +60,8 @@ impl PrivateHost {
 
     #[track_caller]
     fn start_bare() -> Self {
+        // Files that tests make are as others find them on a host, whatever the umask of who started the tests.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/private-libvirt");
         // Its input is our pipe: when this process ends, however it does, the kernel closes it.
         let mut holder = Command::new(script)
@@ -121,7 +124,9 @@ impl PrivateHost {
         path.to_str().unwrap().into()
     }
 
-    /// A command that will run inside, with nothing on its input.
+    /// A command that will run inside, with nothing on its input. Of what the tests were started with it gets
+    /// the path alone: neither variables that steer libvirt, virsh, the program, or the language of messages,
+    /// nor signals that are ignored, as under nohup.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command
@@ -135,10 +140,20 @@ impl PrivateHost {
             ])
             .arg(program)
             .stdin(Stdio::null())
+            .env_clear()
+            .env("PATH", search_path())
+            .env("HOME", &self.folder)
             .env("LIBVIRT_DEFAULT_URI", "qemu:///system")
-            .env("LC_ALL", "C.UTF-8")
-            .env_remove("VIRT_RETIRE_STATE_DIR")
-            .env_remove("XDG_CONFIG_HOME");
+            .env("LC_ALL", "C.UTF-8");
+        // SAFETY: between fork and exec the child only sets dispositions of its own.
+        unsafe {
+            command.pre_exec(|| {
+                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
+                Ok(())
+            });
+        }
         command
     }
 
@@ -222,6 +237,14 @@ impl PrivateHost {
         self.kill_libvirtd();
         self.start_libvirtd();
     }
+}
+
+/// The caller's path, and where daemons and mkfs live, which is not on everybody's.
+pub fn search_path() -> OsString {
+    let mut path =
+        std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    path.push(":/usr/local/sbin:/usr/sbin:/sbin");
+    path
 }
 
 impl Drop for PrivateHost {

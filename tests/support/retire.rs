@@ -145,7 +145,7 @@ impl Drop for Holder {
     }
 }
 
-/// One word for a POSIX shell.
-fn quote(word: &str) -> String {
+/// One word for a POSIX shell. The program's own path needs it too: a checkout may lie anywhere.
+pub fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
