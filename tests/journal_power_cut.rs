@@ -133,14 +133,11 @@ fn cut(kind: &str, records: u64, barrier: bool) -> After {
         .unwrap()
         .set_len(size)
         .unwrap();
-    let mkfs = match kind {
-        "xfs" => Command::new("mkfs.xfs").arg("-q").arg(&image).status(),
-        _ => Command::new("mkfs.ext4").arg("-q").arg(&image).status(),
-    };
-    assert!(mkfs.unwrap().success(), "mkfs.{kind}");
-
     // The shell keeps the namespace; each line it reads is the next thing to do in it.
     let mut shell = Shell::new(&image, &mount);
+    // mkfs and xfs_io are not on everybody's path.
+    shell.run("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin");
+    shell.run(&format!("mkfs.{kind} -q \"$IMAGE\""));
     shell.run("mount -o loop \"$IMAGE\" \"$MOUNT\"");
     let extra = if barrier {
         ""
