@@ -107,8 +107,9 @@ impl RemovalFlags {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Names(Vec<String>);
 
-/// As virsh reads a list: `,,` is a comma (`vshStringToArray`).
-fn names(list: &str) -> Result<Names, std::convert::Infallible> {
+/// As virsh reads a list: `,,` is a comma (`vshStringToArray`). An entry that is empty (a shell variable
+/// without a value, most often) names no disk of any domain: it is wrong before one is looked at.
+fn names(list: &str) -> Result<Names, &'static str> {
     let mut names = vec![String::new()];
     let mut rest = list.chars().peekable();
     while let Some(one) = rest.next() {
@@ -117,6 +118,9 @@ fn names(list: &str) -> Result<Names, std::convert::Infallible> {
         } else if let Some(last) = names.last_mut() {
             last.push(one);
         }
+    }
+    if names.iter().any(String::is_empty) {
+        return Err("an entry of the list is empty");
     }
     Ok(Names(names))
 }
@@ -141,11 +145,13 @@ mod tests {
             ("vda,/srv/x.img", &["vda", "/srv/x.img"]),
             ("/srv/a,,b.img,vda", &["/srv/a,b.img", "vda"]),
             ("a,,,b", &["a,", "b"]),
-            ("", &[""]),
-            ("vda,", &["vda", ""]),
         ] {
             let read = names(list).map(|names| names.0);
             assert_eq!(read, Ok(expected.iter().map(ToString::to_string).collect()));
+        }
+        for list in ["", ",", "vda,", ",vda", "vda,,,"] {
+            let read = names(list);
+            assert!(read.is_err(), "{list:?}: {read:?}");
         }
     }
 }
