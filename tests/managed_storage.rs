@@ -165,6 +165,13 @@ fn flags_that_contradict_and_names_of_nothing_change_nothing() {
         let outcome = outcome.expect(3);
         assert_eq!(outcome.json_error()["error"]["code"], code, "{outcome}");
     }
+    // An empty entry, most often a shell variable without a value, is no word about any domain.
+    for list in ["", ",", "vda,"] {
+        let outcome = host
+            .retire_json(&["undefine", "web2", "--storage", list, "--yes"])
+            .expect(2);
+        assert_eq!(outcome.json_error()["error"]["code"], "usage", "{outcome}");
+    }
     // The undecided one is named, with the two ways out.
     let outcome = host.retire(&["undefine", "web2", "--yes"]).expect(3);
     for word in ["vda", "--remove-all-storage", "--keep-storage"] {
@@ -172,4 +179,68 @@ fn flags_that_contradict_and_names_of_nothing_change_nothing() {
     }
     assert_same(&before, &Identity::capture(&host, "web2", &[]));
     assert!(host.exists(guest.path("vda")));
+}
+
+/// Issue item 3: a path means the file that it leads to. Spelled in another way than in the XML it was no
+/// disk's, and an operator who copied it from `ls` had to guess the spelling that is.
+#[test]
+fn a_disk_is_named_by_whatever_leads_to_its_file() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("web3")
+        .disk(Disk::pool("web3.qcow2"))
+        .disk(Disk::unmanaged("web3.raw"))
+        .define(&host);
+    let (managed, unmanaged) = (guest.path("vda"), guest.path("vdb"));
+    let (folder, name) = unmanaged.rsplit_once('/').unwrap();
+    host.shell(&format!(
+        "cd /var/lib/libvirt; ln -s {folder} alias; ln -s {managed} link; ln {managed} second; \
+         mkdir bound; mount --bind {folder} bound"
+    ));
+    for (list, expected) in [
+        (format!("/var/lib/libvirt/alias/{name}"), "vdb"),
+        (format!("/var/lib/libvirt/bound/{name}"), "vdb"),
+        (
+            format!(
+                "{folder}/.//../{}/{name}",
+                folder.rsplit('/').next().unwrap()
+            ),
+            "vdb",
+        ),
+        ("/var/lib/libvirt/link".into(), "vda"),
+        ("/var/lib/libvirt/second".into(), "vda"),
+        (format!("/var/lib/libvirt/alias/{name},vda"), "vda vdb"),
+    ] {
+        let planned = host
+            .retire_json(&["plan", "web3", "--storage", &list])
+            .expect(0)
+            .json();
+        let disks = planned["plans"][0]["disks"].as_array().unwrap();
+        let removed: Vec<_> = (disks.iter())
+            .filter(|disk| disk["fate"] == "quarantine")
+            .filter_map(|disk| disk["target"].as_str())
+            .collect();
+        assert_eq!(removed.join(" "), expected, "{list}");
+    }
+    // Another file is no disk of it, and neither is the folder.
+    for list in [
+        "/var/lib/libvirt/alias",
+        "/var/lib/libvirt/alias/none",
+        "/etc/passwd",
+    ] {
+        let outcome = host
+            .retire_json(&["plan", "web3", "--storage", list])
+            .expect(3);
+        assert_eq!(
+            outcome.json_error()["error"]["code"],
+            "no-such-disk",
+            "{outcome}"
+        );
+    }
+    // Saved so, it is applied so.
+    let save = format!("{}.plan", host.scratch(""));
+    let list = format!("/var/lib/libvirt/alias/{name}");
+    host.retire(&["plan", "web3", "--storage", &list, "--save", &save])
+        .expect(0);
+    host.retire(&["apply", &save, "--yes"]).expect(0);
+    assert!(host.exists(managed) && !host.exists(unmanaged));
 }

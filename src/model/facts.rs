@@ -81,6 +81,18 @@ pub struct DiskFacts {
     pub policy: Option<super::Verdict>,
 }
 
+impl DiskFacts {
+    /// Whether a word of `--storage` is a name of this disk: its target, or its source under any
+    /// name that leads from the XML to the image.
+    pub fn is_named(&self, word: &str) -> bool {
+        let path = std::path::Path::new(word);
+        word == self.target
+            || self.source.as_deref() == Some(word)
+            || self.file.as_ref().is_some_and(|file| file.path == path)
+            || self.links.iter().any(|link| link.path == path)
+    }
+}
+
 /// An image that no disk of the domain has any more, and that the metadata of a snapshot or a
 /// checkpoint still names: the disk was detached since.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,7 +66,7 @@ fn misnamed(facts: &DomainFacts, flags: &StorageFlags) -> Vec<Refusal> {
         .named
         .iter()
         .flatten()
-        .filter(|word| !facts.disks.iter().any(|disk| fate::names(word, disk)))
+        .filter(|word| !facts.disks.iter().any(|disk| disk.is_named(word)))
         .map(|word| Refusal {
             code: RefusalCode::NoSuchDisk,
             subject: word.clone(),

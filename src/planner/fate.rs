@@ -17,21 +17,11 @@ pub fn of(disk: &DiskFacts, default: Option<Verdict>, flags: &StorageFlags) -> (
 
 fn by_name(disk: &DiskFacts, flags: &StorageFlags) -> Option<(Fate, Reason)> {
     let named = flags.named.as_ref()?;
-    Some(if named.iter().any(|name| names(name, disk)) {
+    Some(if named.iter().any(|name| disk.is_named(name)) {
         (Fate::Quarantine, Reason::Named)
     } else {
         (Fate::Keep, Reason::NotNamed)
     })
-}
-
-/// Whether a word of `--storage` means this disk: its target, or its source under any of its
-/// names.
-pub fn names(word: &str, disk: &DiskFacts) -> bool {
-    let path = std::path::Path::new(word);
-    word == disk.target
-        || disk.source.as_deref() == Some(word)
-        || disk.file.as_ref().is_some_and(|file| file.path == path)
-        || disk.links.iter().any(|link| link.path == path)
 }
 
 fn by_policy(verdict: Verdict) -> (Fate, Reason) {

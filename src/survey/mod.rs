@@ -8,6 +8,7 @@ mod detached;
 mod disks;
 mod graph;
 mod memo;
+mod named;
 mod pieces;
 mod pools;
 mod recheck;

@@ -51,7 +51,7 @@ pub fn make(host: &Host, domains: &[String], removal: &Removal) -> Result<Vec<Pl
             .all(|planned| planned.plan.domain.uuid != domain.uuid)
         {
             let facts = survey.domain(&domain)?;
-            let plan = planner::plan(&facts, removal);
+            let plan = planner::plan(&facts, &survey.meant(removal, &facts.disks));
             planned.push(Planned { facts, plan });
         }
     }
