@@ -500,6 +500,14 @@ fn a_loop_device_even_when_the_file_has_another_name_since() {
         host.images
     ));
     refused(&host, &guest, "loop", &device.1, "attached to");
+    // The kernel, asked as well, has no second user to tell of.
+    let told = host
+        .retire_json(&["users", guest.path("vda")])
+        .expect(0)
+        .json();
+    let users = told["users"].as_array().unwrap();
+    let loops = users.iter().filter(|user| user["kind"] == "loop").count();
+    assert_eq!(loops, 1, "{told:#}");
     drop(device);
     goes(&host, &guest);
 }

@@ -197,6 +197,9 @@ impl<'a> Survey<'a> {
             if facts.kind == FileKind::Regular && !graph.is_open(&facts.identity) {
                 let asked = self.census.holders(path, facts);
                 users.extend(asked.holders.into_iter().map(|one| one.user));
+                // A lease is also refused for what the look at the host has told already.
+                users.sort();
+                users.dedup();
             }
             return users;
         }
