@@ -435,8 +435,12 @@ mod live {
         assert_eq!(libvirt.volumes("p").unwrap().len(), 2);
         let overlay = libvirt.volume("p", "a'b.qcow2").unwrap();
         assert_eq!(overlay.path, Path::new(target).join("a'b.qcow2"));
-        assert_eq!(overlay.backing, Some(Path::new(target).join("base")));
-        assert_eq!(overlay.format.as_deref(), Some("qcow2"));
+        assert_eq!(overlay.kind, "file");
+        let volumes = libvirt.volumes("p").unwrap();
+        let listed = volumes.iter().find(|one| one.name == "a'b.qcow2").unwrap();
+        assert_eq!(listed.path, overlay.path);
+        assert_eq!(listed.backing, Some(Path::new(target).join("base")));
+        assert_eq!(listed.format.as_deref(), Some("qcow2"));
         for (pool, volume) in [("p", "none"), ("none", "none"), ("idle", "none")] {
             let missing = libvirt.volume(pool, volume);
             assert!(

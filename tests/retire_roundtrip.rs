@@ -251,15 +251,17 @@ fn named_disks_go_and_the_rest_stays() {
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
 }
 
-/// libvirt reads the headers of a pool's files when it makes its list anew, which shows in their access times.
+/// libvirt reads the headers of a pool's files when it makes its list anew, and of a volume when it is asked
+/// for its XML, which shows in their access times.
 #[test]
 fn a_disk_that_came_back_was_read_by_nobody_meanwhile() {
     let host = PrivateHost::start();
     let guest = GuestBuilder::new("web1")
         .disk(Disk::pool("system.qcow2"))
         .disk(Disk::unmanaged("data.qcow2"))
+        .disk(Disk::volume("logs.qcow2"))
         .define(&host);
-    for target in ["vda", "vdb"] {
+    for target in ["vda", "vdb", "vdc"] {
         // Read since it was written: by relatime's rule nobody's reading shows, until its name changes.
         host.shell(&format!(
             "touch -a -d 'now' {0}; cat {0} >/dev/null",
@@ -267,9 +269,20 @@ fn a_disk_that_came_back_was_read_by_nobody_meanwhile() {
         ));
     }
     let before = Identity::capture(&host, "web1", &[]);
-    host.retire(&["undefine", "web1", "--remove-all-storage", "--yes"])
-        .expect(0);
-    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    // What came back was renamed since it was last read: from now on any reading shows.
+    for id in ["1", "2"] {
+        host.retire(&["undefine", "web1", "--remove-all-storage", "--yes"])
+            .expect(0);
+        host.retire(&["rollback", id, "--yes"]).expect(0);
+        assert_same(&before, &Identity::capture(&host, "web1", &[]));
+    }
+    for question in [
+        &["plan", "web1", "--remove-all-storage"][..],
+        &["volumes", "web1"],
+        &["users", "default/logs.qcow2"],
+    ] {
+        host.retire(question).expect(0);
+    }
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
 }
 

@@ -66,6 +66,14 @@ pub struct Volume {
     pub backing: Option<PathBuf>,
 }
 
+/// What a volume's name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    pub path: PathBuf,
+    /// As in [`Volume`].
+    pub kind: String,
+}
+
 /// Folders in which the driver keeps what no XML names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateFolders {
@@ -134,7 +142,9 @@ pub trait Hypervisor {
     fn volumes(&self, pool: &str) -> Result<Vec<Volume>, HypervisorError>;
     /// Whether libvirt lists a volume of that name.
     fn has_volume(&self, pool: &str, volume: &str) -> Result<bool, HypervisorError>;
-    fn volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError>;
+    /// Where a volume is. Its file is not read for that: libvirt reads the header for every XML
+    /// that it gives of a volume, and the file's access time would tell of it.
+    fn volume(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError>;
     /// An inactive pool, or one that is no more, has no list to refresh: that is success.
     fn refresh_pool(&self, pool: &str) -> Result<(), HypervisorError>;
 

@@ -29,8 +29,8 @@ use crate::model::{
     Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
 };
 use crate::ports::{
-    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Pool, StateFolders, Status,
-    Version, Volume,
+    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, StateFolders,
+    Status, Version, Volume,
 };
 
 /// One connection. Calls block; a server that stops answering is noticed after some 20 seconds.
@@ -137,7 +137,7 @@ impl Hypervisor for Libvirt {
         self.lists_volume(pool, volume)
     }
 
-    fn volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError> {
+    fn volume(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError> {
         self.find_volume(pool, volume)
     }
 

@@ -1,10 +1,12 @@
 //! Storage pools and volumes, as libvirt lists them.
 
+use std::path::PathBuf;
+
 use virt::error::ErrorNumber;
 use virt::storage_pool::StoragePool;
 
 use super::{Libvirt, errors};
-use crate::ports::{HypervisorError, Pool, Volume};
+use crate::ports::{HypervisorError, Located, Pool, Volume};
 use crate::xml::{PoolXml, VolumeXml};
 
 impl Libvirt {
@@ -76,21 +78,28 @@ impl Libvirt {
         }
     }
 
-    pub(super) fn find_volume(&self, pool: &str, volume: &str) -> Result<Volume, HypervisorError> {
-        let xml = self
+    pub(super) fn find_volume(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError> {
+        let missing = |error| match self.classify("looking up a volume", &error) {
+            HypervisorError::Refused { cause, .. } => HypervisorError::NoSuchVolume {
+                pool: pool.to_owned(),
+                volume: volume.to_owned(),
+                cause,
+            },
+            other => other,
+        };
+        let found = self
             .connection
             .lookup_storage_pool_by_name(pool)
             .and_then(|found| found.lookup_storage_vol_by_name(volume))
-            .and_then(|found| found.xml_desc(0))
-            .map_err(|error| match self.classify("looking up a volume", &error) {
-                HypervisorError::Refused { cause, .. } => HypervisorError::NoSuchVolume {
-                    pool: pool.to_owned(),
-                    volume: volume.to_owned(),
-                    cause,
-                },
-                other => other,
-            })?;
-        describe(pool, &xml)
+            .map_err(missing)?;
+        let path = PathBuf::from(found.path().map_err(missing)?);
+        let kind = if path.is_absolute() && path.is_file() {
+            "file".into()
+        } else {
+            // No file of this host, or a kind of libvirt's own (ploop): nothing that has a header to be read.
+            describe(pool, &found.xml_desc(0).map_err(missing)?)?.kind
+        };
+        Ok(Located { path, kind })
     }
 
     pub(super) fn refresh(&self, name: &str) -> Result<(), HypervisorError> {
