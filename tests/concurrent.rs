@@ -116,7 +116,7 @@ fn others_can_look_on_and_need_not_wait_for_ever() {
 
         // A signal while it waits ends it at once, and nothing has been changed.
         let script = r#"said=$1; shift; "$@" 2>"$said" & waiting=$!
-            until grep -q 'waiting for undefine one' "$said"; do sleep 0.01; done
+            until grep -q 'waiting for undefine one' "$said"; do kill -0 $waiting || break; sleep 0.01; done
             kill -TERM $waiting; wait $waiting || code=$?; cat "$said" >&2; exit $code"#;
         let said = host.scratch("");
         let mut waiting = vec!["bash", "-c", script, "signal", &said, BINARY];

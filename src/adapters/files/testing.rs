@@ -17,8 +17,11 @@ pub fn is_root(test: &str) -> bool {
 }
 
 pub fn run(program: &str, arguments: &[&str]) {
+    // mkfs is not on everybody's path.
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/local/sbin:/usr/sbin:/sbin";
     let output = Command::new(program)
         .args(arguments)
+        .env("PATH", path)
         .output()
         .expect(program);
     assert!(
