@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb, is_full};
+use support::sweep::{Bounded, Scene, Sweep, Verb, is_full};
 use support::tracer::After;
 
 type Error = (&'static str, i32);
@@ -22,7 +22,7 @@ const ALIKE: [Error; 5] = [
 
 /// The call fails once; afterwards the error is gone. In the bounded run all errors take turns;
 /// `VIRT_RETIRE_ERROR=EROFS` sweeps with that one alone, and with `VIRT_RETIRE_SWEEP=full` at every change.
-fn fail_at_every_change(verb: Verb, scene: fn() -> Scene) {
+fn fail_at_every_change(verb: Verb, bounded: Bounded, scene: fn() -> Scene) {
     let sweep = |fault: &str, pick: &(dyn Fn(usize) -> (&'static str, i32) + Sync)| {
         Sweep {
             test: "sweep_errors",
@@ -31,7 +31,7 @@ fn fail_at_every_change(verb: Verb, scene: fn() -> Scene) {
             verb,
             scene: &scene,
             filter: &|_| true,
-            at_most: 10,
+            bounded,
             strike: &|_, _, number| After::Fail(pick(number).1),
             judge: &|scene, ran| verb.judge(scene, ran),
         }
@@ -54,25 +54,40 @@ fn fail_at_every_change(verb: Verb, scene: fn() -> Scene) {
 
 #[test]
 fn undefine() {
-    fail_at_every_change(Verb::Undefine, Scene::small);
+    fail_at_every_change(Verb::Undefine, Bounded::EveryStep(8), Scene::small);
 }
 
 #[test]
 fn rollback() {
-    fail_at_every_change(Verb::Rollback, Scene::small);
+    fail_at_every_change(Verb::Rollback, Bounded::EveryStep(8), Scene::small);
 }
 
 #[test]
 fn commit() {
-    fail_at_every_change(Verb::Commit, Scene::small);
+    fail_at_every_change(Verb::Commit, Bounded::EveryStep(8), Scene::small);
 }
 
 #[test]
 fn recover() {
-    fail_at_every_change(Verb::Recover, Scene::small);
+    fail_at_every_change(Verb::Recover, Bounded::EveryStep(8), Scene::small);
 }
 
 #[test]
 fn watch_of_a_dead_guest() {
-    fail_at_every_change(Verb::WatchDead, Scene::transient);
+    fail_at_every_change(Verb::WatchDead, Bounded::EveryStep(8), Scene::transient);
+}
+
+#[test]
+fn destroy() {
+    fail_at_every_change(Verb::Destroy, Bounded::Few(4), Scene::small);
+}
+
+#[test]
+fn destroy_transient() {
+    fail_at_every_change(Verb::DestroyTransient, Bounded::Few(2), Scene::transient);
+}
+
+#[test]
+fn apply() {
+    fail_at_every_change(Verb::Apply, Bounded::Few(3), Scene::small);
 }

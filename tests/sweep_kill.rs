@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb, no_setting};
+use support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use support::tracer::After;
 
 /// One `recover` after the kill, and a second one that finds nothing to do.
@@ -16,7 +16,7 @@ fn kill_at_every_change(verb: Verb, at_most: usize, scene: fn() -> Scene) {
         verb,
         scene: &scene,
         filter: &|_| true,
-        at_most,
+        bounded: Bounded::EveryStep(at_most),
         strike: &|_, _, _| After::Kill,
         judge: &|scene, ran| {
             if ran.code != 137 {
@@ -31,12 +31,12 @@ fn kill_at_every_change(verb: Verb, at_most: usize, scene: fn() -> Scene) {
 
 #[test]
 fn undefine() {
-    kill_at_every_change(Verb::Undefine, 16, Scene::heaviest);
+    kill_at_every_change(Verb::Undefine, 14, Scene::heaviest);
 }
 
 #[test]
 fn rollback() {
-    kill_at_every_change(Verb::Rollback, 16, Scene::heaviest);
+    kill_at_every_change(Verb::Rollback, 14, Scene::heaviest);
 }
 
 #[test]
@@ -46,17 +46,17 @@ fn commit() {
 
 #[test]
 fn recover() {
-    kill_at_every_change(Verb::Recover, 14, Scene::heaviest);
+    kill_at_every_change(Verb::Recover, 12, Scene::heaviest);
 }
 
 #[test]
 fn rebuild() {
-    kill_at_every_change(Verb::Rebuild, 10, Scene::small);
+    kill_at_every_change(Verb::Rebuild, 8, Scene::small);
 }
 
 #[test]
 fn destroy() {
-    kill_at_every_change(Verb::Destroy, 10, Scene::small);
+    kill_at_every_change(Verb::Destroy, 8, Scene::small);
 }
 
 #[test]

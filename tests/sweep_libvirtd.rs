@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb, no_setting};
+use support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use support::tracer::After;
 
 /// Signals the daemon by the number in its own PID file.
@@ -14,7 +14,7 @@ fn signal(scene: &Scene, name: &str) {
         .shell(&format!("kill -{name} $(cat /run/libvirt/libvirtd.pid)"));
 }
 
-fn kill_at_every_call(verb: Verb, scene: fn() -> Scene) {
+fn kill_at_every_call(verb: Verb, bounded: Bounded, scene: fn() -> Scene) {
     Sweep {
         test: "sweep_libvirtd",
         fault: "libvirtd killed",
@@ -22,7 +22,7 @@ fn kill_at_every_call(verb: Verb, scene: fn() -> Scene) {
         verb,
         scene: &scene,
         filter: &|point| point.target == "libvirt",
-        at_most: 8,
+        bounded,
         strike: &|scene, _, _| {
             scene.host.kill_libvirtd();
             After::GoOn
@@ -37,22 +37,32 @@ fn kill_at_every_call(verb: Verb, scene: fn() -> Scene) {
 
 #[test]
 fn killed_under_undefine() {
-    kill_at_every_call(Verb::Undefine, Scene::small);
+    kill_at_every_call(Verb::Undefine, Bounded::EveryStep(6), Scene::small);
 }
 
 #[test]
 fn killed_under_rollback() {
-    kill_at_every_call(Verb::Rollback, Scene::small);
+    kill_at_every_call(Verb::Rollback, Bounded::EveryStep(6), Scene::small);
 }
 
 #[test]
 fn killed_under_recover() {
-    kill_at_every_call(Verb::Recover, Scene::small);
+    kill_at_every_call(Verb::Recover, Bounded::EveryStep(6), Scene::small);
+}
+
+#[test]
+fn killed_under_destroy() {
+    kill_at_every_call(Verb::Destroy, Bounded::Few(4), Scene::small);
+}
+
+#[test]
+fn killed_under_destroy_of_a_transient_guest() {
+    kill_at_every_call(Verb::DestroyTransient, Bounded::Few(2), Scene::transient);
 }
 
 #[test]
 fn killed_under_watch() {
-    kill_at_every_call(Verb::WatchDead, Scene::transient);
+    kill_at_every_call(Verb::WatchDead, Bounded::EveryStep(6), Scene::transient);
 }
 
 #[test]
@@ -65,7 +75,7 @@ fn restarted_under_undefine() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target == "libvirt",
-        at_most: 8,
+        bounded: Bounded::EveryStep(6),
         strike: &|scene, _, _| {
             scene.host.restart_libvirtd();
             After::GoOn
@@ -86,7 +96,7 @@ fn hung_under_undefine() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target == "libvirt" && point.step.starts_with("do undefine"),
-        at_most: 1,
+        bounded: Bounded::EveryStep(1),
         strike: &|scene, _, _| {
             signal(scene, "STOP");
             After::GoOn

@@ -7,14 +7,19 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb, no_setting};
+use support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use support::tracer::After;
 
 fn cut_at_every_sync(kind: &'static str, verb: Verb) {
-    cut_at_every_sync_on(kind, verb, Scene::small_on);
+    cut_at_every_sync_on(kind, verb, Bounded::EveryStep(6), Scene::small_on);
 }
 
-fn cut_at_every_sync_on(kind: &'static str, verb: Verb, scene: fn(&str) -> Scene) {
+fn cut_at_every_sync_on(
+    kind: &'static str,
+    verb: Verb,
+    bounded: Bounded,
+    scene: fn(&str) -> Scene,
+) {
     Sweep {
         test: "sweep_power",
         fault: &format!("power cut, {kind}"),
@@ -23,19 +28,19 @@ fn cut_at_every_sync_on(kind: &'static str, verb: Verb, scene: fn(&str) -> Scene
         scene: &|| scene(kind),
         // Between two syncs nothing becomes durable by our doing: before a sync, and after it, is all there is.
         filter: &|point| point.is_sync(),
-        at_most: 6,
+        bounded,
         strike: &|scene, _, _| {
             scene.medium.as_ref().unwrap().cut_power(&scene.host);
             After::Kill
         },
         judge: &|scene, _| {
-            // A guest goes with its host, and is started again with it.
+            // A guest goes with its host; a transient one is created again when that is up.
             let runs = scene.host.is_running(&scene.name);
             if runs {
                 scene.host.virsh(&["destroy", &scene.name]);
             }
             scene.medium.as_ref().unwrap().remount(&scene.host);
-            if runs {
+            if runs && scene.is_transient() {
                 scene.revive();
             }
             verb.mend(scene)?;
@@ -76,21 +81,36 @@ fn recover_on_ext4() {
 }
 
 #[test]
+fn destroy_on_xfs() {
+    cut_at_every_sync_on("xfs", Verb::Destroy, Bounded::Few(4), Scene::small_on);
+}
+
+#[test]
 fn rebuild_on_xfs() {
     cut_at_every_sync("xfs", Verb::Rebuild);
 }
 
 #[test]
 fn watch_of_a_living_guest_on_ext4() {
-    cut_at_every_sync_on("ext4", Verb::WatchLiving, Scene::transient_on);
+    cut_at_every_sync_on(
+        "ext4",
+        Verb::WatchLiving,
+        Bounded::EveryStep(6),
+        Scene::transient_on,
+    );
 }
 
 #[test]
 fn watch_of_a_dead_guest_on_xfs() {
-    cut_at_every_sync_on("xfs", Verb::WatchAfterBoot, Scene::transient_on);
+    cut_at_every_sync_on(
+        "xfs",
+        Verb::WatchAfterBoot,
+        Bounded::EveryStep(6),
+        Scene::transient_on,
+    );
 }
 
-fn cut_with_libvirt_at_every_sync(verb: Verb) {
+fn cut_with_libvirt_at_every_sync(verb: Verb, bounded: Bounded) {
     Sweep {
         test: "sweep_power",
         fault: "power cut, libvirt too",
@@ -98,7 +118,7 @@ fn cut_with_libvirt_at_every_sync(verb: Verb) {
         verb,
         scene: &|| Scene::small_with_libvirt_on("ext4"),
         filter: &|point| point.is_sync(),
-        at_most: 6,
+        bounded,
         strike: &|scene, _, _| {
             scene.medium.as_ref().unwrap().cut_power(&scene.host);
             After::Kill
@@ -114,10 +134,15 @@ fn cut_with_libvirt_at_every_sync(verb: Verb) {
 
 #[test]
 fn undefine_with_libvirts_files() {
-    cut_with_libvirt_at_every_sync(Verb::Undefine);
+    cut_with_libvirt_at_every_sync(Verb::Undefine, Bounded::EveryStep(6));
 }
 
 #[test]
 fn rollback_with_libvirts_files() {
-    cut_with_libvirt_at_every_sync(Verb::Rollback);
+    cut_with_libvirt_at_every_sync(Verb::Rollback, Bounded::EveryStep(6));
+}
+
+#[test]
+fn destroy_with_libvirts_files() {
+    cut_with_libvirt_at_every_sync(Verb::Destroy, Bounded::Few(3));
 }

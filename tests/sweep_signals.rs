@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::sweep::{Scene, Sweep, Verb, no_setting};
+use support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use support::tracer::{After, Point};
 use support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
@@ -28,7 +28,7 @@ fn a_first_signal_under_undefine() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
-        at_most: 8,
+        bounded: Bounded::EveryStep(6),
         strike: &|_, point, _| {
             send(point, libc::SIGTERM);
             After::GoOn
@@ -56,7 +56,7 @@ fn a_first_signal_under_rollback() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
-        at_most: 8,
+        bounded: Bounded::EveryStep(6),
         strike: &|_, point, _| {
             send(point, libc::SIGINT);
             After::GoOn
@@ -82,7 +82,7 @@ fn a_second_signal_under_undefine() {
         verb,
         scene: &Scene::small,
         filter: &|point| point.target != "libvirt",
-        at_most: 8,
+        bounded: Bounded::EveryStep(6),
         strike: &|_, point, _| {
             // Two of a kind at once would be one.
             send(point, libc::SIGINT);

@@ -1,9 +1,9 @@
 //! One fault at every change that a verb makes, and after each of them: is the domain whole?
 //!
 //! A sweep runs the verb once to count its changes, then again for each of them with the fault there. By
-//! itself (`make test`) it tries one change of every class: step, call, kind of file. With
-//! `VIRT_RETIRE_SWEEP=full` (`make sweep`) it tries all, on several hosts side by side, and goes on until a run
-//! is over before its number comes. `VIRT_RETIRE_POINT=57` tries that one alone, and
+//! itself (`make test`) it tries one change of a class (step, call, kind of file), and of as many classes as
+//! [`Bounded`] says. With `VIRT_RETIRE_SWEEP=full` (`make sweep`) it tries all, on several hosts side by side,
+//! and goes on until a run is over before its number comes. `VIRT_RETIRE_POINT=57` tries that one alone, and
 //! `VIRT_RETIRE_POINT='2 of do quarantine-disk fsync file'` the second change of that class: the number of the
 //! same change differs between runs by what sled's own threads write before it.
 //!
@@ -46,12 +46,21 @@ pub struct Sweep<'s> {
     pub scene: &'s (dyn Fn() -> Scene + Sync),
     /// Which changes are tried at all. A point's number counts these.
     pub filter: &'s (dyn Fn(&Point) -> bool + Sync),
-    /// How many points the bounded run may try.
-    pub at_most: usize,
+    pub bounded: Bounded,
     /// At the chosen change, with its number.
     pub strike: &'s (dyn Fn(&Scene, &Point, usize) -> After + Sync),
     /// What came of it: leaves the domain whole, or says what was lost.
     pub judge: &'s Judge<'s>,
+}
+
+/// What the bounded run tries.
+#[derive(Debug, Clone, Copy)]
+pub enum Bounded {
+    /// The effect of every kind of step, and of the rest as many as make up this number.
+    EveryStep(usize),
+    /// The effects of so many kinds of step, from the first to the last: most of the verb's way is another's,
+    /// which is swept with the same fault.
+    Few(usize),
 }
 
 /// For a fault that has no choice.
@@ -199,19 +208,23 @@ impl Sweep<'_> {
             .map(|(index, point)| (index + 1, point))
             .filter(|(_, point)| seen.insert(point.class()))
             .collect();
-        if chosen.len() <= self.at_most {
-            let all = chosen.into_iter();
-            return Some(all.map(|(number, _)| Which::Number(number)).collect());
-        }
-        // The effect of every kind of step first, and the rest evenly from the first to the last.
         let mut steps = HashSet::new();
         let (effects, rest): (Vec<_>, Vec<_>) = chosen
             .into_iter()
             .partition(|(_, point)| !point.is_record() && steps.insert(point.step_kind()));
-        let room = self.at_most.saturating_sub(effects.len()).min(rest.len());
-        let evenly = (0..room).map(|index| rest[index * rest.len() / room].0);
-        let mut numbers: Vec<usize> = effects.iter().map(|(number, _)| *number).collect();
-        numbers.extend(evenly);
+        let evenly = |from: &[(usize, &Point)], room: usize| -> Vec<usize> {
+            let room = room.min(from.len());
+            let picked = (0..room).map(|index| from[index * from.len() / room].0);
+            picked.collect()
+        };
+        let mut numbers = match self.bounded {
+            Bounded::Few(few) => evenly(&effects, few),
+            Bounded::EveryStep(at_most) => {
+                let mut all = evenly(&effects, effects.len());
+                all.extend(evenly(&rest, at_most.saturating_sub(effects.len())));
+                all
+            }
+        };
         numbers.sort_unstable();
         Some(numbers.into_iter().map(Which::Number).collect())
     }

@@ -64,12 +64,25 @@ impl Scene {
     pub fn boot_with_libvirt(&self) {
         let medium = self.medium.as_ref().unwrap();
         self.host.kill_libvirtd();
+        self.end_with_host();
         for (folder, _) in LIBVIRTS {
             self.host.shell(&format!("umount {folder}"));
         }
         medium.remount(&self.host);
         bind_libvirts(&self.host, medium);
         self.host.start_libvirtd();
+    }
+
+    /// What a power cut leaves of a guest that ran: neither its process nor what libvirt keeps of it in /run.
+    fn end_with_host(&self) {
+        let run = format!("/run/libvirt/qemu/{}", self.name);
+        self.host.shell(&format!(
+            "[ -e {run}.pid ] || exit 0
+            pid=$(cat {run}.pid)
+            kill -KILL $pid 2>/dev/null || true
+            while kill -0 $pid 2>/dev/null; do sleep 0.01; done
+            rm -f {run}.pid {run}.xml"
+        ));
     }
 
     fn small_in(host: PrivateHost, medium: Option<Filesystem>) -> Self {
@@ -125,6 +138,10 @@ impl Scene {
             passing: Some(passing),
             host,
         }
+    }
+
+    pub fn is_transient(&self) -> bool {
+        self.passing.is_some()
     }
 
     /// Runs the transient guest, whatever became of it before.
@@ -195,6 +212,14 @@ impl Scene {
             Ok(())
         } else {
             Err(format!("not as it was:\n{}", differences.join("\n")))
+        }
+    }
+
+    /// The domain is there, whether it still runs or not, and nothing is left for `recover`?
+    pub fn rolled_back(&self) -> Result<(), String> {
+        match (self.is_defined(), self.latest()?) {
+            (true, Some((_, state))) if state == "rolled-back" => Ok(()),
+            (is_defined, latest) => Err(format!("put back, and {latest:?}, defined: {is_defined}")),
         }
     }
 

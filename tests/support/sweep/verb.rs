@@ -36,6 +36,8 @@ pub enum Verb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Now {
     Whole,
+    /// And it runs; once it was stopped, undone is all but that.
+    Running,
     Retired,
     /// Half of it is gone, or nobody can say.
     Unknown,
@@ -135,7 +137,7 @@ impl Verb {
     fn truth(self) -> (Now, Now) {
         match self {
             Verb::Undefine | Verb::Apply => (Now::Whole, Now::Retired),
-            Verb::Destroy | Verb::DestroyTransient => (Now::Whole, Now::Retired),
+            Verb::Destroy | Verb::DestroyTransient => (Now::Running, Now::Retired),
             Verb::WatchDead | Verb::WatchAfterBoot => (Now::Whole, Now::Retired),
             Verb::WatchLiving => (Now::Whole, Now::Whole),
             Verb::Rollback => (Now::Retired, Now::Whole),
@@ -152,6 +154,9 @@ impl Verb {
         let (before, after) = self.truth();
         let must_be = |now: Now| match now {
             Now::Whole => scene.whole(),
+            Now::Running if ran.code == 4 => scene.rolled_back(),
+            Now::Running if scene.host.is_running(&scene.name) => Ok(()),
+            Now::Running => Err("nothing was changed, and it runs no more".into()),
             Now::Retired => scene.retired().map(|_| ()),
             Now::Unknown => Ok(()),
         };
