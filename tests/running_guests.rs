@@ -6,6 +6,7 @@
 
 mod support;
 
+use support::tracer::After;
 use support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
 
 fn heavy<'h>(host: &'h PrivateHost, name: &str) -> Guest<'h> {
@@ -155,4 +156,33 @@ fn a_state_that_somebody_has_made_anew_stands_in_the_way_of_its_copy() {
     host.shell(&format!("mv {place} /var/lib/libvirt/boot/away"));
     host.retire(&["rollback", "1", "--yes"]).expect(0);
     assert_eq!(hashes(&host, &place), state);
+}
+
+/// Killed while the copy is taken away that is needed no more: what is left of it must not pass for a copy, nor the
+/// state that came back for somebody else's.
+#[test]
+fn a_rollback_killed_while_it_clears_its_copies_away_goes_on() {
+    let host = PrivateHost::start();
+    let guest = heavy(&host, "web5");
+    guest.start_paused();
+    host.retire(&["undefine", "web5", "--keep-storage", "--yes"])
+        .expect(0);
+    let state = hashes(&host, &tpm(&guest));
+    guest.stop();
+    let mut removed = 0;
+    let killed = host.traced(&["rollback", "1", "--yes"], &mut |point| {
+        removed += usize::from(point.step.contains("copy-tpm") && point.call.contains("unlink"));
+        match removed {
+            2 => After::Kill,
+            _ => After::GoOn,
+        }
+    });
+    assert_eq!(killed.code, 137, "{killed}");
+    let recovered = host.retire_json(&["recover", "--yes"]).expect(0);
+    let one = &recovered.json()["transactions"][0];
+    assert_eq!(one["recovery"], "undone", "{recovered}");
+    assert_eq!(hashes(&host, &tpm(&guest)), state);
+    guest.start();
+    guest.stop();
+    host.shell("test -z \"$(find / -xdev -path '*quarantine*' -name '*copy-*')\"");
 }

@@ -20,6 +20,8 @@ use crate::ports::{Moved, StorageError};
 pub fn copy(from: &Path, to: &Path) -> Result<Moved, StorageError> {
     let target = Entry::open(to)?;
     if target.look()?.is_some() {
+        // The run that made it may have been cut off before this.
+        durable::sync_folder(&target.folder, &target.folder_path)?;
         return Ok(Moved::Already);
     }
     let temporary = beside(to);
@@ -39,14 +41,20 @@ pub fn copy(from: &Path, to: &Path) -> Result<Moved, StorageError> {
     Ok(Moved::Now)
 }
 
-/// Removes a copy of ours, and what was to become it; one that is gone is fine.
+/// Removes a copy of ours, and what was to become it; one that is gone is fine. The name goes before
+/// the contents do: half a folder would be taken for a copy by whoever finds it after a crash.
 pub fn remove(path: &Path) -> Result<(), StorageError> {
     let Some(entry) = Entry::open_if_there(path)? else {
         return Ok(());
     };
-    for path in [path, &beside(path)] {
-        erase(path).map_err(|error| StorageError::io("remove", path, error))?;
+    let failed = |error| StorageError::io("remove", path, error);
+    let temporary = beside(path);
+    erase(&temporary).map_err(failed)?;
+    match fs::rename(path, &temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => durable::sync_folder(&entry.folder, &entry.folder_path)?,
     }
+    erase(&temporary).map_err(failed)?;
     durable::sync_folder(&entry.folder, &entry.folder_path)
 }
 

@@ -15,11 +15,10 @@ pub(super) fn copy(world: &World, home: &Homecoming) -> Result<(), Failure> {
     let Some((kept, copy)) = places(world, home)? else {
         return Ok(());
     };
-    if world.storage.facts(&copy)?.is_none() {
-        world.storage.copy(&kept, &copy)?;
-    } else if !world.storage.is_equal(&kept, &copy)? {
+    if world.storage.facts(&copy)?.is_some() && !world.storage.is_equal(&kept, &copy)? {
         return Err(StorageError::Occupied(copy).into());
     }
+    world.storage.copy(&kept, &copy)?;
     Ok(())
 }
 

@@ -34,11 +34,10 @@ pub(super) fn restore(
     let place = Homecoming::of(transaction).place(file);
     match obstacle(world.storage, &copy, &place, file)? {
         Some(other) => return Err(StorageError::Occupied(other).into()),
-        None if world.storage.facts(&place)?.is_none() => {
-            world.storage.copy(&copy, &place)?;
-        }
-        None => {}
-    }
+        // Also where something is there: it may be ours, by a run that was cut off before it was
+        // durable, and the only other one is about to go.
+        None => world.storage.copy(&copy, &place)?,
+    };
     world.storage.remove_copy(&copy)?;
     Ok(Moved::Now)
 }
