@@ -6,7 +6,7 @@ mod support;
 
 use std::fs;
 
-use support::tracer::After;
+use support::tracer::{After, Point};
 use support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
 fn guest(host: &PrivateHost, name: &str) -> Identity {
@@ -194,4 +194,27 @@ fn a_definition_made_meanwhile_stays_and_is_told() {
     assert_eq!(listed["transactions"][0]["state"], "rolled-back");
     assert!(host.virsh(&["dumpxml", "desk"]).contains("edited"));
     assert!(host.exists(&format!("{}/desk-a.raw", host.images)));
+}
+
+/// Killed when libvirt had defined the domain and before that was synced: the next run finds it defined, and must
+/// not write so before it is durable.
+#[test]
+fn what_an_interrupted_run_told_libvirt_is_made_durable_by_the_next() {
+    let host = PrivateHost::start();
+    let before = guest(&host, "shop");
+    host.retire(&undefine("shop")).expect(0);
+    let is_libvirts = |point: &Point| point.is_sync() && point.target == "/etc/libvirt/qemu";
+    let killed = host.traced(
+        &["rollback", "1", "--yes"],
+        &mut |point| match is_libvirts(point) {
+            true => After::Kill,
+            false => After::GoOn,
+        },
+    );
+    assert_eq!(killed.code, 137, "{killed}");
+    assert!(host.virsh(&["list", "--all", "--name"]).contains("shop"));
+    let recovered = host.traced(&["recover", "--yes"], &mut |_| After::GoOn);
+    assert_eq!(recovered.code, 0, "{recovered}");
+    assert!(recovered.points.iter().any(is_libvirts), "{recovered}");
+    assert_same(&before, &Identity::capture(&host, "shop", &[]));
 }

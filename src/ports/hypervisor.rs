@@ -148,6 +148,9 @@ pub trait Hypervisor {
     /// An inactive pool, or one that is no more, has no list to refresh: that is success.
     fn refresh_pool(&self, pool: &str) -> Result<(), HypervisorError>;
 
+    /// Makes durable what an earlier run may have changed of the domain of that name, and was cut
+    /// off before it was. Every call below that changes something does so by itself.
+    fn make_durable(&self, name: &str) -> Result<(), HypervisorError>;
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError>;
     fn define(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError>;
     fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError>;

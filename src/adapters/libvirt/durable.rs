@@ -15,7 +15,7 @@ impl Libvirt {
     /// Syncs the folders in which the daemon keeps what it knows of the domain `name`. Those that are
     /// not there, or that this user may not open, are left out: an unprivileged client of the system's
     /// daemon has nothing to make this better with.
-    pub(super) fn make_durable(&self, name: &str) -> Result<(), HypervisorError> {
+    pub(super) fn sync_folders_of(&self, name: &str) -> Result<(), HypervisorError> {
         if self.locality() != FilesAre::Here {
             return Ok(());
         }

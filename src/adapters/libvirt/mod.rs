@@ -145,6 +145,10 @@ impl Hypervisor for Libvirt {
         self.refresh(pool)
     }
 
+    fn make_durable(&self, name: &str) -> Result<(), HypervisorError> {
+        self.sync_folders_of(name)
+    }
+
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError> {
         let name = self.name_of(uuid)?;
         self.undefine_domain(uuid, call)?;
@@ -218,7 +222,8 @@ impl Hypervisor for Libvirt {
         live: bool,
         config: bool,
     ) -> Result<(), HypervisorError> {
-        self.write_metadata(uuid, namespace, prefix, xml, flags::impact(live, config))
+        self.write_metadata(uuid, namespace, prefix, xml, flags::impact(live, config))?;
+        self.make_durable(&self.name_of(uuid)?)
     }
 
     fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError> {

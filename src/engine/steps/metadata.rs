@@ -1,7 +1,7 @@
 //! Snapshots, checkpoints, autostart: saved with the definition, told to libvirt again on the way
 //! back, when the domain is defined.
 
-use crate::model::{Progress, Step, Transaction};
+use crate::model::{DomainRef, Progress, Step, Transaction};
 use crate::ports::Moved;
 
 use super::super::World;
@@ -52,9 +52,10 @@ pub(super) fn redefine_checkpoints(
 }
 
 pub(super) fn set_autostart(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
-    let uuid = Homecoming::of(transaction).domain().uuid;
+    let DomainRef { name, uuid } = Homecoming::of(transaction).domain().clone();
     let wanted = transaction.definition.autostart;
     if world.hypervisor.autostart(uuid)? == wanted {
+        world.hypervisor.make_durable(&name)?;
         return Ok(Moved::Already);
     }
     world.hypervisor.set_autostart(uuid, wanted)?;

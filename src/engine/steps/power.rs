@@ -20,8 +20,14 @@ pub(super) fn make_persistent(world: &World, transaction: &Transaction) -> Resul
             world.hypervisor.define(&transaction.definition.xml)?;
             Ok(Moved::Now)
         }
+        Some(_) => {
+            world
+                .hypervisor
+                .make_durable(&transaction.domain_now().name)?;
+            Ok(Moved::Already)
+        }
         // Ended by itself: there is nothing left to keep together.
-        _ => Ok(Moved::Already),
+        None => Ok(Moved::Already),
     }
 }
 
@@ -34,7 +40,12 @@ pub(super) fn make_transient(world: &World, transaction: &Transaction) -> Result
             world.hypervisor.undefine(uuid, keeping_all())?;
             Ok(Moved::Now)
         }
-        _ => Ok(Moved::Already),
+        _ => {
+            world
+                .hypervisor
+                .make_durable(&transaction.domain_now().name)?;
+            Ok(Moved::Already)
+        }
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) fn undefine(
             }
         }
         _ => {
+            world
+                .hypervisor
+                .make_durable(&transaction.domain_now().name)?;
             kept_nvram::drop(world, &Homecoming::of(transaction))?;
             return Ok(Moved::Already);
         }
@@ -114,6 +117,7 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect,
     if let Some(status) = world.hypervisor.status(domain.uuid)?
         && status.persistent
     {
+        world.hypervisor.make_durable(&domain.name)?;
         return Ok(Effect {
             moved: Moved::Already,
             note: another(world, transaction)?,
