@@ -4,14 +4,15 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Fate, Plan, Refusal, RefusalCode, State, Transaction, TransactionId};
+use crate::model::{Claim, Fate, Plan, Refusal, RefusalCode, State, Transaction, TransactionId};
 
 use super::Engine;
 use super::error::EngineError;
 
 impl Engine<'_> {
     /// Refuses a rollback whose domain stands on files that wait in another transaction's
-    /// quarantine, if that is not one of `earlier`, which come back before it. Files that are gone for another reason are no obstacle: what is left comes back.
+    /// quarantine, if that is not one of `earlier`, which come back before it. Files that are gone
+    /// for another reason are no obstacle: what is left comes back.
     pub(super) fn held_by_others(
         &self,
         transaction: &Transaction,
@@ -28,11 +29,17 @@ impl Engine<'_> {
         }
         let mut refusals = Vec::new();
         for summary in self.journal.summaries()? {
-            let holds = matches!(summary.state, State::Prepared | State::Committed);
+            // One that is open has taken them away too: whoever recovers it decides where they end.
+            let is_open = summary.state.claim() == Claim::Unfinished;
+            let holds = is_open || matches!(summary.state, State::Prepared | State::Committed);
             if !holds || summary.id == transaction.id || earlier.contains(&summary.id) {
                 continue;
             }
             let other = self.journal.read(summary.id)?;
+            let first = match is_open {
+                true => "recover".to_owned(),
+                false => format!("rollback {}", other.id),
+            };
             refusals.extend(
                 other
                     .files()
@@ -49,9 +56,9 @@ impl Engine<'_> {
                             other.domain().name
                         ),
                         hint: format!(
-                            "bring that one back first: virt-retire rollback {}, then: virt-retire \
+                            "bring that one back first: virt-retire {first}, then: virt-retire \
                              rollback {}",
-                            other.id, transaction.id
+                            transaction.id
                         ),
                     }),
             );
