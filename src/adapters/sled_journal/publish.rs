@@ -101,7 +101,9 @@ impl Publisher {
         for entry in fs::read_dir(&self.folder).map_err(fault)? {
             let name = entry.map_err(fault)?.file_name();
             let id = name.to_str().and_then(|name| name.parse::<u64>().ok());
-            let is_old = id.is_some_and(|id| id + RECENT <= transactions && !claims.contains(&id));
+            let is_old = id.is_some_and(|id| {
+                id.saturating_add(RECENT) <= transactions && !claims.contains(&id)
+            });
             if is_old {
                 let _ = fs::remove_file(self.folder.join(name));
             }

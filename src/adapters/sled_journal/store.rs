@@ -31,6 +31,7 @@ const CLOSING: Duration = Duration::from_secs(10);
 const FORMAT: &[u8] = b"format";
 const HEAD: &[u8] = b"head";
 
+/// sled with its trees open.
 ///
 /// After a failed write sled 0.34.7 may wait for ever: the thread that writes stores its error and
 /// wakes nobody (`logger.rs`, `exit_reservation`). A second `flush` finds the error and wakes the
