@@ -5,8 +5,9 @@ use crate::model::{
     RefusalCode, Removal, SavedState, Verdict,
 };
 
-use super::disks::{moved, names_of};
+use super::disks::moved;
 use super::kept::{self, KeptFile};
+use super::obstacles::names_of;
 
 /// What the flags make of a domain's artefacts.
 #[derive(Default)]

@@ -2,11 +2,12 @@
 
 use crate::model::{
     ChainFacts, ChainLink, DiskFacts, DiskPlan, DomainFacts, Fate, FileKind, FileMove, FileRef,
-    FileRole, Reason, Refusal, RefusalCode, SourceKind, StorageFlags, User,
+    FileRole, Reason, Refusal, StorageFlags,
 };
 
 use super::fate;
 use super::kept::{self, KeptFile};
+use super::obstacles::{all_users, misnamed, obstacle, undecided};
 
 /// One disk with its fate, and the files that this fate moves.
 pub struct Decided {
@@ -54,175 +55,6 @@ pub fn decide(
             decided(facts, disk, fate, reason, &kept)
         })
         .collect()
-}
-
-fn misnamed(facts: &DomainFacts, flags: &StorageFlags) -> Vec<Refusal> {
-    let targets: Vec<&str> = facts
-        .disks
-        .iter()
-        .map(|disk| disk.target.as_str())
-        .collect();
-    flags
-        .named
-        .iter()
-        .flatten()
-        .filter(|word| !facts.disks.iter().any(|disk| disk.is_named(word)))
-        .map(|word| Refusal {
-            code: RefusalCode::NoSuchDisk,
-            subject: word.clone(),
-            message: format!(
-                "domain '{}' has no disk with the target or source '{word}'",
-                facts.domain.name
-            ),
-            hint: format!("its targets are: {}", targets.join(", ")),
-        })
-        .collect()
-}
-
-fn undecided(disk: &DiskFacts) -> Refusal {
-    Refusal {
-        code: RefusalCode::UndecidedDisk,
-        subject: disk.target.clone(),
-        message: format!(
-            "disk {} ({}) is read-write, and nothing says whether to remove it",
-            disk.target,
-            disk.source.as_deref().unwrap_or("no source"),
-        ),
-        hint: format!(
-            "remove it with --remove-all-storage or --storage {}, or leave it with --keep-storage",
-            disk.target
-        ),
-    }
-}
-
-/// Why a disk that the rules would remove must not be (law 5 and 6).
-fn obstacle(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<(Reason, Refusal)> {
-    let refuse = |reason, code, message: String, hint: &str| {
-        let subject = disk.target.clone();
-        Some((
-            reason,
-            Refusal {
-                code,
-                subject,
-                message,
-                hint: hint.to_owned(),
-            },
-        ))
-    };
-    let leave_out = "leave it out: name the disks to remove with --storage, or use --keep-storage";
-    match &disk.kind {
-        SourceKind::Network(protocol) => {
-            return refuse(
-                Reason::Unsupported,
-                RefusalCode::RemoteFiles,
-                format!("disk {} is on the network ({protocol})", disk.target),
-                leave_out,
-            );
-        }
-        SourceKind::Block | SourceKind::Foreign(_) => {
-            let what = match &disk.kind {
-                SourceKind::Foreign(what) => what.as_str(),
-                _ => "a block device",
-            };
-            return refuse(
-                Reason::Unsupported,
-                RefusalCode::Unsupported,
-                format!(
-                    "disk {} is {what}, which cannot be moved into quarantine yet",
-                    disk.target
-                ),
-                leave_out,
-            );
-        }
-        SourceKind::Empty | SourceKind::File | SourceKind::Volume | SourceKind::Dir => {}
-    }
-    // Before anything is said of its chain: what must not be touched is not a matter of headers.
-    if let Some(file) = &disk.file {
-        let expected = match disk.kind {
-            SourceKind::Dir => FileKind::Directory,
-            _ => FileKind::Regular,
-        };
-        if file.facts.kind != expected {
-            return refuse(
-                Reason::Protected,
-                RefusalCode::ProtectedPath,
-                format!(
-                    "disk {} is {}, which is not a {}",
-                    disk.target,
-                    file.path.display(),
-                    match expected {
-                        FileKind::Directory => "folder",
-                        _ => "regular file",
-                    }
-                ),
-                leave_out,
-            );
-        }
-        if let Some((path, why)) = disk
-            .links
-            .iter()
-            .chain([file])
-            .find_map(|file| Some((&file.path, file.protected.as_ref()?)))
-        {
-            return refuse(
-                Reason::Protected,
-                RefusalCode::ProtectedPath,
-                format!("disk {} is {}: {why}", disk.target, path.display()),
-                leave_out,
-            );
-        }
-    }
-    if let Some(unreadable) = &disk.unreadable {
-        return refuse(
-            Reason::Unreadable,
-            RefusalCode::UnreadableChain,
-            format!(
-                "the chain of disk {} cannot be read to its end: {}: {}",
-                disk.target,
-                unreadable.path.display(),
-                unreadable.cause
-            ),
-            "make it readable (is a file system not mounted?), or leave the disk out with \
-             --storage or --keep-storage",
-        );
-    }
-    let file = disk.file.as_ref()?;
-    // A symlink to the image goes with it, so whoever uses the link stands in the way too.
-    let mut users: Vec<User> = disk
-        .links
-        .iter()
-        .chain([file])
-        .flat_map(|file| all_users(facts, file, kept))
-        .collect();
-    users.sort();
-    users.dedup();
-    if !users.is_empty() {
-        return refuse(
-            Reason::InUse,
-            RefusalCode::InUse,
-            format!(
-                "disk {} ({}) is in use: {}",
-                disk.target,
-                file.path.display(),
-                names_of(&users)
-            ),
-            "no flag overrides this: leave it out with --storage or --keep-storage, or end that \
-             use first",
-        );
-    }
-    None
-}
-
-fn all_users(facts: &DomainFacts, file: &FileRef, kept: &[KeptFile]) -> Vec<User> {
-    let mut users = file.users.clone();
-    users.extend(kept::users(facts, file, kept));
-    users
-}
-
-/// Users as a sentence lists them.
-pub fn names_of(users: &[User]) -> String {
-    let phrases: Vec<String> = users.iter().map(User::phrase).collect();
-    phrases.join(", ")
 }
 
 fn decided(

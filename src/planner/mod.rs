@@ -7,10 +7,11 @@ mod detached;
 mod disks;
 mod fate;
 mod kept;
+mod obstacles;
 mod policy;
 mod steps;
 
-pub use disks::names_of;
+pub use obstacles::names_of;
 
 use crate::model::{DomainFacts, Plan, Refusal, RefusalCode, Removal};
 

@@ -1,0 +1,163 @@
+//! What stands in the way of removing a disk, in words: a name that is none, no decision, law 5 and 6.
+
+use crate::model::{
+    DiskFacts, DomainFacts, FileKind, FileRef, Reason, Refusal, RefusalCode, SourceKind,
+    StorageFlags, User,
+};
+
+use super::kept::{self, KeptFile};
+
+const LEAVE_OUT: &str =
+    "leave it out: name the disks to remove with --storage, or use --keep-storage";
+
+pub fn misnamed(facts: &DomainFacts, flags: &StorageFlags) -> Vec<Refusal> {
+    let targets: Vec<&str> = facts
+        .disks
+        .iter()
+        .map(|disk| disk.target.as_str())
+        .collect();
+    flags
+        .named
+        .iter()
+        .flatten()
+        .filter(|word| !facts.disks.iter().any(|disk| disk.is_named(word)))
+        .map(|word| Refusal {
+            code: RefusalCode::NoSuchDisk,
+            subject: word.clone(),
+            message: format!(
+                "domain '{}' has no disk with the target or source '{word}'",
+                facts.domain.name
+            ),
+            hint: format!("its targets are: {}", targets.join(", ")),
+        })
+        .collect()
+}
+
+pub fn undecided(disk: &DiskFacts) -> Refusal {
+    Refusal {
+        code: RefusalCode::UndecidedDisk,
+        subject: disk.target.clone(),
+        message: format!(
+            "disk {} ({}) is read-write, and nothing says whether to remove it",
+            disk.target,
+            disk.source.as_deref().unwrap_or("no source"),
+        ),
+        hint: format!(
+            "remove it with --remove-all-storage or --storage {}, or leave it with --keep-storage",
+            disk.target
+        ),
+    }
+}
+
+/// Why a disk that the rules would remove must not be (law 5 and 6).
+pub fn obstacle(
+    facts: &DomainFacts,
+    disk: &DiskFacts,
+    kept: &[KeptFile],
+) -> Option<(Reason, Refusal)> {
+    // Before anything is said of its chain: what must not be touched is not a matter of headers.
+    no_file(disk)
+        .or_else(|| untouchable(disk))
+        .or_else(|| unreadable(disk))
+        .or_else(|| in_use(facts, disk, kept))
+}
+
+fn refuse(
+    disk: &DiskFacts,
+    reason: Reason,
+    code: RefusalCode,
+    message: String,
+    hint: &str,
+) -> Option<(Reason, Refusal)> {
+    let refusal = Refusal {
+        code,
+        subject: disk.target.clone(),
+        message,
+        hint: hint.to_owned(),
+    };
+    Some((reason, refusal))
+}
+
+fn no_file(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
+    let target = &disk.target;
+    let what = match &disk.kind {
+        SourceKind::Network(protocol) => {
+            let message = format!("disk {target} is on the network ({protocol})");
+            let code = RefusalCode::RemoteFiles;
+            return refuse(disk, Reason::Unsupported, code, message, LEAVE_OUT);
+        }
+        SourceKind::Block => "a block device",
+        SourceKind::Foreign(what) => what,
+        SourceKind::Empty | SourceKind::File | SourceKind::Volume | SourceKind::Dir => return None,
+    };
+    let message = format!("disk {target} is {what}, which cannot be moved into quarantine yet");
+    let code = RefusalCode::Unsupported;
+    refuse(disk, Reason::Unsupported, code, message, LEAVE_OUT)
+}
+
+fn untouchable(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
+    let file = disk.file.as_ref()?;
+    let (expected, word) = match disk.kind {
+        SourceKind::Dir => (FileKind::Directory, "folder"),
+        _ => (FileKind::Regular, "regular file"),
+    };
+    let (path, why) = if file.facts.kind == expected {
+        let mut files = disk.links.iter().chain([file]);
+        let (path, why) = files.find_map(|file| Some((&file.path, file.protected.as_ref()?)))?;
+        (path, format!(": {why}"))
+    } else {
+        (&file.path, format!(", which is not a {word}"))
+    };
+    let message = format!("disk {} is {}{why}", disk.target, path.display());
+    let code = RefusalCode::ProtectedPath;
+    refuse(disk, Reason::Protected, code, message, LEAVE_OUT)
+}
+
+fn unreadable(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
+    let unreadable = disk.unreadable.as_ref()?;
+    let message = format!(
+        "the chain of disk {} cannot be read to its end: {}: {}",
+        disk.target,
+        unreadable.path.display(),
+        unreadable.cause
+    );
+    let hint = "make it readable (is a file system not mounted?), or leave the disk out with \
+                --storage or --keep-storage";
+    let code = RefusalCode::UnreadableChain;
+    refuse(disk, Reason::Unreadable, code, message, hint)
+}
+
+fn in_use(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<(Reason, Refusal)> {
+    let file = disk.file.as_ref()?;
+    // A symlink to the image goes with it, so whoever uses the link stands in the way too.
+    let files = disk.links.iter().chain([file]);
+    let mut users: Vec<User> = files
+        .flat_map(|file| all_users(facts, file, kept))
+        .collect();
+    users.sort();
+    users.dedup();
+    if users.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "disk {} ({}) is in use: {}",
+        disk.target,
+        file.path.display(),
+        names_of(&users)
+    );
+    let hint = "no flag overrides this: leave it out with --storage or --keep-storage, or end \
+                that use first";
+    refuse(disk, Reason::InUse, RefusalCode::InUse, message, hint)
+}
+
+pub fn all_users(facts: &DomainFacts, file: &FileRef, kept: &[KeptFile]) -> Vec<User> {
+    let mut users = file.users.clone();
+    users.extend(kept::users(facts, file, kept));
+    users
+}
+
+/// Users as a sentence lists them.
+pub fn names_of(users: &[User]) -> String {
+    let phrases: Vec<String> = users.iter().map(User::phrase).collect();
+    phrases.join(", ")
+}
