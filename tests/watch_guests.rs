@@ -6,7 +6,8 @@
 mod support;
 
 use std::fs::{self, File};
-use std::process::Child;
+use std::io::Read;
+use std::process::{Child, Stdio};
 
 use support::tracer::After;
 use support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
@@ -213,6 +214,81 @@ fn an_end_without_an_event_is_noticed() {
     watching.end();
     assert!(host.exists(guest.path("vda")) && reasons(&host).is_empty());
 }
+
+/// A guest comes from another host and does not arrive: it runs on over there, with the same disks. While it is on its
+/// way nobody else is kept waiting.
+#[test]
+fn one_that_does_not_arrive_has_not_died() {
+    let [there, here] = [(); 2].map(|()| PrivateHost::start());
+    let guest = brief(&there, "moves");
+    for target in ["vda", "vdb"] {
+        let path = guest.path(target);
+        fs::copy(there.path(path), here.path(path)).unwrap();
+    }
+    // libvirt knows two hosts apart by their names and UUIDs.
+    there.kill_libvirtd();
+    there.shell(
+        "echo 'host_uuid = \"8f3b1c1e-52a5-4f44-9d0e-1c5ff0a7a001\"' >>/etc/libvirt/libvirtd.conf
+        unshare --uts bash -c 'hostname there; libvirtd --daemon --pid-file /run/libvirt/libvirtd.pid'
+        until virsh -q version >/dev/null 2>&1; do ((SECONDS < 60)); sleep 0.02; done",
+    );
+    let watching = Watching::start(&here);
+
+    // Where its memory is to go, nobody takes up the connection, so that it stays on its way.
+    let mut nobody = there
+        .command("python3")
+        .args(["-c", NOBODY, "49152"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    let says = nobody.stdout.as_mut().unwrap();
+    says.read_exact(&mut ready).unwrap();
+    let socket = here.folder.join("run/libvirt/libvirt-sock");
+    let migration = there
+        .command("virsh")
+        .args(["migrate", "--live", "--unsafe", "moves"])
+        .arg(format!("qemu+unix:///system?socket={}", socket.display()))
+        .args(["--migrateuri", "tcp://127.0.0.1:49152"])
+        .args(["--listen-address", "127.0.0.1"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    here.wait_for("it is on its way", || {
+        let state = here.try_virsh(&["domstate", "moves", "--reason"]);
+        state.stdout.trim() == "paused (migrating)"
+    });
+    // It hears of one thing after the other.
+    let later = brief(&here, "later");
+    watching.wait_for(&later);
+    drop(nobody.stdin.take());
+    nobody.wait().unwrap();
+    let told = migration.wait_with_output().unwrap();
+    assert!(!told.status.success(), "{told:?}");
+    assert!(there.is_running("moves") && here.domains() == ["later"]);
+    here.virsh(&["destroy", "later"]);
+    gone(&here, &later);
+    let said = watching.end();
+    assert!(!said.contains("cannot be looked at"), "{said}");
+    for target in ["vda", "vdb"] {
+        assert!(here.exists(guest.path(target)), "{said}");
+    }
+    assert_eq!(reasons(&here).len(), 1, "{said}");
+}
+
+/// Listens, and is already spoken to by somebody it does not answer: to everybody else it is silent.
+const NOBODY: &str = "
+import socket, sys
+port = int(sys.argv[1])
+listener = socket.create_server(('127.0.0.1', port), backlog=0)
+callers = [socket.socket() for _ in range(4)]
+for caller in callers:
+    caller.setblocking(False)
+    caller.connect_ex(('127.0.0.1', port))
+print('ready', flush=True)
+sys.stdin.read()
+";
 
 /// The state of a TPM is gone before anybody hears of the end. That is said while there is time to choose, and
 /// recorded; what libvirt itself was told to keep is there again after a rollback.

@@ -29,7 +29,7 @@ impl Libvirt {
         )
     }
 
-    fn present<T>(
+    pub(super) fn present<T>(
         &self,
         call: &'static str,
         result: Result<T, virt::error::Error>,

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
 use uuid::Uuid;
+use virt::domain::{DomainPausedReason, DomainStateReason};
+use virt::enumutil::Enum;
 use virt::sys as libvirt;
 
 use super::locality::Surroundings;
@@ -41,6 +43,40 @@ impl Libvirt {
         self.connection.is_alive().unwrap_or(false)
     }
 
+    /// Is it only starting, or arriving from another host, or leaving for one? Until that is settled
+    /// libvirt answers no question about its XML, and lets whoever asks wait for half a minute.
+    ///
+    /// # Errors
+    /// libvirt's.
+    pub fn is_on_its_way(&self, domain: Uuid) -> Result<bool, HypervisorError> {
+        let call = "asking for the domain's state";
+        let Some(found) = self.lookup(domain, call)? else {
+            return Ok(false);
+        };
+        let state = self.present(call, found.state())?;
+        Ok(state.is_some_and(|(_, reason)| {
+            use DomainPausedReason::{Migration, StartingUp};
+            use DomainStateReason::Paused;
+            matches!(
+                reason,
+                Enum::Known(Paused(Enum::Known(Migration | StartingUp)))
+            )
+        }))
+    }
+
+    /// Those that run and are defined nowhere. Asks for no XML; see [`Libvirt::is_on_its_way`].
+    ///
+    /// # Errors
+    /// libvirt's.
+    pub fn running_transient(&self) -> Result<Vec<Uuid>, HypervisorError> {
+        let failed = self.failed("listing the transient domains");
+        let flags =
+            libvirt::VIR_CONNECT_LIST_DOMAINS_TRANSIENT | libvirt::VIR_CONNECT_LIST_DOMAINS_ACTIVE;
+        let found = self.connection.list_all_domains(flags).map_err(&failed)?;
+        let uuids = found.iter().map(|one| one.uuid().map_err(&failed));
+        uuids.collect()
+    }
+
     /// How the last run of a guest ended, from libvirt's log of it: the only record of that once a
     /// transient domain is gone. `None` where the log is not there or does not say.
     pub fn last_end(&self, domain: &DomainRef) -> Option<Ended> {
@@ -50,7 +86,7 @@ impl Libvirt {
             .ok()?;
         let mut tail = Vec::new();
         log.take(TAIL).read_to_end(&mut tail).ok()?;
-        ended(&String::from_utf8_lossy(&tail))
+        ended(&String::from_utf8_lossy(&tail), domain.uuid)
     }
 
     /// `virQEMUDriverConfigNew`'s `logDir`.
@@ -81,11 +117,17 @@ fn lifecycle(domain: Uuid, event: u32, detail: u32) -> LifeEvent {
     LifeEvent::Ended { domain, how }
 }
 
-/// `2026-01-01 10:00:00.000+0000: shutting down, reason=destroyed`, after the last start.
-fn ended(log: &str) -> Option<Ended> {
-    log.lines()
+/// `2026-01-01 10:00:00.000+0000: shutting down, reason=destroyed`, in the guest's last run. The log
+/// goes by the name, and another guest may have had that since: QEMU's command line says whose a run is.
+fn ended(log: &str, guest: Uuid) -> Option<Ended> {
+    let guest = guest.to_string();
+    log.rsplit(": starting up libvirt version")
+        .find(|run| {
+            let mut named = run.split("-uuid ").skip(1);
+            named.next().is_none_or(|uuid| uuid.starts_with(&guest))
+        })?
+        .lines()
         .rev()
-        .take_while(|line| !line.contains(": starting up libvirt version"))
         .find_map(|line| line.split_once(": shutting down, reason="))
         .map(|(_, word)| Ended::from_log(word.trim()))
 }
@@ -95,18 +137,36 @@ mod tests {
     //! A guest that migrated away and is taken for dead loses its disks on the other host.
     use super::*;
 
+    const GUEST: Uuid = Uuid::from_u128(1);
+
+    fn run(guest: Uuid) -> String {
+        format!("x: starting up libvirt version: 11.3.0\nqemu \\\n-uuid {guest} \\\n")
+    }
+
     #[test]
     fn the_last_end_counts_and_only_of_the_last_run() {
-        let one = "x: starting up libvirt version: 11.3.0\n\
-                   x: shutting down, reason=migrated\n";
-        assert_eq!(ended(one), Some(Ended::Migrated));
-        let running = format!("{one}y: starting up libvirt version: 11.3.0\nqemu: hello\n");
-        assert_eq!(ended(&running), None);
+        let one = run(GUEST) + "x: shutting down, reason=migrated\n";
+        assert_eq!(ended(&one, GUEST), Some(Ended::Migrated));
+        let running = one + &run(GUEST) + "qemu: hello\n";
+        assert_eq!(ended(&running, GUEST), None);
         let died = format!("{running}y: shutting down, reason=crashed\nqemu: terminating\n");
-        assert_eq!(ended(&died), Some(Ended::Crashed));
-        assert_eq!(ended(""), None);
+        assert_eq!(ended(&died, GUEST), Some(Ended::Crashed));
+        assert_eq!(ended("", GUEST), None);
         let new = format!("{running}y: shutting down, reason=abducted\n");
-        assert_eq!(ended(&new), Some(Ended::Unknown));
+        assert_eq!(ended(&new, GUEST), Some(Ended::Unknown));
         assert!(!Ended::Unknown.is_death());
+    }
+
+    #[test]
+    fn another_guest_that_took_the_name_says_nothing_of_this_one() {
+        let other = Uuid::from_u128(2);
+        let theirs = run(other) + "y: shutting down, reason=destroyed\n";
+        assert_eq!(ended(&theirs, other), Some(Ended::Destroyed));
+        assert_eq!(ended(&theirs, GUEST), None);
+        let ours = run(GUEST) + "x: shutting down, reason=migrated\n";
+        assert_eq!(ended(&(ours + &theirs), GUEST), Some(Ended::Migrated));
+        // The beginning of a long run is not read.
+        let cut = "qemu: hello\nx: shutting down, reason=saved\n".to_owned();
+        assert_eq!(ended(&(cut + &theirs), GUEST), Some(Ended::Saved));
     }
 }

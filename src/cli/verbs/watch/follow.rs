@@ -12,7 +12,7 @@ use crate::cli::control::say;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::safe::safe;
 use crate::model::{Ended, Summary};
-use crate::ports::{Hypervisor, LifeEvent};
+use crate::ports::LifeEvent;
 
 use super::super::report;
 use super::guests::Guests;
@@ -113,12 +113,10 @@ impl<'a> Watch<'a> {
     }
 
     pub(super) fn look_at_all(&mut self, host: &Host) -> Result<(), CliError> {
-        for described in host.hypervisor.domains()? {
-            let status = described.status;
-            let uuid = status.domain.uuid;
-            if self.guests.get(uuid).is_some() || status.active && !status.persistent {
-                self.look_at(host, uuid)?;
-            }
+        let running = host.hypervisor.running_transient()?;
+        let all: HashSet<Uuid> = self.guests.uuids().into_iter().chain(running).collect();
+        for uuid in all {
+            self.look_at(host, uuid)?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::xml::{DomainXml, Source, read_policy};
 pub(super) enum Note {
     /// Its end has an event of its own, or it will be missed at the next looks.
     Ended,
-    /// It outlives its end, or its policy removes nothing.
+    /// It outlives its end, or its policy removes nothing, or it does not run here yet.
     NotOurs,
     /// Nobody can say what its policy wants; what to tell of it.
     Invalid(String),
@@ -31,7 +31,8 @@ pub(super) fn take_note(
     let Some(status) = host.hypervisor.status(uuid)? else {
         return Ok(Note::Ended);
     };
-    if status.persistent {
+    // Looked at again when it runs, or did not leave: both are events.
+    if status.persistent || host.hypervisor.is_on_its_way(uuid)? {
         return Ok(Note::NotOurs);
     }
     let definition = match host.hypervisor.definition(uuid) {
