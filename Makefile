@@ -15,7 +15,7 @@ build: ## Build the program, for debugging
 test: deps ## All tests, against real libvirts of their own (root)
 	cargo test --all-targets --no-fail-fast
 
-sweep: deps ## Every fault at every change of every verb, and a table of it (root; an hour or two)
+sweep: deps ## Every fault at every change of every verb, and a table of it (root; some hours)
 	@tests/sweep-table target/tmp/sweep
 
 lint: ## Clippy without a warning, and the formatting

@@ -31,37 +31,37 @@ fn kill_at_every_change(verb: Verb, at_most: usize, scene: fn() -> Scene) {
 
 #[test]
 fn undefine() {
-    kill_at_every_change(Verb::Undefine, 14, Scene::heaviest);
+    kill_at_every_change(Verb::Undefine, 12, Scene::heaviest);
 }
 
 #[test]
 fn rollback() {
-    kill_at_every_change(Verb::Rollback, 14, Scene::heaviest);
+    kill_at_every_change(Verb::Rollback, 12, Scene::heaviest);
 }
 
 #[test]
 fn commit() {
-    kill_at_every_change(Verb::Commit, 8, Scene::small);
+    kill_at_every_change(Verb::Commit, 6, Scene::small);
 }
 
 #[test]
 fn recover() {
-    kill_at_every_change(Verb::Recover, 12, Scene::heaviest);
+    kill_at_every_change(Verb::Recover, 10, Scene::heaviest);
 }
 
 #[test]
 fn rebuild() {
-    kill_at_every_change(Verb::Rebuild, 8, Scene::small);
+    kill_at_every_change(Verb::Rebuild, 6, Scene::small);
 }
 
 #[test]
 fn destroy() {
-    kill_at_every_change(Verb::Destroy, 8, Scene::small);
+    kill_at_every_change(Verb::Destroy, 6, Scene::small);
 }
 
 #[test]
 fn destroy_transient() {
-    kill_at_every_change(Verb::DestroyTransient, 8, Scene::transient);
+    kill_at_every_change(Verb::DestroyTransient, 6, Scene::transient);
 }
 
 #[test]
@@ -81,10 +81,10 @@ fn watch_of_a_living_guest() {
 
 #[test]
 fn watch_of_a_dead_guest() {
-    kill_at_every_change(Verb::WatchDead, 6, Scene::transient);
+    kill_at_every_change(Verb::WatchDead, 5, Scene::transient);
 }
 
 #[test]
 fn watch_of_a_dead_guest_after_recover() {
-    kill_at_every_change(Verb::WatchAfterBoot, 6, Scene::transient);
+    kill_at_every_change(Verb::WatchAfterBoot, 4, Scene::transient);
 }

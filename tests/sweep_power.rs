@@ -11,7 +11,7 @@ use support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use support::tracer::After;
 
 fn cut_at_every_sync(kind: &'static str, verb: Verb) {
-    cut_at_every_sync_on(kind, verb, Bounded::EveryStep(6), Scene::small_on);
+    cut_at_every_sync_on(kind, verb, Bounded::EveryStep(5), Scene::small_on);
 }
 
 fn cut_at_every_sync_on(
@@ -95,7 +95,7 @@ fn watch_of_a_living_guest_on_ext4() {
     cut_at_every_sync_on(
         "ext4",
         Verb::WatchLiving,
-        Bounded::EveryStep(6),
+        Bounded::EveryStep(5),
         Scene::transient_on,
     );
 }
@@ -105,7 +105,7 @@ fn watch_of_a_dead_guest_on_xfs() {
     cut_at_every_sync_on(
         "xfs",
         Verb::WatchAfterBoot,
-        Bounded::EveryStep(6),
+        Bounded::EveryStep(5),
         Scene::transient_on,
     );
 }
@@ -134,12 +134,12 @@ fn cut_with_libvirt_at_every_sync(verb: Verb, bounded: Bounded) {
 
 #[test]
 fn undefine_with_libvirts_files() {
-    cut_with_libvirt_at_every_sync(Verb::Undefine, Bounded::EveryStep(6));
+    cut_with_libvirt_at_every_sync(Verb::Undefine, Bounded::EveryStep(5));
 }
 
 #[test]
 fn rollback_with_libvirts_files() {
-    cut_with_libvirt_at_every_sync(Verb::Rollback, Bounded::EveryStep(6));
+    cut_with_libvirt_at_every_sync(Verb::Rollback, Bounded::EveryStep(5));
 }
 
 #[test]
