@@ -1,6 +1,5 @@
 //! What most verbs need: libvirt, the files, the journal, each opened when it is first asked for.
 
-use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use crate::survey;
 
 use super::args::{Arguments, Output};
 use super::control::{Terminal, say};
+use super::environment::variable;
 use super::error::{CliError, Exit};
 use super::evidence;
 use super::safe::safe;
@@ -231,11 +231,6 @@ fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
         Some(refusal) => Err(CliError::refused(&[refusal])),
         None => Ok(()),
     }
-}
-
-/// An empty variable is none.
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// The contract's default: `/var/lib/virt-retire` for root, else below the XDG state folder.

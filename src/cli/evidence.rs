@@ -2,6 +2,8 @@
 
 use crate::model::Evidence;
 
+use super::environment::variable;
+
 /// Gathers what the process knows of its user. Never fails: what cannot be found out is absent.
 pub fn gather(uri: &str, reason: Option<String>, unseen: Vec<String>) -> Evidence {
     let uid = rustix::process::geteuid().as_raw();
@@ -39,7 +41,7 @@ fn login() -> Option<String> {
         .and_then(|text| text.trim().parse::<u32>().ok())
         .filter(|uid| *uid != u32::MAX)
         .map(user_name);
-    kernel.or_else(|| variable("SUDO_USER"))
+    kernel.or_else(|| text("SUDO_USER"))
 }
 
 fn from() -> Option<String> {
@@ -47,15 +49,13 @@ fn from() -> Option<String> {
         .ok()
         .map(|name| name.to_string_lossy().into_owned());
     // "client-address client-port server-address server-port", set by sshd.
-    let remote =
-        variable("SSH_CONNECTION").and_then(|text| text.split(' ').next().map(str::to_owned));
+    let remote = text("SSH_CONNECTION").and_then(|text| text.split(' ').next().map(str::to_owned));
     match (terminal, remote) {
         (Some(terminal), Some(remote)) => Some(format!("{terminal} from {remote}")),
         (terminal, remote) => terminal.or(remote),
     }
 }
 
-/// An empty variable is none.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+fn text(name: &str) -> Option<String> {
+    variable(name)?.into_string().ok()
 }

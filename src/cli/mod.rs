@@ -4,6 +4,7 @@ mod args;
 mod confirm;
 mod context;
 mod control;
+mod environment;
 mod error;
 mod evidence;
 mod json;
