@@ -7,15 +7,12 @@ mod support;
 
 use std::fs;
 
-use support::{Disk, Guest, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
+use support::{Guest, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
 
 const UNDEFINE: [&str; 4] = ["undefine", "web1", "--remove-all-storage", "--yes"];
 
 fn guest(host: &PrivateHost) -> Guest<'_> {
-    GuestBuilder::new("web1")
-        .disk(Disk::pool("system.qcow2"))
-        .disk(Disk::unmanaged("data.raw"))
-        .define(host)
+    GuestBuilder::two_disks("web1").define(host)
 }
 
 /// One error, in text and in JSON, with its code and what to do; no panic; nothing on stdout.

@@ -7,13 +7,10 @@ mod support;
 use std::fs;
 
 use support::tracer::After;
-use support::{Disk, Fault, Guest, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
+use support::{Fault, Guest, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
 
-/// A guest with one disk in the pool and one outside of it.
 fn guest(host: &PrivateHost) -> Guest<'_> {
-    GuestBuilder::new("web1")
-        .disk(Disk::pool("system.qcow2"))
-        .disk(Disk::unmanaged("data.raw"))
+    GuestBuilder::two_disks("web1")
         .vnc_password("geheim")
         .autostart()
         .define(host)
@@ -141,9 +138,7 @@ fn an_emulator_that_is_gone_leaves_the_domain_retired_until_it_is_back() {
     host.shell(&format!(
         "cp $(readlink -f $(command -v qemu-system-x86_64)) {emulator}"
     ));
-    let guest = GuestBuilder::new("web1")
-        .disk(Disk::pool("system.qcow2"))
-        .disk(Disk::unmanaged("data.raw"))
+    let guest = GuestBuilder::two_disks("web1")
         .device_xml(&format!("<emulator>{emulator}</emulator>"))
         .define(&host);
     let before = Identity::capture(&host, "web1", &[]);

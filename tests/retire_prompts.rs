@@ -5,13 +5,10 @@
 mod support;
 
 use support::retire::{BINARY, quote};
-use support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
+use support::{Guest, GuestBuilder, Identity, PrivateHost, assert_same};
 
 fn guest(host: &PrivateHost) -> Guest<'_> {
-    GuestBuilder::new("web1")
-        .disk(Disk::pool("system.qcow2"))
-        .disk(Disk::unmanaged("data.raw"))
-        .define(host)
+    GuestBuilder::two_disks("web1").define(host)
 }
 
 const UNDEFINE: [&str; 3] = ["undefine", "web1", "--remove-all-storage"];

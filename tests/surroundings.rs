@@ -6,13 +6,10 @@
 mod support;
 
 use support::retire::BINARY;
-use support::{Disk, Fault, Guest, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
+use support::{Fault, Guest, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
 
 fn guest(host: &PrivateHost) -> Guest<'_> {
-    GuestBuilder::new("web1")
-        .disk(Disk::pool("system.qcow2"))
-        .disk(Disk::unmanaged("data.raw"))
-        .define(host)
+    GuestBuilder::two_disks("web1").define(host)
 }
 
 const UNDEFINE: [&str; 4] = ["undefine", "web1", "--remove-all-storage", "--yes"];

@@ -37,6 +37,13 @@ impl GuestBuilder {
         }
     }
 
+    /// With one disk in the pool and one outside of it.
+    pub fn two_disks(name: &str) -> Self {
+        Self::new(name)
+            .disk(Disk::pool("system.qcow2"))
+            .disk(Disk::unmanaged("data.raw"))
+    }
+
     pub fn disk(mut self, disk: Disk) -> Self {
         self.disks.push(disk);
         self
