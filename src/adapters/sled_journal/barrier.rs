@@ -3,7 +3,7 @@
 //! sled 0.34.7's `flush` calls `sync_file_range`, which writes neither metadata nor the disk's
 //! cache (upstream issue 1452): after a power cut most acknowledged records were gone, and some
 //! journals no longer opened. So every flush is followed by `fdatasync` of sled's files and, when
-//! a name came or went, `fsync` of their folders. `tests/journal_power_cut.rs` proves both halves:
+//! a name came or went, `fsync` of their folders. `tests/journal/power_cut.rs` proves both halves:
 //! with this nothing is lost, without it something is.
 
 use std::collections::BTreeSet;

@@ -1,0 +1,9 @@
+//! Guests that run, are stopped, or die by themselves.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod destroy;
+mod running;
+mod watch;

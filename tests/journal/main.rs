@@ -1,0 +1,12 @@
+//! The journal on its own: its records, its store, its lock, and what damage, full disks and power
+//! cuts do to it.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod sample;
+
+mod damage;
+mod full_disk;
+mod lock;
+mod power_cut;
+mod records;
+mod store;

@@ -1,0 +1,22 @@
+//! The verbs that retire and bring back, as an operator types them: plans, refusals, exit codes, JSON and
+//! text.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod concurrent;
+mod failures;
+mod json;
+mod managed_storage;
+mod names;
+mod order;
+mod plan;
+mod policy_rules;
+mod prompts;
+mod roundtrip;
+mod session;
+mod states;
+mod surroundings;
+mod text;

@@ -1,0 +1,156 @@
+//! What a person reads, whole. If these fail, the words on the screen have changed: look whether a cautious
+//! operator still finds there what is about to happen, and run `cargo insta review` or mend the text below.
+
+use crate::support::{Disk, Guest, GuestBuilder, Outcome, PrivateHost};
+
+/// The text with what differs from run to run replaced.
+fn settled(guest: &Guest, told: &Outcome) -> String {
+    let text = told.stdout.replace(&guest.uuid, "UUID");
+    without_fractions(&without_times(&text))
+}
+
+/// "TIME" for each "2026-11-23 01:39:12 UTC", whatever the year.
+fn without_times(text: &str) -> String {
+    const LENGTH: usize = "2026-11-23 01:39:12".len();
+    let parts: Vec<&str> = text.split(" UTC").collect();
+    let (last, timed) = parts.split_last().unwrap();
+    let mut result = String::new();
+    for part in timed {
+        let (before, time) = part.split_at(part.len() - LENGTH);
+        time.parse::<jiff::civil::DateTime>().unwrap();
+        result.push_str(before);
+        result.push_str("TIME");
+    }
+    result + last
+}
+
+/// Sizes that QEMU and libvirt decide (of their formats, of their XML) end on no round number: "#.##".
+fn without_fractions(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut bytes = line.as_bytes().to_vec();
+        for unit in [" B", " KiB", " MiB"] {
+            for (at, _) in line.match_indices(unit) {
+                let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+                let from = at
+                    - bytes[..at]
+                        .iter()
+                        .rev()
+                        .take_while(|byte| is_part(byte))
+                        .count();
+                if !line[from..at].ends_with(".00") {
+                    let digits = bytes[from..at]
+                        .iter_mut()
+                        .filter(|byte| byte.is_ascii_digit());
+                    digits.for_each(|byte| *byte = b'#');
+                }
+            }
+        }
+        lines.push(String::from_utf8(bytes).unwrap());
+    }
+    lines.join("\n")
+}
+
+/// A guest with a disk of each kind.
+fn guest(host: &PrivateHost) -> Guest<'_> {
+    let base = format!("{}/base.qcow2", host.images);
+    if !host.exists(&base) {
+        host.run(&["qemu-img", "create", "-qf", "qcow2", &base, "8M"])
+            .expect(0);
+    }
+    host.shell("ln -s images /var/lib/libvirt/alias");
+    GuestBuilder::new("web1")
+        .disk(Disk::volume("logs.raw"))
+        .disk(Disk::unmanaged("/var/lib/libvirt/alias/data.raw"))
+        .disk(
+            Disk::unmanaged("overlay.raw")
+                .on_base(&base, "qcow2")
+                .format("qcow2"),
+        )
+        .disk(Disk::unmanaged("tools.iso").cdrom())
+        .described()
+        .autostart()
+        .define(host)
+}
+
+#[test]
+fn a_whole_story() {
+    let host = PrivateHost::start();
+    let guest = guest(&host);
+    let told = |words: &[&str], code| settled(&guest, &host.retire(words).expect(code));
+    insta::assert_snapshot!("plan", told(&["plan", "web1", "--remove-all-storage"], 0));
+    insta::assert_snapshot!("plan_undecided", told(&["plan", "web1"], 3));
+    GuestBuilder::new("other")
+        .disk(Disk::unmanaged("data.raw").existing())
+        .define(&host);
+    insta::assert_snapshot!(
+        "plan_in_use",
+        told(&["plan", "web1", "--remove-all-storage"], 3)
+    );
+    host.virsh(&["undefine", "other"]);
+    insta::assert_snapshot!("list_empty", told(&["list"], 0));
+    let undefine = [
+        "undefine",
+        "web1",
+        "--remove-all-storage",
+        "--yes",
+        "--reason",
+        "replaced by web2",
+    ];
+    insta::assert_snapshot!("undefine", told(&undefine, 0));
+    insta::assert_snapshot!("list", told(&["list"], 0));
+    let shown = told(&["show", "1"], 0);
+    insta::assert_snapshot!("rollback", told(&["rollback", "1", "--yes"], 0));
+    let after = told(&["show", "1"], 0);
+    // The quarantine's folder has a UUID of its own, and the host has a name; who was logged in
+    // there is another matter.
+    let settle = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for line in &mut lines {
+            for start in ["Transaction 1 (", "Command:   ", "By:        "] {
+                if line.starts_with(start) {
+                    *line = format!("{start}…");
+                }
+            }
+            if let Some(at) = line.find("rollback by ") {
+                line.replace_range(at + "rollback by ".len().., "…");
+            }
+            if let Some(at) = line.find("quarantine/1-") {
+                let at = at + "quarantine/1-".len();
+                line.replace_range(at..at + 36, "UUID");
+            }
+        }
+        lines.join("\n")
+    };
+    insta::assert_snapshot!("show", settle(&shown));
+    insta::assert_snapshot!("show_rolled_back", settle(&after));
+}
+
+#[test]
+fn what_an_error_says() {
+    let host = PrivateHost::start();
+    let told = |words: &[&str], code| host.retire(words).expect(code).stderr;
+    insta::assert_snapshot!("no_such_domain", told(&["plan", "nosuch"], 1));
+    insta::assert_snapshot!("no_such_transaction", told(&["show", "7"], 1));
+    let guest = guest(&host);
+    insta::assert_snapshot!("undecided", told(&["undefine", "web1", "--yes"], 3));
+    insta::assert_snapshot!(
+        "not_confirmed",
+        told(&["undefine", "web1", "--keep-storage"], 1)
+    );
+    guest.start();
+    insta::assert_snapshot!(
+        "running",
+        told(&["undefine", "web1", "--remove-all-storage", "--yes"], 3)
+    );
+    guest.stop();
+    host.retire(&["undefine", "web1", "--remove-all-storage", "--yes"])
+        .expect(0);
+    host.shell(&format!("echo theirs >{}/data.raw", host.images));
+    insta::assert_snapshot!("path_occupied", told(&["rollback", "1", "--yes"], 3));
+    insta::assert_snapshot!("wrong_state", told(&["commit", "1", "--yes"], 1));
+    insta::assert_snapshot!(
+        "remote",
+        told(&["-c", "qemu+ssh://h/system", "plan", "x"], 3)
+    );
+}

@@ -1,0 +1,11 @@
+//! What someone else uses stays (law 5).
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod blind;
+mod hostile;
+mod kinds;
+mod moment;
+mod questions;
