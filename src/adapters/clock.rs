@@ -1,5 +1,7 @@
 //! The system's clock.
 
+use std::time::Duration;
+
 use crate::ports::Clock;
 
 pub struct SystemClock;
@@ -7,5 +9,9 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> jiff::Timestamp {
         jiff::Timestamp::now()
+    }
+
+    fn pause(&self, span: Duration) {
+        std::thread::sleep(span);
     }
 }

@@ -28,6 +28,8 @@ impl Clock for Still {
     fn now(&self) -> jiff::Timestamp {
         self.0
     }
+
+    fn pause(&self, _: Duration) {}
 }
 
 #[test]

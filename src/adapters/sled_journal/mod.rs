@@ -33,6 +33,7 @@ use self::publish::Publisher;
 use self::records::Growth;
 use self::store::Store;
 use self::watermark::Watermark;
+use super::clock::SystemClock;
 use crate::journal::v1::{Format, Hash, Head, Mirror, Summary, Time};
 use crate::journal::{decode, encode};
 use crate::model::{self, Event, EventKind, Transaction, TransactionId};
@@ -51,15 +52,6 @@ pub struct SledJournal {
     names: Names,
     /// The last field: let go of when all else is closed.
     _lock: Lock,
-}
-
-/// The time of day.
-struct Now;
-
-impl Clock for Now {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
 }
 
 impl SledJournal {
@@ -88,7 +80,7 @@ impl SledJournal {
             head,
             watermark,
             views: Publisher::new(&names.view),
-            clock: Box::new(Now),
+            clock: Box::new(SystemClock),
             broken: None,
             names,
             _lock: lock,

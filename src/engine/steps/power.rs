@@ -11,8 +11,10 @@ use super::super::error::Failure;
 
 /// How often the operator's signals are looked at while a guest is waited for.
 const SLICE: Duration = Duration::from_secs(1);
-/// How long a QEMU that is ending may take to let go of its files.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a QEMU that is ending may take to let go of its files: so often is it looked, with so
+/// long a pause between.
+const LOOKS: usize = 100;
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn make_persistent(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
     match world.hypervisor.status(transaction.domain_now().uuid)? {
@@ -116,14 +118,16 @@ pub(super) fn stop(
 /// A guest is inactive to libvirt a moment before its QEMU is gone, and QEMU holds the disks until
 /// then. Whoever holds them longer is somebody else, whom the move refuses.
 fn let_go(world: &World, transaction: &Transaction) {
-    let until = Instant::now() + PATIENCE;
     let is_held = || {
         transaction
             .files()
             .map(|(_, moved, _)| world.census.holders(&moved.path, &moved.facts))
             .any(|asked| !asked.holders.is_empty())
     };
-    while is_held() && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(50));
+    for _ in 0..LOOKS {
+        if !is_held() {
+            return;
+        }
+        world.clock.pause(PAUSE);
     }
 }

@@ -1,6 +1,5 @@
 //! The one call that takes the definition away, and the one that brings it back.
 
-use std::thread;
 use std::time::Duration;
 
 use crate::model::{Definition, Direction, EventKind, SavedState, Step, Transaction, UndefineCall};
@@ -112,7 +111,7 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect,
     let home = Homecoming::of(transaction);
     let domain = home.domain();
     if undefine_is_in_doubt(transaction) {
-        thread::sleep(STRAY_CALL);
+        world.clock.pause(STRAY_CALL);
     }
     if let Some(status) = world.hypervisor.status(domain.uuid)?
         && status.persistent
