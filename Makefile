@@ -18,9 +18,11 @@ test: deps ## All tests, against real libvirts of their own (root)
 sweep: deps ## Every fault at every change of every verb, and a table of it (root; some hours)
 	@tests/sweep-table target/tmp/sweep
 
-lint: ## Clippy without a warning, and the formatting
+lint: ## Clippy, formatting, documentation and the fuzz targets, without a warning
 	cargo clippy --all-targets -- -D warnings
 	cargo fmt --check
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
+	cargo check --manifest-path fuzz/Cargo.toml --locked
 
 demo: deps build ## A guest is retired with its disks, and comes back and boots
 	@tests/private-libvirt tests/demo

@@ -26,6 +26,58 @@
 //! in reverse; where that fails too, the transaction is `stuck` and keeps both causes. `recover` does
 //! after a crash what the process would have done.
 //!
+//! # The laws
+//!
+//! "Law N" in the code means one of these. Whatever else changes, they hold.
+//!
+//! 1. **All or nothing.** After any failure, crash, kill or power cut, one `recover` leaves each
+//!    domain either fully there or fully retired. Never half.
+//! 2. **Nothing is destroyed before purge.** Commit is a decision, not a deletion. Every undefine
+//!    can be rolled back until it is purged.
+//! 3. **Intent, effect, outcome.** An intent is durable on the disk before its effect starts; an
+//!    effect is durable (files and directories synced) before its outcome is written.
+//! 4. **Rollback is identity.** What comes back is what was there: domain XML with its secrets,
+//!    UUID, autostart, snapshot and checkpoint trees with the current ones, managed save, NVRAM,
+//!    TPM state, volumes on their pools' lists, and every file with its bytes, holes, owner, mode,
+//!    times, xattrs, ACLs, hard links and symlinks. Rollback never overwrites: an occupied path or
+//!    a taken name is an error that names it, and nothing has moved.
+//! 5. **What someone else uses stays.** Another domain, another image's backing chain, a mount, a
+//!    loop device, a process that has the file open: any of them makes the disk untouchable.
+//!    Judged by device and inode, not by the spelling of the path.
+//! 6. **Refuse rather than guess.** A disk whose fate is not decided, a chain that cannot be read,
+//!    a URI whose files are elsewhere: the plan is refused, says why and what to do, and nothing
+//!    has changed.
+//! 7. **Evidence first.** Who, when, from where, why, what and how big is in the journal before
+//!    the first effect, with the domain's XML; the record is append-only, and tampering shows.
+//! 8. **The exit code tells the truth.** No success for partial work.
+//!
+//! # The words
+//!
+//! - **transaction**: one undefine-with-storage of one domain, as the journal records it. Its id
+//!   is a small whole number, counted per journal, beside a UUID that is unique across hosts.
+//! - **plan**: the whole list of steps, as data, written before the first step runs. A dry run
+//!   prints the same value.
+//! - **step**: one effect and its inverse. Idempotent both ways: doing it again answers "already
+//!   done".
+//! - **quarantine**: where removed files wait. Nothing in it is lost until **purge**, the one
+//!   irreversible verb.
+//! - **journal**: the sled database. **manifest**: the same facts, readable without it, beside the
+//!   quarantined files.
+//! - **log**: the journal's events in their one order, append-only.
+//! - **hold**: a named reason why a transaction must not be purged. **expiry**: stamped on a
+//!   transaction when it is begun; changing the configuration later changes no stamp.
+//!
+//! # The states
+//!
+//! ```text
+//! planned → executing → prepared → committed → purging → purged
+//!               └──────────┴───────────┴─→ rolling-back → rolled-back
+//! ```
+//!
+//! `stuck`: neither direction could finish; the cause of each is recorded, and `recover` tries
+//! again. `undefine` runs to `committed` by itself; `--prepare` stops at `prepared`. The arrows
+//! that are allowed are in [`model::State::may_become`].
+//!
 //! # Where to put a new kind of step
 //!
 //! See [`engine`]: five places, four of which the compiler names.

@@ -2,7 +2,7 @@
 //!
 //! The only importer of `roxmltree`. Sources: libvirt's `formatdomain`, `formatsnapshot`,
 //! `formatcheckpoint` and `formatstorage` pages and, where those are silent, dumps of libvirt 11.3.
-//! An element that is not known is passed over, except that [`uses`] also finds paths in elements
+//! An element that is not known is passed over, except that `uses` also finds paths in elements
 //! that no one here has heard of.
 
 mod checkpoint;

@@ -127,7 +127,7 @@ pub fn create(folder: impl AsFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     Ok(file)
 }
 
-/// Removes a folder with what [`write`] put there, and the quarantine of our own name around it if
+/// Removes a folder with what [`write()`] put there, and the quarantine of our own name around it, if
 /// that was the last: it is in a folder that is not ours, perhaps in a pool whose list shows it.
 /// Everything is looked at before anything is removed, so a refusal has changed nothing.
 pub fn remove(path: &Path) -> Result<(), StorageError> {
