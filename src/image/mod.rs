@@ -6,6 +6,7 @@
 
 mod json;
 mod magic;
+mod pool;
 mod qcow2;
 mod reference;
 mod saved;
@@ -13,6 +14,7 @@ mod saved;
 use thiserror::Error;
 
 pub use magic::{MAGIC_BYTES, guess};
+pub use pool::{POOL_PROBE, stops_a_pool};
 pub use qcow2::{Outcome, Qcow2, parse};
 pub use reference::{Location, Named, locate};
 pub use saved::{SAVED_HEADER, saved_length, saved_xml};

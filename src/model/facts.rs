@@ -139,6 +139,8 @@ pub struct DomainFacts {
     pub policy: Policy,
     /// What is wrong with the policy as it is written, in words.
     pub policy_problems: Vec<String>,
+    /// Pools on one folder with another, as pairs both ways: what leaves one leaves the other.
+    pub pools_beside: Vec<(String, String)>,
     /// Parts of the domain that this version cannot bring back, each in words.
     pub unsupported: Vec<String>,
     /// What could not be looked at when users were counted.

@@ -90,6 +90,11 @@ pub fn list(
             steps.push(Step::Quarantine(file.clone()));
         }
     }
+    for (pool, other) in &facts.pools_beside {
+        if pools.contains(pool) && !pools.contains(other) {
+            pools.push(other.clone());
+        }
+    }
     steps.extend(pools.into_iter().map(|pool| Step::RefreshPool { pool }));
     steps
 }

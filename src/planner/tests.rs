@@ -96,6 +96,7 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
         artefacts: Vec::new(),
         policy: Policy::default(),
         policy_problems: Vec::new(),
+        pools_beside: Vec::new(),
         unsupported: Vec::new(),
         unseen: Vec::new(),
     }

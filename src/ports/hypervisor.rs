@@ -66,6 +66,22 @@ pub struct Volume {
     pub backing: Option<PathBuf>,
 }
 
+/// How libvirt looked at a pool's folder anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refreshed {
+    Done,
+    /// The pool is not active, or is no more: there is no list.
+    NoList,
+    /// libvirt stopped the pool over what it found there, and could start it again.
+    Restarted {
+        cause: String,
+    },
+    /// libvirt stopped the pool and does not start it again.
+    Stopped {
+        cause: String,
+    },
+}
+
 /// What a volume's name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
@@ -145,8 +161,15 @@ pub trait Hypervisor {
     /// Where a volume is. Its file is not read for that: libvirt reads the header for every XML
     /// that it gives of a volume, and the file's access time would tell of it.
     fn volume(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError>;
-    /// An inactive pool, or one that is no more, has no list to refresh: that is success.
-    fn refresh_pool(&self, pool: &str) -> Result<(), HypervisorError>;
+    /// Makes the list of an active pool anew.
+    ///
+    /// # Errors
+    /// Refused while a job runs in the pool (a volume is being built or cloned).
+    fn refresh_pool(&self, pool: &str) -> Result<Refreshed, HypervisorError>;
+    /// Takes a volume off its pool's list; one that is not on it is off it. libvirt removes the file
+    /// under that name, if there is one: only for names whose file is gone. It works while a job
+    /// runs in the pool, and reads no other file.
+    fn forget_volume(&self, pool: &str, volume: &str) -> Result<(), HypervisorError>;
 
     /// Makes durable what an earlier run may have changed of the domain of that name, and was cut
     /// off before it was. Every call below that changes something does so by itself.

@@ -15,8 +15,8 @@ pub use clock::Clock;
 pub use control::Control;
 pub use events::LifeEvent;
 pub use hypervisor::{
-    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, StateFolders,
-    Status, Version, Volume,
+    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, Refreshed,
+    StateFolders, Status, Version, Volume,
 };
 pub use journal::{Draft, Journal, JournalError, JournalReader};
 pub use storage::{Demand, Entry, Image, Moved, Reference, Resolved, Root, Storage, StorageError};

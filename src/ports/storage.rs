@@ -126,6 +126,9 @@ pub trait Storage {
     /// symlink leads to (checked with qemu-img 10.0.2). An image in several files (VMDK extents)
     /// is an error.
     fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError>;
+    /// Whether libvirt would stop the pool in whose folder this is, or this symlink leads from, if it
+    /// were refreshed.
+    fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError>;
     /// The domain's XML in a managed save image; `None` where there is no image, or none that libvirt
     /// would resume.
     fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError>;

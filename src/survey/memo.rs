@@ -129,6 +129,10 @@ impl Storage for Memo<'_> {
         Ok(found)
     }
 
+    fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError> {
+        self.inner.stops_a_pool(path)
+    }
+
     fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError> {
         self.noted(self.inner.saved_xml(path))
     }

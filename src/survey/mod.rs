@@ -144,6 +144,7 @@ impl<'a> Survey<'a> {
             artefacts,
             policy,
             policy_problems,
+            pools_beside: self.pools.beside(),
             unsupported,
             unseen: self.unseen(),
         })

@@ -77,6 +77,19 @@ impl<'a> Pools<'a> {
             .filter_map(|known| known.pool.target.as_deref())
     }
 
+    /// Active pools that share a folder, each with each.
+    pub(super) fn beside(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        for one in &self.known {
+            for other in &self.known {
+                if one.folder == other.folder && one.pool.name != other.pool.name {
+                    pairs.push((one.pool.name.clone(), other.pool.name.clone()));
+                }
+            }
+        }
+        pairs
+    }
+
     /// Active pools whose volumes are devices.
     pub(super) fn devices(&self) -> &[Pool] {
         &self.devices

@@ -14,6 +14,7 @@ mod names;
 mod order;
 mod plan;
 mod policy_rules;
+mod pools;
 mod prompts;
 mod roundtrip;
 mod session;

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::image_name::{named, refusal};
 use super::{qemu_img, sys};
-use crate::image::{self, MAGIC_BYTES, Outcome, Qcow2};
+use crate::image::{self, MAGIC_BYTES, Outcome, POOL_PROBE, Qcow2};
 use crate::model::SecretXml;
 use crate::ports::{Image, StorageError};
 use crate::xml::escape_line_breaks;
@@ -50,6 +50,15 @@ pub fn saved_xml(path: &Path) -> Result<Option<SecretXml>, StorageError> {
     };
     let bytes = read(&file, path, length)?;
     Ok(image::saved_xml(&bytes).map(|xml| SecretXml::new(escape_line_breaks(xml).into_owned())))
+}
+
+pub fn stops_a_pool(path: &Path) -> Result<bool, StorageError> {
+    match open(path) {
+        Ok(file) => Ok(image::stops_a_pool(&read(&file, path, POOL_PROBE)?)),
+        // libvirt passes over what is not a file.
+        Err(StorageError::Gone(_) | StorageError::Image { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn plain(format: &str) -> Image {

@@ -78,6 +78,10 @@ impl Storage for LocalFiles {
         header_io::image(path, format)
     }
 
+    fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError> {
+        header_io::stops_a_pool(path)
+    }
+
     fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError> {
         header_io::saved_xml(path)
     }

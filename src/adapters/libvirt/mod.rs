@@ -29,8 +29,8 @@ use crate::model::{
     Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
 };
 use crate::ports::{
-    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, StateFolders,
-    Status, Version, Volume,
+    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, Refreshed,
+    StateFolders, Status, Version, Volume,
 };
 
 /// One connection. Calls block; a server that stops answering is noticed after some 20 seconds.
@@ -141,8 +141,12 @@ impl Hypervisor for Libvirt {
         self.find_volume(pool, volume)
     }
 
-    fn refresh_pool(&self, pool: &str) -> Result<(), HypervisorError> {
+    fn refresh_pool(&self, pool: &str) -> Result<Refreshed, HypervisorError> {
         self.refresh(pool)
+    }
+
+    fn forget_volume(&self, pool: &str, volume: &str) -> Result<(), HypervisorError> {
+        self.forget(pool, volume)
     }
 
     fn make_durable(&self, name: &str) -> Result<(), HypervisorError> {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use virt::error::ErrorNumber;
+use virt::error::{Error, ErrorNumber};
 use virt::storage_pool::StoragePool;
 
 use super::{Libvirt, errors};
-use crate::ports::{HypervisorError, Located, Pool, Volume};
+use crate::ports::{HypervisorError, Located, Pool, Refreshed, Volume};
 use crate::xml::{PoolXml, VolumeXml};
 
 impl Libvirt {
@@ -102,18 +102,51 @@ impl Libvirt {
         Ok(Located { path, kind })
     }
 
-    pub(super) fn refresh(&self, name: &str) -> Result<(), HypervisorError> {
+    /// Where libvirt cannot read what it finds, it leaves the pool stopped, and every guest with a
+    /// volume in it would fail to start: then it is started again.
+    pub(super) fn refresh(&self, name: &str) -> Result<Refreshed, HypervisorError> {
         let failed = self.failed("refreshing a pool");
         let pool = match self.connection.lookup_storage_pool_by_name(name) {
             Ok(pool) => pool,
-            Err(error) if errors::is(&error, ErrorNumber::NoStoragePool) => return Ok(()),
+            Err(error) if errors::is(&error, ErrorNumber::NoStoragePool) => {
+                return Ok(Refreshed::NoList);
+            }
             Err(error) => return Err(failed(error)),
         };
-        match pool.refresh(0) {
+        let Err(error) = pool.refresh(0) else {
+            return Ok(Refreshed::Done);
+        };
+        // Asked afterwards: somebody may have stopped it a moment ago, which is not ours to undo,
+        // and then libvirt says that the operation is not valid.
+        if !has_no_list(&pool) {
+            return Err(failed(error));
+        }
+        if is_not_active(&error) {
+            return Ok(Refreshed::NoList);
+        }
+        let cause = error.message().to_owned();
+        Ok(match pool.create(0) {
+            Ok(()) => Refreshed::Restarted { cause },
+            // Somebody was quicker.
+            Err(_) if !has_no_list(&pool) => Refreshed::Restarted { cause },
+            Err(_) => Refreshed::Stopped { cause },
+        })
+    }
+
+    pub(super) fn forget(&self, pool: &str, volume: &str) -> Result<(), HypervisorError> {
+        let found = self
+            .connection
+            .lookup_storage_pool_by_name(pool)
+            .and_then(|found| found.lookup_storage_vol_by_name(volume));
+        match found.and_then(|found| found.delete(0)) {
             Ok(()) => Ok(()),
-            // Asked afterwards: it may have been stopped a moment ago.
-            Err(_) if has_no_list(&pool) => Ok(()),
-            Err(error) => Err(failed(error)),
+            Err(error)
+                if errors::is(&error, ErrorNumber::NoStoragePool)
+                    || errors::is(&error, ErrorNumber::NoStorageVolume) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(self.classify("taking a volume off its pool's list", &error)),
         }
     }
 }
@@ -123,6 +156,11 @@ fn has_no_list(pool: &StoragePool) -> bool {
         Ok(active) => !active,
         Err(error) => errors::is(&error, ErrorNumber::NoStoragePool),
     }
+}
+
+fn is_not_active(error: &Error) -> bool {
+    errors::is(error, ErrorNumber::OperationInvalid)
+        || errors::is(error, ErrorNumber::NoStoragePool)
 }
 
 fn describe(pool: &str, xml: &str) -> Result<Volume, HypervisorError> {

@@ -69,12 +69,8 @@ pub(super) fn run(
         (Step::ConfirmInactive, Back) => Ok(Moved::Already),
         (Step::Quarantine(moved), Forward) => files::quarantine(world, transaction, index, moved),
         (Step::Quarantine(moved), Back) => files::restore(world, transaction, index, moved),
-        (Step::RefreshPool { pool }, Forward) => {
-            world.hypervisor.refresh_pool(pool)?;
-            Ok(Moved::Now)
-        }
-        (Step::RefreshPool { pool }, Back) => {
-            return pools::refresh_after(world, transaction, pool);
+        (Step::RefreshPool { pool }, _) => {
+            return Ok(pools::tell(world, transaction, pool, direction));
         }
     };
     moved.map(Effect::from)

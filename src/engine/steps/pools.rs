@@ -1,59 +1,214 @@
 //! libvirt's own list of a pool's volumes, which a rename behind its back makes untrue.
+//!
+//! A list is cosmetic: the files are where they belong before this step begins, so nothing here fails
+//! a transaction. What could not be done is a note.
+//!
+//! A refresh makes any list true, and is refused while a job runs in the pool; and over one image that
+//! is cut off in its header libvirt stops the whole pool, and every other guest with a volume in it
+//! fails to start. So the folder is looked at first. Where a refresh will not do, the volumes that have
+//! gone are taken off the list one by one. For that libvirt calls `unlink` on the name (and takes
+//! "not there" for success), so each name is looked at right before: a file that somebody has put
+//! there since is left, and so is the entry, which is true again. That look and libvirt's call are
+//! two moments: this is why it is the second choice.
 
-use crate::model::{FileKind, FileMove, Timestamp, Transaction};
-use crate::ports::{HypervisorError, Moved};
+use std::path::{Path, PathBuf};
+
+use crate::model::{Direction, FileKind, FileMove, Timestamp, Transaction};
+use crate::ports::{HypervisorError, Moved, Refreshed, Storage};
 
 use super::super::World;
-use super::super::error::Failure;
+use super::super::homecoming::Homecoming;
 use super::Effect;
 
-/// On the way back every file is at its place by now, and a list that libvirt will not make anew
-/// (a job runs in the pool) is no reason to take all of it away again: the next refresh, by
-/// anyone, makes it true. Noted, and not failed.
-pub(super) fn refresh_after(
+/// One file of the transaction that lies, or lay, in the pool's folder.
+struct Ours<'t> {
+    moved: &'t FileMove,
+    place: PathBuf,
+    /// What the pool calls it.
+    volume: String,
+}
+
+/// Makes the list say what lies in the folder.
+pub(super) fn tell(
     world: &World,
     transaction: &Transaction,
     pool: &str,
-) -> Result<Effect, Failure> {
-    let read = last_read(world, transaction, pool);
-    let note = match world.hypervisor.refresh_pool(pool) {
-        Ok(()) => None,
-        Err(HypervisorError::Refused { cause, .. }) => Some(format!(
-            "libvirt's list of volumes of pool '{pool}' is out of date ({cause}); \
-             to mend it: virsh pool-refresh '{pool}'"
-        )),
-        Err(error) => return Err(error.into()),
+    direction: Direction,
+) -> Effect {
+    let folder = match folder_of(world, pool) {
+        Ok(Some(folder)) => folder,
+        Ok(None) => return Moved::Already.into(),
+        Err(error) => return noted(pool, None, &error.to_string()),
     };
-    for (moved, time) in read {
-        let kept = world
-            .storage
-            .set_accessed(&moved.path, &moved.facts.identity, time);
+    let ours = in_folder(world, transaction, &folder, direction);
+    let read = match direction {
+        Direction::Forward => Vec::new(),
+        Direction::Back => last_read(world, &ours),
+    };
+    let effect = refresh(world, pool, &folder, &ours, direction);
+    for (one, time) in read {
+        let identity = &one.moved.facts.identity;
         // Every byte is back; who does not own the file may not set its times.
-        if let Err(error) = kept {
+        if let Err(error) = world.storage.set_accessed(&one.place, identity, time) {
             tracing::debug!(%error, "access time not kept");
         }
     }
-    Ok(Effect {
+    effect
+}
+
+fn refresh(
+    world: &World,
+    pool: &str,
+    folder: &Path,
+    ours: &[Ours],
+    direction: Direction,
+) -> Effect {
+    let (cause, blocker) = match stopper(world.storage, folder) {
+        Some(file) => (
+            format!(
+                "{} is an image that is cut off in its header, and libvirt would stop the pool over \
+                 it",
+                file.display()
+            ),
+            Some(file),
+        ),
+        None => match world.hypervisor.refresh_pool(pool) {
+            Ok(Refreshed::Done) => return Moved::Now.into(),
+            Ok(Refreshed::NoList) => return Moved::Already.into(),
+            Ok(Refreshed::Restarted { cause }) => {
+                return Effect {
+                    moved: Moved::Now,
+                    note: Some(format!(
+                        "libvirt stopped pool '{pool}' when its list of volumes was made anew \
+                         ({cause}); it has been started again"
+                    )),
+                };
+            }
+            Ok(Refreshed::Stopped { cause }) => {
+                return Effect {
+                    moved: Moved::Now,
+                    note: Some(format!(
+                        "POOL '{pool}' IS STOPPED, and guests with volumes in it cannot start: \
+                         libvirt could not read all of {} when its list of volumes was made anew \
+                         ({cause}). Look there for an image that is cut off and move it away, then: \
+                         virsh pool-start '{pool}'",
+                        folder.display()
+                    )),
+                };
+            }
+            Err(error) => (error.to_string(), None),
+        },
+    };
+    if direction == Direction::Forward {
+        forget(world, pool, ours);
+    }
+    match is_true(world, pool, ours, direction) {
+        true => Moved::Now.into(),
+        false => noted(pool, blocker.as_deref(), &cause),
+    }
+}
+
+fn noted(pool: &str, blocker: Option<&Path>, cause: &str) -> Effect {
+    let first = blocker.map_or(String::new(), |file| {
+        format!("move {} away or repair it, then: ", file.display())
+    });
+    Effect {
         moved: Moved::Now,
-        note,
+        note: Some(format!(
+            "libvirt's list of volumes of pool '{pool}' is out of date ({cause}); to fix it: \
+             {first}virsh pool-refresh '{pool}'"
+        )),
+    }
+}
+
+/// The target of an active pool that has one.
+fn folder_of(world: &World, pool: &str) -> Result<Option<PathBuf>, HypervisorError> {
+    let pools = world.hypervisor.pools()?;
+    let found = pools.into_iter().find(|one| one.name == pool && one.active);
+    let target = found.and_then(|found| found.target);
+    Ok(target.map(|target| match world.storage.resolve(&target) {
+        Ok(resolved) => resolved.real,
+        Err(_) => target,
+    }))
+}
+
+fn in_folder<'t>(
+    world: &World,
+    transaction: &'t Transaction,
+    folder: &Path,
+    direction: Direction,
+) -> Vec<Ours<'t>> {
+    let key = |path: &Path| {
+        let facts = world.storage.glance(path).ok()??;
+        Some(facts.identity.key())
+    };
+    let Some(target) = key(folder) else {
+        return Vec::new();
+    };
+    let home = Homecoming::of(transaction);
+    let found = transaction.files().filter_map(|(_, moved, _)| {
+        let place = match direction {
+            Direction::Forward => moved.path.clone(),
+            Direction::Back => home.place(moved).into_owned(),
+        };
+        let volume = place.file_name()?.to_str()?.to_owned();
+        (key(place.parent()?) == Some(target)).then_some(Ours {
+            moved,
+            place,
+            volume,
+        })
+    });
+    found.collect()
+}
+
+/// The first file in the folder over which libvirt would stop the pool. What may not be read here
+/// libvirt passes over, or reads with more rights: neither is told by a look.
+fn stopper(storage: &dyn Storage, folder: &Path) -> Option<PathBuf> {
+    let mut entries = storage.list(folder).ok()?;
+    entries.sort_by(|one, other| one.path.cmp(&other.path));
+    let files = entries
+        .into_iter()
+        .filter(|entry| matches!(entry.kind, FileKind::Regular | FileKind::Symlink));
+    files
+        .map(|entry| entry.path)
+        .find(|path| storage.stops_a_pool(path).unwrap_or(false))
+}
+
+/// Takes off the list what has gone. What does not succeed shows in the list.
+fn forget(world: &World, pool: &str, ours: &[Ours]) {
+    for one in ours {
+        // Only what is listed, and only a name that nobody has by now: libvirt unlinks it.
+        let is_listed = world.hypervisor.has_volume(pool, &one.volume);
+        if is_listed.unwrap_or(true)
+            && matches!(world.storage.glance(&one.place), Ok(None))
+            && let Err(error) = world.hypervisor.forget_volume(pool, &one.volume)
+        {
+            tracing::debug!(%error, volume = %one.volume, "still on its pool's list");
+        }
+    }
+}
+
+/// Whether the list tells of the transaction's own files what is so.
+fn is_true(world: &World, pool: &str, ours: &[Ours], direction: Direction) -> bool {
+    ours.iter().all(|one| {
+        // Only what libvirt would list: it passes over what is neither a file nor a folder.
+        let expected = match world.storage.glance(&one.place) {
+            Ok(there) => there.is_some(),
+            Err(_) => return false,
+        };
+        if direction == Direction::Back && one.moved.pooled.is_none() {
+            return true;
+        }
+        let listed = world.hypervisor.has_volume(pool, &one.volume);
+        listed.is_ok_and(|listed| listed == expected || direction == Direction::Forward && !listed)
     })
 }
 
 /// The files that came back to the pool, with the access time that each brought along: nobody reads
 /// what is in quarantine, and libvirt is about to.
-fn last_read<'t>(
-    world: &World,
-    transaction: &'t Transaction,
-    pool: &str,
-) -> Vec<(&'t FileMove, Timestamp)> {
-    transaction
-        .files()
-        .map(|(_, moved, _)| moved)
-        .filter(|moved| moved.facts.kind == FileKind::Regular)
-        .filter(|moved| {
-            let pooled = moved.pooled.as_ref();
-            pooled.is_some_and(|pooled| pooled.pool == pool)
-        })
-        .filter_map(|moved| Some((moved, world.storage.accessed(&moved.path).ok()??)))
+fn last_read<'o, 't>(world: &World, ours: &'o [Ours<'t>]) -> Vec<(&'o Ours<'t>, Timestamp)> {
+    ours.iter()
+        .filter(|one| one.moved.facts.kind == FileKind::Regular)
+        .filter_map(|one| Some((one, world.storage.accessed(&one.place).ok()??)))
         .collect()
 }
