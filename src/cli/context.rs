@@ -1,8 +1,6 @@
 //! What most verbs need: libvirt, the files, the journal, each opened when it is first asked for.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::adapters::census::HostCensus;
 use crate::adapters::clock::SystemClock;
@@ -20,15 +18,15 @@ use super::environment::variable;
 use super::error::{CliError, Exit};
 use super::evidence;
 use super::safe::safe;
+use super::settings::Settings;
 
 /// The global arguments, and where things are.
 pub struct Context {
     pub output: Output,
     pub quiet: bool,
+    pub settings: Settings,
+    /// `--connect`: unlike a setting, it is this command's own word on where to go.
     connect: Option<String>,
-    state_dir: PathBuf,
-    quarantine: Vec<PathBuf>,
-    wait: Duration,
     control: Terminal,
 }
 
@@ -43,32 +41,13 @@ pub struct Host {
 
 impl Context {
     /// # Errors
-    /// There is no folder for state (no home, no `--state-dir`).
+    /// A setting is not usable; there is no folder for state (no home, no `--state-dir`).
     pub fn new(arguments: &Arguments) -> Result<Self, CliError> {
-        let named = arguments.state_dir.clone();
-        let state_dir = match named.or_else(|| variable("VIRT_RETIRE_STATE_DIR").map(Into::into)) {
-            Some(folder) => std::path::absolute(folder).map_err(|error| {
-                CliError::new(
-                    Exit::Error,
-                    "state-folder",
-                    format!("the state folder cannot be named: {error}"),
-                    "give an absolute path to --state-dir",
-                )
-            })?,
-            None => default_state_dir()?,
-        };
         Ok(Self {
             output: arguments.output,
             quiet: arguments.quiet,
+            settings: Settings::resolve(arguments)?,
             connect: arguments.connect.clone(),
-            state_dir,
-            quarantine: match variable("VIRT_RETIRE_QUARANTINE") {
-                Some(folders) if arguments.quarantine.is_empty() => {
-                    std::env::split_paths(&folders).collect()
-                }
-                _ => arguments.quarantine.clone(),
-            },
-            wait: Duration::from_secs(arguments.wait),
             control: Terminal::new(
                 arguments.output,
                 arguments.output == Output::Text
@@ -79,7 +58,7 @@ impl Context {
     }
 
     pub fn host(&self) -> Result<Host, CliError> {
-        self.host_at(None)
+        self.host_at(self.settings.uri.value.as_deref())
     }
 
     /// Connects to where a saved plan or a transaction was made.
@@ -87,7 +66,7 @@ impl Context {
     /// # Errors
     /// `--connect` names another place: what is there by the same name is something else.
     pub fn host_of(&self, made_at: &str) -> Result<Host, CliError> {
-        let host = self.host_at(Some(made_at))?;
+        let host = self.host_at(Some(self.connect.as_deref().unwrap_or(made_at)))?;
         if host.hypervisor.is_at(made_at) {
             return Ok(host);
         }
@@ -103,7 +82,6 @@ impl Context {
     }
 
     fn host_at(&self, uri: Option<&str>) -> Result<Host, CliError> {
-        let uri = self.connect.as_deref().or(uri);
         refuse_elsewhere(uri)?;
         Ok(Host {
             hypervisor: Libvirt::connect(uri)?,
@@ -116,21 +94,24 @@ impl Context {
 
     /// This host's files; no connection is needed to look at them.
     pub fn files(&self) -> LocalFiles {
-        LocalFiles::new(self.state_dir.join("quarantine"), self.quarantine.clone())
+        LocalFiles::new(
+            self.state_dir().join("quarantine"),
+            self.settings.quarantine.value.clone(),
+        )
     }
 
     /// Holds the journal's place to put a new one there.
     pub fn rebuilding(&self) -> Result<Found, CliError> {
         Ok(Rebuilding::start(
-            &self.state_dir,
-            self.wait,
+            self.state_dir(),
+            self.settings.wait.value,
             "rebuild",
             &mut |holder| self.tell_waiting(holder),
         )?)
     }
 
     pub fn state_dir(&self) -> &std::path::Path {
-        &self.state_dir
+        &self.settings.state_dir.value
     }
 
     /// From here on a signal no longer ends the process at once.
@@ -148,8 +129,8 @@ impl Context {
     /// Holds the journal; `purpose` is what another process is told that it waits for.
     pub fn journal(&self, purpose: &str) -> Result<SledJournal, CliError> {
         Ok(SledJournal::open(
-            &self.state_dir,
-            self.wait,
+            self.state_dir(),
+            self.settings.wait.value,
             purpose,
             &mut |holder| self.tell_waiting(holder),
         )?)
@@ -161,7 +142,7 @@ impl Context {
     /// # Errors
     /// The state folder is not ours alone.
     pub fn has_journal(&self) -> Result<bool, CliError> {
-        Ok(SledJournal::is_there(&self.state_dir)?)
+        Ok(SledJournal::is_there(self.state_dir())?)
     }
 
     /// Holds the journal that has these transactions.
@@ -184,8 +165,8 @@ impl Context {
     /// The journal for reading, whoever holds it.
     pub fn reader(&self, purpose: &str) -> Result<Reader, CliError> {
         Ok(open_reader(
-            &self.state_dir,
-            self.wait,
+            self.state_dir(),
+            self.settings.wait.value,
             purpose,
             &mut |holder| self.tell_waiting(holder),
         )?)
@@ -222,38 +203,11 @@ impl Host {
 /// Files of another host are out of reach whatever libvirt there says: nobody is asked for a
 /// password first.
 fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
-    let uri = match uri {
-        Some(uri) => uri.to_owned(),
-        None => std::env::var("LIBVIRT_DEFAULT_URI").unwrap_or_default(),
-    };
-    let uri = Libvirt::without_password(&uri);
+    let uri = Libvirt::without_password(uri.unwrap_or_default());
     match Libvirt::files_of(&uri).and_then(|files| survey::out_of_reach(&uri, &files)) {
         Some(refusal) => Err(CliError::refused(&[refusal])),
         None => Ok(()),
     }
-}
-
-/// The contract's default: `/var/lib/virt-retire` for root, else below the XDG state folder.
-fn default_state_dir() -> Result<PathBuf, CliError> {
-    if rustix::process::geteuid().is_root() {
-        return Ok("/var/lib/virt-retire".into());
-    }
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .map(|state| state.join("virt-retire"))
-        .ok_or_else(|| {
-            CliError::new(
-                Exit::Error,
-                "state-folder",
-                "there is no folder for the journal: neither XDG_STATE_HOME nor HOME is set",
-                "name one with --state-dir",
-            )
-        })
 }
 
 /// Diagnostics go to stderr, more with each `-v`; the first one tells the steps and what went wrong.

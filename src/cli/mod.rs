@@ -9,6 +9,7 @@ mod error;
 mod evidence;
 mod json;
 mod safe;
+mod settings;
 mod text;
 mod usage;
 mod verbs;

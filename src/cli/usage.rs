@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::Output;
 use super::error::{self, CliError, Exit};
@@ -17,6 +18,8 @@ pub fn end(error: &clap::Error) -> ExitCode {
     }
     if wants_json(std::env::args_os()) {
         error::print(&explained(error), Output::Json);
+    } else if let Some(verb) = mistyped(error) {
+        error::print(&no_such_command(verb), Output::Text);
     } else {
         let _ = error.print();
     }
@@ -38,8 +41,59 @@ fn wants_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
     false
 }
 
+/// The word that stands where a command belongs, and is none.
+fn mistyped(error: &clap::Error) -> Option<&str> {
+    match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(verb))) => Some(verb),
+        _ => None,
+    }
+}
+
+/// What others call our commands, and what is close to them by its letters. Whoever mistypes is
+/// never led to a command that takes something away.
+fn no_such_command(verb: &str) -> CliError {
+    const MEANT: [(&str, &str); 8] = [
+        ("restore", "rollback"),
+        ("unretire", "rollback"),
+        ("revert", "rollback"),
+        ("delete", "plan"),
+        ("remove", "plan"),
+        ("retire", "plan"),
+        ("ls", "list"),
+        ("info", "show"),
+    ];
+    const TAKES_AWAY: [&str; 4] = ["undefine", "destroy", "purge", "apply"];
+    let known = MEANT.iter().find(|(word, _)| *word == verb);
+    let nearest = known.map(|(_, meant)| (*meant).to_owned()).or_else(|| {
+        let command = super::args::Arguments::command();
+        let names = command
+            .get_subcommands()
+            .map(|verb| verb.get_name().to_owned());
+        names
+            .filter(|name| !TAKES_AWAY.contains(&name.as_str()))
+            .map(|name| (strsim::jaro(&name, verb), name))
+            // As near as clap wants them.
+            .filter(|(nearness, _)| *nearness > 0.7)
+            .max_by(|(one, _), (other, _)| one.total_cmp(other))
+            .map(|(_, name)| name)
+    });
+    let all = "to see all commands: virt-retire --help";
+    CliError::new(
+        Exit::Usage,
+        "usage",
+        format!("there is no command '{verb}'"),
+        match nearest {
+            Some(nearest) => format!("did you mean {nearest}? And {all}"),
+            None => all.to_owned(),
+        },
+    )
+}
+
 /// clap's text is "error: MESSAGE", a blank line, and then what helps.
 fn explained(error: &clap::Error) -> CliError {
+    if let Some(verb) = mistyped(error) {
+        return no_such_command(verb);
+    }
     let text = error.render().to_string();
     let (message, rest) = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
@@ -67,6 +121,21 @@ mod tests {
 
     fn json(words: &[&str]) -> bool {
         wants_json(words.iter().map(Into::into))
+    }
+
+    #[test]
+    fn a_typo_never_suggests_a_command_that_takes_away() {
+        for verb in [
+            "undefin", "destory", "restore", "undeifne", "prune", "aply", "remove",
+        ] {
+            let error = no_such_command(verb);
+            for word in ["undefine", "destroy", "purge", "apply"] {
+                let hint = &error.hint;
+                assert!(!hint.contains(&format!("mean {word}")), "{verb}: {hint}");
+            }
+        }
+        assert!(no_such_command("restore").hint.contains("mean rollback"));
+        assert!(no_such_command("lsit").hint.contains("mean list"));
     }
 
     #[test]

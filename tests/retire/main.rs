@@ -18,6 +18,8 @@ mod pools;
 mod prompts;
 mod roundtrip;
 mod session;
+mod settings;
 mod states;
 mod surroundings;
 mod text;
+mod typed;

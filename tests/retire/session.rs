@@ -45,6 +45,10 @@ export VIRT_RETIRE_STATE_DIR="$PWD/elsewhere"
 "$retire" list | grep -q web1 && fail "the variable is not read"
 "$retire" --state-dir "$XDG_STATE_HOME/virt-retire" list | grep -q web1 || fail "the variable beats the flag"
 unset VIRT_RETIRE_STATE_DIR
+# Their own configuration, and nobody else's.
+mkdir -p "$XDG_CONFIG_HOME/virt-retire"
+echo 'wait = 7' >"$XDG_CONFIG_HOME/virt-retire/config.toml"
+"$retire" config show | grep -q "^wait .* 7 .*$XDG_CONFIG_HOME" || fail "the configuration is not read"
 "$retire" rollback 1 --yes
 diff <(echo "$before") <(facts) || fail "not the same"
 virsh -q start web1

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use crate::model::TransactionId;
-
+use super::config::ConfigCommand;
 use super::how::{How, Power, Sure};
 use super::policy::PolicyCommand;
 use super::removal::What;
-use super::transactions::{Identity, Ids, transaction_id};
+use super::transactions::{Identity, Ids, Meant, one_meant};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -55,6 +54,7 @@ pub enum Command {
         sure: Sure,
     },
     /// Bring a prepared or committed transaction's domain and files back
+    #[command(visible_alias = "undo")]
     Rollback {
         #[command(flatten)]
         ids: Ids,
@@ -115,15 +115,32 @@ pub enum Command {
         #[arg(value_name = "PATH|POOL/VOLUME")]
         what: PathBuf,
     },
+    /// The settings of this program
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
     /// All transactions
     List,
     /// One transaction, whole
     Show {
-        /// A transaction's number, as `list` shows it
-        #[arg(value_parser = transaction_id)]
-        id: TransactionId,
+        /// A transaction's number, as `list` shows it; last, last-1
+        #[arg(value_parser = one_meant)]
+        id: Meant,
         /// Show the domain's XML with its secrets
         #[arg(long)]
         security_info: bool,
     },
+}
+
+impl Command {
+    /// How a command that retires does it; `None` of the others.
+    pub fn how(&self) -> Option<&How> {
+        match self {
+            Command::Apply { how, .. }
+            | Command::Undefine { how, .. }
+            | Command::Destroy { how, .. } => Some(how),
+            _ => None,
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! in a file per subject.
 
 mod command;
+mod config;
 mod how;
 mod policy;
 mod removal;
@@ -14,9 +15,11 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueEnum};
 
 pub use command::Command;
+pub use config::ConfigCommand;
 pub use how::{How, Power, Sure};
 pub use policy::{PolicyCommand, Word};
 pub use removal::What;
+pub use transactions::Meant;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -41,7 +44,8 @@ holds the journal or the domain";
 #[derive(Debug, Parser)]
 #[command(name = "virt-retire", version, max_term_width = 100, after_help = AFTER)]
 pub struct Arguments {
-    /// libvirt's URI; without it LIBVIRT_DEFAULT_URI, then libvirt's own default
+    /// libvirt's URI; without it VIRT_RETIRE_URI, LIBVIRT_DEFAULT_URI, the configuration file's,
+    /// then libvirt's own default
     #[arg(short, long, value_name = "URI", global = true, help_heading = GLOBAL)]
     pub connect: Option<String>,
 
@@ -81,14 +85,9 @@ pub struct Arguments {
     pub verbose: u8,
 
     /// How long to wait for another command that holds the journal or the domain; 0: not at all
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 60,
-        global = true,
-        help_heading = GLOBAL
-    )]
-    pub wait: u64,
+    /// [default: 60] [env: VIRT_RETIRE_WAIT]
+    #[arg(long, value_name = "SECONDS", global = true, help_heading = GLOBAL)]
+    pub wait: Option<u64>,
 
     #[command(subcommand)]
     pub command: Command,

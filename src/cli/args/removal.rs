@@ -9,10 +9,21 @@ use super::how::Power;
 #[derive(Debug, Args)]
 pub struct What {
     /// Name, UUID or id
-    #[arg(required = true, value_name = "DOMAIN")]
+    #[arg(required_unless_present = "domain", value_name = "DOMAIN")]
     pub domains: Vec<String>,
+    /// The same, as virsh writes it
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Vec<String>,
     #[command(flatten)]
     pub removal: RemovalFlags,
+}
+
+impl What {
+    /// All of them in `domains`, however they were named.
+    pub fn gathered(mut self) -> Self {
+        self.domains.append(&mut self.domain);
+        self
+    }
 }
 
 /// The removal flags, with virsh's names.

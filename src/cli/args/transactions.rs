@@ -7,9 +7,19 @@ use crate::model::TransactionId;
 
 #[derive(Debug, Args)]
 pub struct Ids {
-    /// A transaction's number, as `list` shows it
-    #[arg(required = true, value_name = "ID", value_parser = transaction_id)]
-    pub ids: Vec<TransactionId>,
+    /// A transaction's number, as `list` shows it; a range 4-8 or 4..8; last, last-1
+    #[arg(required = true, value_name = "ID", value_parser = meant)]
+    pub ids: Vec<Meant>,
+}
+
+/// A word for one transaction or several. What `last` is only the journal knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    One(TransactionId),
+    /// Both ends belong to it.
+    Range(TransactionId, TransactionId),
+    /// So many before the newest.
+    Last(u64),
 }
 
 /// For a domain whose name or UUID somebody has taken. Of one transaction at a time.
@@ -49,9 +59,86 @@ fn domain_name(text: &str) -> Result<String, String> {
     ))
 }
 
-pub(super) fn transaction_id(text: &str) -> Result<TransactionId, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(TransactionId(number)),
-        _ => Err("a transaction's id is a whole number from 1 (see `virt-retire list`)".into()),
+/// `4`, `4-8`, `4..8`, `last`, `last-1`, as `dnf history` takes them.
+pub(super) fn meant(text: &str) -> Result<Meant, String> {
+    if let Some(rest) = text.strip_prefix("last") {
+        let back = match rest.strip_prefix('-') {
+            Some(back) => number(back),
+            None => rest.is_empty().then_some(0),
+        };
+        return back.map(Meant::Last).ok_or_else(|| wrong(text));
+    }
+    let Some((first, last)) = text.split_once("..").or_else(|| text.split_once('-')) else {
+        return id(text).map(Meant::One).ok_or_else(|| wrong(text));
+    };
+    match (id(first), id(last)) {
+        (Some(first), Some(last)) if first <= last => Ok(Meant::Range(first, last)),
+        (Some(_), Some(_)) => Err(format!("the range {text} ends before it begins")),
+        _ => Err(wrong(text)),
+    }
+}
+
+/// One transaction, not several.
+pub(super) fn one_meant(text: &str) -> Result<Meant, String> {
+    match meant(text)? {
+        Meant::Range(..) => Err("one transaction at a time".into()),
+        one => Ok(one),
+    }
+}
+
+fn id(text: &str) -> Option<TransactionId> {
+    number(text).filter(|number| *number > 0).map(TransactionId)
+}
+
+/// Digits alone: a sign is a typing error.
+fn number(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
+}
+
+fn wrong(text: &str) -> String {
+    format!(
+        "'{text}' is not a transaction's id: a whole number from 1, a range 4-8, last or last-1 \
+         (see `virt-retire list`)"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_written_as_dnf_history_has_them() {
+        let id = TransactionId;
+        for (text, expected) in [
+            ("4", Meant::One(id(4))),
+            ("4-8", Meant::Range(id(4), id(8))),
+            ("4..8", Meant::Range(id(4), id(8))),
+            ("4-4", Meant::Range(id(4), id(4))),
+            ("last", Meant::Last(0)),
+            ("last-1", Meant::Last(1)),
+        ] {
+            assert_eq!(meant(text), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "x",
+            "8-4",
+            "4-",
+            "..",
+            "4...8",
+            "0-3",
+            "last-",
+            "last1",
+            "last-x",
+            "latest",
+            "99999999999999999999",
+            "4-last",
+        ] {
+            assert!(meant(text).is_err(), "{text}");
+        }
     }
 }

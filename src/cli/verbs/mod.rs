@@ -4,6 +4,8 @@ mod apply;
 mod awaited;
 mod batch;
 mod commit;
+mod config;
+mod ids;
 mod list;
 mod plan;
 mod policy;
@@ -11,6 +13,7 @@ pub mod rebuild;
 mod recover;
 mod report;
 mod rollback;
+mod rules;
 mod show;
 mod undefine;
 mod users;
@@ -25,6 +28,9 @@ use super::error::CliError;
 
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
     let context = Context::new(&arguments)?;
+    if let Some(how) = arguments.command.how() {
+        rules::reason(&context, how)?;
+    }
     match arguments.command {
         Command::Plan {
             what,
@@ -32,20 +38,30 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             destroy,
         } => {
             let power = destroy.then_some(&Power::AT_ONCE);
-            plan::run(&context, &what, power, save.as_deref())
+            plan::run(&context, &what.gathered(), power, save.as_deref())
         }
         Command::Apply { file, how } => apply::run(&context, &file, &how),
-        Command::Undefine { what, how } => undefine::run(&context, "undefine", &what, None, &how),
-        Command::Destroy { what, power, how } => {
-            undefine::run(&context, "destroy", &what, Some(&power), &how)
+        Command::Undefine { what, how } => {
+            undefine::run(&context, "undefine", &what.gathered(), None, &how)
         }
-        Command::Commit { ids, sure } => commit::run(&context, &ids.ids, sure),
+        Command::Destroy { what, power, how } => {
+            undefine::run(&context, "destroy", &what.gathered(), Some(&power), &how)
+        }
+        Command::Commit { ids, sure } => {
+            commit::run(&context, &ids::meant(&context, &ids.ids)?, sure)
+        }
         Command::Rollback {
             ids,
             identity,
             start,
             sure,
-        } => rollback::run(&context, &ids.ids, &identity.wish(), start, sure),
+        } => rollback::run(
+            &context,
+            &ids::meant(&context, &ids.ids)?,
+            &identity.wish(),
+            start,
+            sure,
+        ),
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, sure } => rebuild::run(&context, &from, sure),
         Command::Watch {
@@ -56,7 +72,11 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Policy { what } => policy::run(&context, &what),
         Command::Volumes { domain } => volumes::run(&context, &domain),
         Command::Users { what } => users::run(&context, &what),
+        Command::Config { what } => config::run(&context, what),
         Command::List => list::run(&context),
-        Command::Show { id, security_info } => show::run(&context, id, security_info),
+        Command::Show { id, security_info } => match ids::meant(&context, &[id])?[..] {
+            [id, ..] => show::run(&context, id, security_info),
+            [] => Ok(()),
+        },
     }
 }

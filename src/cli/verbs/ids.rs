@@ -1,0 +1,52 @@
+//! The transactions that the words on the command line mean.
+
+use crate::model::TransactionId;
+use crate::ports::{JournalError, JournalReader};
+
+use super::super::args::Meant;
+use super::super::context::Context;
+use super::super::error::CliError;
+
+/// Each once, in the operator's order.
+///
+/// # Errors
+/// A word leads beyond what the journal has: exit 1, nothing changed.
+pub fn meant(context: &Context, words: &[Meant]) -> Result<Vec<TransactionId>, CliError> {
+    let mut newest = None;
+    let mut ids = Vec::new();
+    for word in words {
+        let (first, last) = match *word {
+            Meant::One(id) => (id, id),
+            Meant::Range(first, last) => {
+                let newest = known(context, &mut newest)?;
+                if last > newest {
+                    return Err(JournalError::NoSuchTransaction(last).into());
+                }
+                (first, last)
+            }
+            Meant::Last(back) => {
+                let newest = known(context, &mut newest)?;
+                let id = TransactionId(newest.0.saturating_sub(back));
+                (id, id)
+            }
+        };
+        for id in (first.0..=last.0).map(TransactionId) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// The newest transaction's id; 0, which no transaction has, where there is none.
+fn known(context: &Context, found: &mut Option<TransactionId>) -> Result<TransactionId, CliError> {
+    if let Some(newest) = *found {
+        return Ok(newest);
+    }
+    let newest = match context.has_journal()? {
+        true => context.reader("list")?.summaries()?.last().map(|it| it.id),
+        false => None,
+    };
+    Ok(*found.insert(newest.unwrap_or(TransactionId(0))))
+}
