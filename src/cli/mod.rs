@@ -1,12 +1,14 @@
 //! The command line: the only place that prints, asks, and turns results into exit codes.
 
 mod args;
+mod complete;
 mod confirm;
 mod context;
 mod control;
 mod environment;
 mod error;
 mod evidence;
+mod help;
 mod json;
 mod safe;
 mod settings;
@@ -16,13 +18,17 @@ mod verbs;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 pub use error::Exit;
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let arguments = match args::Arguments::try_parse() {
+    complete::answer();
+    let parsed = help::command()
+        .try_get_matches()
+        .and_then(|found| args::Arguments::from_arg_matches(&found));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return usage::end(&error),
     };

@@ -92,7 +92,7 @@ fn explain(message: &str) -> String {
 
 /// Keepalive needs an event loop, registered before the first connection
 /// (virConnectSetKeepAlive's page). The loop ends with the process.
-fn prepare_library() {
+pub(super) fn prepare_library() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // libvirt would print every error to stderr by itself; ours come back as values.

@@ -15,9 +15,12 @@ mod events;
 mod flags;
 mod locality;
 mod metadata;
+mod names;
 mod pools;
 mod power;
 mod sys;
+
+pub use names::Names;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::super::complete;
 use super::config::ConfigCommand;
 use super::how::{How, Power, Sure};
 use super::policy::PolicyCommand;
@@ -107,12 +108,13 @@ pub enum Command {
     /// Every piece of storage a domain uses, with pool and volume, chains included
     Volumes {
         /// Name, UUID or id
+        #[arg(add = complete::domains())]
         domain: String,
     },
     /// The pool that owns a file, and everything that uses it
     Users {
         /// A path, or POOL/VOLUME
-        #[arg(value_name = "PATH|POOL/VOLUME")]
+        #[arg(value_name = "PATH|POOL/VOLUME", add = complete::volumes())]
         what: PathBuf,
     },
     /// The settings of this program
@@ -122,10 +124,16 @@ pub enum Command {
     },
     /// All transactions
     List,
+    /// Write the manual's pages into a folder, for a package
+    #[command(hide = true)]
+    Manual {
+        /// It must exist
+        folder: PathBuf,
+    },
     /// One transaction, whole
     Show {
         /// A transaction's number, as `list` shows it; last, last-1
-        #[arg(value_parser = one_meant)]
+        #[arg(value_parser = one_meant, add = complete::ids())]
         id: Meant,
         /// Show the domain's XML with its secrets
         #[arg(long)]

@@ -4,6 +4,7 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::model::Verdict;
 
+use super::super::complete;
 use super::how::Sure;
 
 #[derive(Debug, Subcommand)]
@@ -11,20 +12,24 @@ pub enum PolicyCommand {
     /// Show it
     Show {
         /// Name, UUID or id
-        #[arg(value_name = "DOMAIN")]
+        #[arg(value_name = "DOMAIN", add = complete::domains())]
         domain: String,
         /// Only this disk
-        #[arg(value_name = "TARGET")]
+        #[arg(value_name = "TARGET", add = complete::targets())]
         target: Option<String>,
     },
     /// Write what shall become of a disk, of the read-write disks without a word of their own, or
     /// of the whole domain
     Set {
         /// Name, UUID or id
-        #[arg(value_name = "DOMAIN")]
+        #[arg(value_name = "DOMAIN", add = complete::domains())]
         domain: String,
         /// A disk's target, such as vda
-        #[arg(value_name = "TARGET", required_unless_present_any = ["default", "protected"])]
+        #[arg(
+            value_name = "TARGET",
+            required_unless_present_any = ["default", "protected"],
+            add = complete::targets()
+        )]
         target: Option<String>,
         /// What becomes of it
         #[arg(value_name = "FATE", value_enum)]
@@ -41,10 +46,10 @@ pub enum PolicyCommand {
     /// Take one word away, or the whole policy
     Clear {
         /// Name, UUID or id
-        #[arg(value_name = "DOMAIN")]
+        #[arg(value_name = "DOMAIN", add = complete::domains())]
         domain: String,
         /// Only this disk's word
-        #[arg(value_name = "TARGET")]
+        #[arg(value_name = "TARGET", add = complete::targets())]
         target: Option<String>,
         /// Only the default
         #[arg(long)]

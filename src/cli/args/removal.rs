@@ -4,15 +4,20 @@ use clap::Args;
 
 use crate::model::{Removal, StorageFlags, Verdict};
 
+use super::super::complete;
 use super::how::Power;
 
 #[derive(Debug, Args)]
 pub struct What {
     /// Name, UUID or id
-    #[arg(required_unless_present = "domain", value_name = "DOMAIN")]
+    #[arg(
+        required_unless_present = "domain",
+        value_name = "DOMAIN",
+        add = complete::domains()
+    )]
     pub domains: Vec<String>,
     /// The same, as virsh writes it
-    #[arg(long, value_name = "DOMAIN")]
+    #[arg(long, value_name = "DOMAIN", add = complete::domains())]
     domain: Vec<String>,
     #[command(flatten)]
     pub removal: RemovalFlags,
@@ -41,7 +46,7 @@ pub struct RemovalFlags {
     remove_unmanaged_storage: bool,
     /// Remove these disks, by target or source path, and keep the rest; a comma in a path is
     /// written twice
-    #[arg(long, value_name = "LIST", value_parser = names)]
+    #[arg(long, value_name = "LIST", value_parser = names, add = complete::targets())]
     storage: Option<Vec<Names>>,
     /// Keep every disk that nothing else decides about
     #[arg(long, conflicts_with = "storage")]

@@ -2,13 +2,14 @@
 
 use clap::Args;
 
+use super::super::complete;
 use crate::engine::Wish;
 use crate::model::TransactionId;
 
 #[derive(Debug, Args)]
 pub struct Ids {
     /// A transaction's number, as `list` shows it; a range 4-8 or 4..8; last, last-1
-    #[arg(required = true, value_name = "ID", value_parser = meant)]
+    #[arg(required = true, value_name = "ID", value_parser = meant, add = complete::ids())]
     pub ids: Vec<Meant>,
 }
 

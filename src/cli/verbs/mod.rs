@@ -27,6 +27,10 @@ use super::context::Context;
 use super::error::CliError;
 
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
+    // Needs no settings: a package is built where there may be none.
+    if let Command::Manual { folder } = &arguments.command {
+        return manual(folder);
+    }
     let context = Context::new(&arguments)?;
     if let Some(how) = arguments.command.how() {
         rules::reason(&context, how)?;
@@ -73,10 +77,25 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Volumes { domain } => volumes::run(&context, &domain),
         Command::Users { what } => users::run(&context, &what),
         Command::Config { what } => config::run(&context, what),
+        Command::Manual { folder } => manual(&folder),
         Command::List => list::run(&context),
         Command::Show { id, security_info } => match ids::meant(&context, &[id])?[..] {
             [id, ..] => show::run(&context, id, security_info),
             [] => Ok(()),
         },
     }
+}
+
+fn manual(folder: &std::path::Path) -> Result<(), CliError> {
+    super::help::write_manual(folder).map_err(|error| {
+        CliError::new(
+            super::error::Exit::Error,
+            "manual",
+            format!(
+                "the manual cannot be written to {}: {error}",
+                folder.display()
+            ),
+            "name a folder that exists",
+        )
+    })
 }

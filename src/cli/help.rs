@@ -1,0 +1,209 @@
+//! The program's own help and manual, both made from the definition of the command line, so that
+//! neither can drift from what the program takes.
+
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, roman};
+
+use super::args::Arguments;
+
+/// The verbs by what somebody wants. A test sees to it that each is in one group.
+const GROUPS: [(&str, &[&str]); 5] = [
+    (
+        "Retire",
+        &["plan", "apply", "undefine", "destroy", "commit"],
+    ),
+    ("Undo", &["rollback", "recover"]),
+    ("Look", &["list", "show", "volumes", "users"]),
+    ("Set up", &["policy", "watch", "config"]),
+    ("Repair", &["rebuild"]),
+];
+
+/// The command line with its verbs grouped.
+pub fn command() -> Command {
+    let command = Arguments::command();
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{{options}}{{after-help}}",
+        grouped(&command)
+    );
+    command.help_template(template)
+}
+
+fn grouped(command: &Command) -> String {
+    let mut text = String::new();
+    for (group, verbs) in GROUPS {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{group}:");
+        for verb in verbs {
+            let Some(found) = command.find_subcommand(verb) else {
+                continue;
+            };
+            let about = found.get_about().map(ToString::to_string);
+            let _ = writeln!(text, "  {verb:<10} {}", about.unwrap_or_default());
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes `virt-retire.1`, and a page for each verb, into `folder`.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn write_manual(folder: &Path) -> io::Result<()> {
+    let command = Arguments::command();
+    clap_mangen::generate_to(command.clone(), folder)?;
+    let mut page = Vec::new();
+    let man = Man::new(command);
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    for section in BEFORE_COMMANDS {
+        render(section, &mut page)?;
+    }
+    man.render_subcommands_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    for section in AFTER_COMMANDS {
+        render(section, &mut page)?;
+    }
+    std::fs::write(folder.join("virt-retire.1"), page)
+}
+
+/// A heading, and paragraphs; one that begins with a term and a tab is an entry of a list.
+type Section = (&'static str, &'static [&'static str]);
+
+fn render((heading, paragraphs): &Section, page: &mut Vec<u8>) -> io::Result<()> {
+    let mut roff = Roff::default();
+    roff.control("SH", [*heading]);
+    for paragraph in *paragraphs {
+        match paragraph.split_once('\t') {
+            Some((term, text)) => {
+                roff.control("TP", []);
+                roff.text([bold(term)]);
+                roff.text([roman(text)]);
+            }
+            None => {
+                roff.control("PP", []);
+                let lines: Vec<Inline> = vec![roman(*paragraph)];
+                roff.text(lines);
+            }
+        }
+    }
+    roff.to_writer(page)
+}
+
+const BEFORE_COMMANDS: &[Section] = &[
+    (
+        "QUICK TOUR",
+        &[
+            "virt-retire plan web1 --remove-all-storage\tWhat would happen, disk by disk, and why. \
+             Changes nothing.",
+            "virt-retire undefine web1 --remove-all-storage --reason 'replaced by web2'\tThe same, \
+             and after a yes it happens: the definition and the disks go into quarantine.",
+            "virt-retire list\tWhat was retired, when and by whom.",
+            "virt-retire rollback last\tEverything is back where it was, under its own inodes.",
+        ],
+    ),
+    (
+        "STATES",
+        &[
+            "A transaction is one domain's retirement. It runs from planned over executing and \
+             prepared to committed; a rollback takes it over rolling-back to rolled-back. undefine \
+             runs to committed by itself, with --prepare it stops at prepared for a later commit or \
+             rollback. A transaction is stuck where neither direction could finish: the causes are \
+             recorded, and recover tries again.",
+        ],
+    ),
+    (
+        "WHICH DISKS GO",
+        &[
+            "The first rule that speaks decides, disk by disk. 1. --storage removes the disks that \
+             it names and keeps the rest. 2. The domain's own policy says remove or keep. 3. \
+             Read-only and shareable disks, CD-ROMs and floppies are kept. 4. A read-write disk: \
+             --remove-all-storage removes it, --remove-managed-storage only if it belongs to a \
+             pool, --remove-unmanaged-storage only if not, --keep-storage keeps it. With none of \
+             these the plan is refused.",
+            "What anyone else uses is never taken, whatever the flags: another domain, another \
+             image's backing chain, a process, a mount, a loop device.",
+        ],
+    ),
+    (
+        "SPACE",
+        &[
+            "Files are moved into quarantine by rename, within their file system: that is instant \
+             for any size, and frees no space.",
+        ],
+    ),
+];
+
+const AFTER_COMMANDS: &[Section] = &[
+    (
+        "EXIT STATUS",
+        &[
+            "0\tDone.",
+            "1\tError; nothing was changed.",
+            "2\tThe command line is wrong.",
+            "3\tRefused by a law or a rule; nothing was changed.",
+            "4\tA step failed, and everything was put back.",
+            "5\tStuck, or work is left for recover.",
+            "6\tAnother process holds the journal or the domain.",
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            "/etc/virt-retire/config.toml\tThe configuration of root; of another user \
+             $XDG_CONFIG_HOME/virt-retire/config.toml.",
+            "/var/lib/virt-retire\tThe state folder of root, with the journal; of another user \
+             $XDG_STATE_HOME/virt-retire.",
+            ".virt-retire\tA quarantine, on each file system that files were retired from. Each \
+             transaction has a folder in it with a manifest that a person can restore from.",
+        ],
+    ),
+    (
+        "LIMITS",
+        &[
+            "QEMU domains of a local libvirt. Files and folders are moved within one file system; \
+             block devices and network disks are refused by name or kept, never skipped.",
+        ],
+    ),
+    ("SEE ALSO", &["virsh(1), libvirtd(8), qemu-img(1)"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_is_in_one_group() {
+        let command = Arguments::command();
+        let shown = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+        for verb in shown.map(Command::get_name) {
+            let groups = GROUPS.iter().filter(|(_, verbs)| verbs.contains(&verb));
+            assert_eq!(groups.count(), 1, "{verb}");
+        }
+        for verb in GROUPS.iter().flat_map(|(_, verbs)| *verbs) {
+            assert!(command.find_subcommand(verb).is_some(), "{verb}");
+        }
+    }
+
+    #[test]
+    fn the_manual_has_a_page_for_each_verb() {
+        let folder = tempfile::tempdir().unwrap();
+        write_manual(folder.path()).unwrap();
+        let main = std::fs::read_to_string(folder.path().join("virt-retire.1")).unwrap();
+        for heading in ["QUICK TOUR", "STATES", "EXIT STATUS", "FILES", "LIMITS"] {
+            assert!(main.contains(heading), "{heading}\n{main}");
+        }
+        for verb in Arguments::command().get_subcommands() {
+            let page = format!("virt-retire-{}.1", verb.get_name());
+            let hidden = verb.is_hide_set();
+            assert!(hidden || folder.path().join(&page).exists(), "{page}");
+        }
+    }
+}
