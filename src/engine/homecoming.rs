@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    Checkpoint, Definition, DomainRef, FileMove, FileRole, Rename, SecretXml, Snapshot, Step,
+    Checkpoint, Definition, DomainRef, Fate, FileMove, FileRole, Rename, SecretXml, Snapshot, Step,
     Transaction, Verdict,
 };
 use crate::xml::{DomainXml, IdentityChange, XmlError, change_identity, mac_addresses};
@@ -196,9 +196,26 @@ impl<'a> Homecoming<'a> {
         Some(path.with_file_name(format!("{}_VARS.{ending}", self.domain().name)))
     }
 
-    /// What the other identity costs, for the operator. Empty without one.
+    /// Disks that only the running guest had: their files come back, and the definition does not
+    /// have them.
+    fn live_disks(&self) -> Vec<String> {
+        let gone = self.transaction.plan.disks.iter();
+        let gone = gone.filter(|disk| disk.is_live_only() && disk.fate == Fate::Quarantine);
+        gone.filter_map(|disk| {
+            Some(format!(
+                "disk {} was the running guest's alone, and the definition does not have it: its file \
+                 is back at {}",
+                disk.target,
+                disk.path.as_ref()?.display(),
+            ))
+        })
+        .collect()
+    }
+
+    /// What is not as it was, for the operator: what only the running guest had, and what another
+    /// identity costs.
     pub(super) fn costs(&self) -> Vec<String> {
-        let mut costs = Vec::new();
+        let mut costs = self.live_disks();
         let Some(rename) = self.rename else {
             return costs;
         };

@@ -79,9 +79,22 @@ pub struct DiskFacts {
     pub unreadable: Option<Unreadable>,
     /// What the domain's own policy says of this target by name.
     pub policy: Option<super::Verdict>,
+    /// The running guest has it, and the definition has not: neither that target with another medium
+    /// or image, nor at all.
+    pub live_only: bool,
 }
 
 impl DiskFacts {
+    /// Whether both are one disk: a running guest has most of those of its definition.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let key = |disk: &Self| disk.file.as_ref().map(|file| file.facts.identity.key());
+        let is_one_source = match (key(self), key(other)) {
+            (None, None) => self.source == other.source && self.kind == other.kind,
+            (one, other) => one == other,
+        };
+        self.target == other.target && is_one_source && self.access == other.access
+    }
+
     /// Whether a word of `--storage` is a name of this disk: its target, or its source under any
     /// name that leads from the XML to the image.
     pub fn is_named(&self, word: &str) -> bool {

@@ -106,9 +106,18 @@ pub struct DiskPlan {
     pub size: u64,
     pub chain: Vec<ChainLink>,
     pub used_by: Vec<User>,
-    /// Of an image that is no disk of the domain any more: the snapshot or checkpoint that still
-    /// names it, and had it at `target`.
+    /// Of an image that is no disk of the definition: who has it at `target`, or had it. The snapshot
+    /// or checkpoint that still names it, or [`RUNNING_GUEST`].
     pub remembered_by: Option<String>,
+}
+
+/// Who has a disk that was attached to the running guest alone, or a medium that was changed in it.
+pub const RUNNING_GUEST: &str = "the running guest";
+
+impl DiskPlan {
+    pub fn is_live_only(&self) -> bool {
+        self.remembered_by.as_deref() == Some(RUNNING_GUEST)
+    }
 }
 
 /// Every step of one domain's retirement, or why there is none.

@@ -2,7 +2,7 @@
 
 use crate::model::{
     ChainFacts, ChainLink, DiskFacts, DiskPlan, DomainFacts, Fate, FileKind, FileMove, FileRef,
-    FileRole, Reason, Refusal, StorageFlags,
+    FileRole, RUNNING_GUEST, Reason, Refusal, StorageFlags,
 };
 
 use super::fate;
@@ -140,7 +140,7 @@ fn decided(
             size: disk.file.as_ref().map_or(0, |file| file.facts.size),
             chain,
             used_by,
-            remembered_by: None,
+            remembered_by: disk.live_only.then(|| RUNNING_GUEST.to_owned()),
         },
         moves,
     }

@@ -63,6 +63,7 @@ pub(super) fn disk(target: &str, file: FileRef) -> DiskFacts {
         chain: Vec::new(),
         unreadable: None,
         policy: None,
+        live_only: false,
     }
 }
 

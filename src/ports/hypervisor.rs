@@ -149,6 +149,8 @@ pub trait Hypervisor {
     fn status_by_name(&self, name: &str) -> Result<Option<Status>, HypervisorError>;
     /// Everything to define the domain again, secrets included.
     fn definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError>;
+    /// What a running domain that has a definition besides runs with, without secrets.
+    fn live_xml(&self, uuid: Uuid) -> Result<Option<SecretXml>, HypervisorError>;
     /// Every domain of the connection, active or not.
     fn domains(&self) -> Result<Vec<Described>, HypervisorError>;
 

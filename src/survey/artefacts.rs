@@ -9,10 +9,11 @@ use crate::xml::{DomainXml, SnapshotXml, TpmBackend};
 use super::{Survey, SurveyError, not_understood};
 
 impl Survey<'_> {
+    /// `states`: as the domain is defined, and as it runs.
     pub(super) fn artefacts(
         &self,
         domain: &DomainRef,
-        xml: &DomainXml,
+        states: &[&DomainXml],
         definition: &Definition,
         unsupported: &mut Vec<String>,
     ) -> Result<Vec<Artefact>, SurveyError> {
@@ -31,22 +32,24 @@ impl Survey<'_> {
         }
         found.extend(saved.into_iter().map(Artefact::ManagedSave));
 
-        let elsewhere = xml.firmware.nvram_elsewhere.clone();
-        found.extend(elsewhere.map(Artefact::NvramElsewhere));
-        if let Some(nvram) = &xml.firmware.nvram {
-            let files = self.existing(domain, nvram)?;
-            found.extend(files.into_iter().map(Artefact::Nvram));
-        }
-        for tpm in &xml.tpms {
-            // Of a TPM that is the host's own, or that another program serves, nothing is libvirt's:
-            // no undefine takes it away, and the XML comes back naming it.
-            if tpm.backend == TpmBackend::Emulator {
-                let state = match &tpm.state {
-                    Some(path) => path.clone(),
-                    None => folders.tpm.join(domain.uuid.to_string()),
-                };
-                let files = self.existing(domain, &state)?;
-                found.extend(files.into_iter().map(Artefact::TpmState));
+        for xml in states {
+            let elsewhere = xml.firmware.nvram_elsewhere.clone();
+            add(&mut found, elsewhere.map(Artefact::NvramElsewhere));
+            if let Some(nvram) = &xml.firmware.nvram {
+                let files = self.existing(domain, nvram)?;
+                add(&mut found, files.into_iter().map(Artefact::Nvram));
+            }
+            for tpm in &xml.tpms {
+                // Of a TPM that is the host's own, or that another program serves, nothing is
+                // libvirt's: no undefine takes it away, and the XML comes back naming it.
+                if tpm.backend == TpmBackend::Emulator {
+                    let state = match &tpm.state {
+                        Some(path) => path.clone(),
+                        None => folders.tpm.join(domain.uuid.to_string()),
+                    };
+                    let files = self.existing(domain, &state)?;
+                    add(&mut found, files.into_iter().map(Artefact::TpmState));
+                }
             }
         }
         for snapshot in &definition.snapshots {
@@ -73,6 +76,15 @@ impl Survey<'_> {
             }
         }
         Ok(found)
+    }
+}
+
+/// A running guest has the same NVRAM and TPM as its definition, or others besides.
+fn add(found: &mut Vec<Artefact>, more: impl IntoIterator<Item = Artefact>) {
+    for one in more {
+        if !found.contains(&one) {
+            found.push(one);
+        }
     }
 }
 

@@ -25,6 +25,28 @@ impl Survey<'_> {
             .collect()
     }
 
+    /// What the running guest has besides: a disk that was attached to it alone, another medium in
+    /// a drive, an image that it was moved to. What a `<transient/>` disk writes to is libvirt's own
+    /// and goes with the guest.
+    pub(super) fn live_disks(
+        &self,
+        owner: Uuid,
+        live: &DomainXml,
+        policy: &Policy,
+        defined: &[DiskFacts],
+    ) -> Result<Vec<DiskFacts>, SurveyError> {
+        let mut found = Vec::new();
+        for disk in live.disks.iter().filter(|disk| !disk.transient) {
+            let mut facts = self.disk(owner, disk, policy)?;
+            if facts.kind == SourceKind::Empty || defined.iter().any(|it| it.is_same(&facts)) {
+                continue;
+            }
+            facts.live_only = true;
+            found.push(facts);
+        }
+        Ok(found)
+    }
+
     fn disk(&self, owner: Uuid, disk: &DiskXml, policy: &Policy) -> Result<DiskFacts, SurveyError> {
         let mut facts = DiskFacts {
             target: disk.target.clone(),
@@ -37,6 +59,7 @@ impl Survey<'_> {
             chain: Vec::new(),
             unreadable: None,
             policy: policy.of(&disk.target),
+            live_only: false,
         };
         let path = match &disk.source {
             Source::File(path) | Source::Block(path) | Source::Dir(path) => path.clone(),

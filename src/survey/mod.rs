@@ -130,9 +130,18 @@ impl<'a> Survey<'a> {
             Err(problem) => (Policy::default(), vec![problem.to_string()]),
         };
         let mut disks = self.disks(domain.uuid, &xml, &policy)?;
+        let live = match status.active && status.persistent {
+            true => self.live(domain)?,
+            false => None,
+        };
+        if let Some(live) = &live {
+            let more = self.live_disks(domain.uuid, live, &policy, &disks)?;
+            disks.extend(more);
+        }
         self.branches(domain.uuid, &definition, &mut disks)?;
         let detached = self.detached(domain.uuid, &definition, &disks)?;
-        let artefacts = self.artefacts(domain, &xml, &definition, &mut unsupported)?;
+        let states: Vec<&DomainXml> = [&xml].into_iter().chain(&live).collect();
+        let artefacts = self.artefacts(domain, &states, &definition, &mut unsupported)?;
         Ok(DomainFacts {
             domain: domain.clone(),
             title: xml.title.clone(),
@@ -148,6 +157,17 @@ impl<'a> Survey<'a> {
             unsupported,
             unseen: self.unseen(),
         })
+    }
+
+    /// What the guest runs with, if it runs and has a definition besides.
+    fn live(&self, domain: &DomainRef) -> Result<Option<DomainXml>, SurveyError> {
+        let Some(live) = self.graph.borrow().live_xml(domain.uuid).cloned() else {
+            return Ok(None);
+        };
+        let read = DomainXml::read(live.reveal());
+        Ok(Some(
+            read.map_err(|error| not_understood(&domain.name, &error))?,
+        ))
     }
 
     /// What could not be looked at when users were counted, in words.

@@ -58,21 +58,7 @@ impl Survey<'_> {
     /// libvirt does not answer, or its XML is not understood.
     pub fn pieces(&self, domain: &DomainRef) -> Result<Vec<Piece>, SurveyError> {
         let facts = self.domain(domain)?;
-        let mut pieces: Vec<Piece> = facts.disks.iter().cloned().map(Piece::disk).collect();
-        let live = self.graph.borrow().live_xml(domain.uuid).cloned();
-        if let Some(live) = live {
-            let xml = DomainXml::read(live.reveal())
-                .map_err(|error| not_understood(&domain.name, &error))?;
-            for disk in self.disks(domain.uuid, &xml, &facts.policy)? {
-                let piece = Piece::disk(disk);
-                if !pieces.iter().any(|defined| defined.is_same(&piece)) {
-                    pieces.push(Piece {
-                        live_only: true,
-                        ..piece
-                    });
-                }
-            }
-        }
+        let mut pieces: Vec<Piece> = facts.disks.into_iter().map(Piece::disk).collect();
         pieces.extend(facts.artefacts.into_iter().map(Piece::artefact));
         let xml = DomainXml::read(facts.definition.xml.reveal())
             .map_err(|error| not_understood(&domain.name, &error))?;
@@ -133,7 +119,7 @@ impl Piece {
             file: disk.file,
             chain: disk.chain,
             unreadable: disk.unreadable,
-            live_only: false,
+            live_only: disk.live_only,
         }
     }
 
@@ -168,10 +154,5 @@ impl Piece {
             unreadable: None,
             live_only: false,
         }
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        let key = |piece: &Self| piece.file.as_ref().map(|file| file.facts.identity.key());
-        self.target == other.target && key(self) == key(other)
     }
 }

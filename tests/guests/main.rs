@@ -5,5 +5,6 @@
 mod support;
 
 mod destroy;
+mod live;
 mod running;
 mod watch;

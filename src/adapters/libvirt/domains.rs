@@ -160,6 +160,19 @@ impl Libvirt {
         }))
     }
 
+    pub(super) fn read_live_xml(&self, uuid: Uuid) -> Result<Option<SecretXml>, HypervisorError> {
+        let call = "reading the domain's XML";
+        let Some(domain) = self.lookup(uuid, call)? else {
+            return Ok(None);
+        };
+        let status = self.status_of(Some(domain.clone()))?;
+        if !status.is_some_and(|status| status.active && status.persistent) {
+            return Ok(None);
+        }
+        let xml = self.present(call, domain.xml_desc(0))?;
+        Ok(xml.map(|xml| SecretXml::new(escape_line_breaks(&xml).into_owned())))
+    }
+
     /// One call with every flag: a call that is refused for a missing one may already have dropped
     /// the snapshots' metadata.
     pub(super) fn undefine_domain(

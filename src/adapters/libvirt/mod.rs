@@ -124,6 +124,10 @@ impl Hypervisor for Libvirt {
         self.read_definition(uuid)
     }
 
+    fn live_xml(&self, uuid: Uuid) -> Result<Option<SecretXml>, HypervisorError> {
+        self.read_live_xml(uuid)
+    }
+
     fn domains(&self) -> Result<Vec<Described>, HypervisorError> {
         self.describe_all()
     }

@@ -36,8 +36,10 @@ pub(super) struct DiskJson {
     size_bytes: u64,
     chain: Vec<LinkJson>,
     used_by: Vec<UserJson>,
-    /// Of an image that is no disk of the domain any more.
+    /// Of an image that is no disk of the definition.
     remembered_by: Option<String>,
+    /// The running guest has it, and its definition has not.
+    live_only: bool,
 }
 
 impl From<&DiskPlan> for DiskJson {
@@ -56,6 +58,7 @@ impl From<&DiskPlan> for DiskJson {
             chain: disk.chain.iter().map(LinkJson::from).collect(),
             used_by: disk.used_by.iter().map(UserJson::from).collect(),
             remembered_by: disk.remembered_by.clone(),
+            live_only: disk.is_live_only(),
         }
     }
 }

@@ -28,6 +28,16 @@ impl Found {
                 subject: domain.name.clone(),
                 cause: error.to_string(),
             })?;
+        let mut disks = xml.disks.clone();
+        // A disk that was attached to the running guest alone is the domain's too.
+        if let Some(live) = host.hypervisor.live_xml(domain.uuid)? {
+            let live = DomainXml::read(live.reveal()).map_err(|error| HypervisorError::Xml {
+                subject: domain.name.clone(),
+                cause: error.to_string(),
+            })?;
+            let is_new = |disk: &DiskXml| xml.disks.iter().all(|it| it.target != disk.target);
+            disks.extend(live.disks.into_iter().filter(is_new));
+        }
         let (policy, problems) = match read_policy(&xml) {
             Ok(policy) => (policy, Vec::new()),
             Err(problem) => (Policy::default(), vec![problem.to_string()]),
@@ -36,8 +46,8 @@ impl Found {
             status,
             policy,
             problems,
-            targets: xml.disks.iter().map(|disk| disk.target.clone()).collect(),
-            disks: xml.disks,
+            targets: disks.iter().map(|disk| disk.target.clone()).collect(),
+            disks,
         })
     }
 
