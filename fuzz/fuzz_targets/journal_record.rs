@@ -5,7 +5,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use virt_retire::journal::{Record, decode, encode, envelope, manifest, saved_plan, v1};
+use virt_retire::journal::{
+    Begin, Entry, Format, Head, Record, Summary, Watched, decode, encode, envelope, manifest,
+    saved_plan,
+};
 use virt_retire::model;
 
 fuzz_target!(|data: &[u8]| {
@@ -13,25 +16,28 @@ fuzz_target!(|data: &[u8]| {
     everything(data);
     // Sealed well: what is behind the checksum.
     if let Some((kind, payload)) = data.split_first() {
-        everything(&envelope::seal(u16::from(kind % 8), 1, payload));
+        for version in 1..=2 {
+            everything(&envelope::seal(u16::from(kind % 8), version, payload));
+        }
     }
 });
 
 fn everything(bytes: &[u8]) {
-    again::<v1::Format>(bytes);
-    again::<v1::Head>(bytes);
-    if let Some(begin) = again::<v1::Begin>(bytes) {
+    again::<Format>(bytes);
+    again::<Head>(bytes);
+    again::<Watched>(bytes);
+    if let Some(begin) = again::<Begin>(bytes) {
         let transaction = begin.with_events(Vec::new());
         // The model and back changes nothing.
-        let stored = encode(&v1::Begin::from(&transaction)).expect("it was decoded");
+        let stored = encode(&Begin::from(&transaction)).expect("it was decoded");
         let read = manifest::read_record(&stored).expect("it was just stored");
         assert_eq!(read, transaction);
         let _ = manifest::files_for(&transaction).expect("it was decoded");
     }
-    if let Some(entry) = again::<v1::Entry>(bytes) {
+    if let Some(entry) = again::<Entry>(bytes) {
         let _ = entry.event();
     }
-    if let Some(summary) = again::<v1::Summary>(bytes) {
+    if let Some(summary) = again::<Summary>(bytes) {
         let _ = model::Summary::from(summary);
     }
     if let Ok(saved) = saved_plan::decode(bytes) {

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use uuid::Uuid;
 
-use crate::journal::v1::{self, Mirror};
-use crate::journal::{decode, encode};
+use crate::journal::{self, Load, Mirror, decode, encode};
 use crate::model::Watched;
 use crate::ports::{JournalError, Storage, StorageError, Watchlist};
 
@@ -81,8 +80,8 @@ impl Watchlist for WatchFiles<'_> {
             }
             let path = entry.path();
             let bytes = fs::read(&path).map_err(io)?;
-            let one = decode::<v1::Watched>(&bytes)
-                .map(v1::Watched::load)
+            let one = decode::<journal::Watched>(&bytes)
+                .map(journal::Watched::load)
                 .map_err(|error| JournalError::Damaged {
                     path,
                     cause: error.to_string(),
@@ -94,7 +93,7 @@ impl Watchlist for WatchFiles<'_> {
 
     fn put(&self, watched: &Watched) -> Result<(), StorageError> {
         let path = self.path(watched.domain.uuid);
-        let bytes = encode(&v1::Watched::store(watched)).map_err(|error| {
+        let bytes = encode(&journal::Watched::store(watched)).map_err(|error| {
             StorageError::io("write", &path, io::Error::other(error.to_string()))
         })?;
         self.storage.write(&path, &bytes)

@@ -10,8 +10,14 @@ use super::error::{DecodeError, EncodeError};
 /// A struct that is stored as a record of its own.
 pub trait Record: Serialize + DeserializeOwned {
     const KIND: Kind;
-    /// Counted up with any change of the struct: bincode's bytes do not describe themselves.
+    /// The format that it is written in: bincode's bytes do not describe themselves.
     const VERSION: u16;
+
+    /// What the payload of a record of an older format says.
+    ///
+    /// # Errors
+    /// Any [`DecodeError`].
+    fn older(version: u16, payload: &[u8]) -> Result<Self, DecodeError>;
 }
 
 /// Both ways alike: variable-length integers, the size limit, no trailing bytes.
@@ -59,17 +65,41 @@ pub fn decode_first<R: Record>(bytes: &[u8]) -> Result<(R, &[u8]), DecodeError> 
             known: R::VERSION,
         });
     }
-    if sealed.version != R::VERSION {
-        return Err(DecodeError::Malformed("there is no format 0".into()));
-    }
     if sealed.kind != R::KIND as u16 {
         return Err(DecodeError::Kind {
             found: sealed.kind,
             expected: R::KIND as u16,
         });
     }
-    let record = options()
-        .deserialize(sealed.payload)
-        .map_err(|error| DecodeError::Malformed(error.to_string()))?;
+    let record = if sealed.version == R::VERSION {
+        value(sealed.payload)?
+    } else {
+        R::older(sealed.version, sealed.payload)?
+    };
     Ok((record, sealed.rest))
+}
+
+/// A payload's value.
+pub(super) fn value<T: DeserializeOwned>(payload: &[u8]) -> Result<T, DecodeError> {
+    options()
+        .deserialize(payload)
+        .map_err(|error| DecodeError::Malformed(error.to_string()))
+}
+
+/// The value of a record whose version the caller has looked at.
+pub(super) fn payload_of<T: DeserializeOwned>(
+    record: &[u8],
+    kind: envelope::Kind,
+) -> Result<T, DecodeError> {
+    let sealed = envelope::open(record)?;
+    if sealed.kind != kind as u16 {
+        return Err(DecodeError::Kind {
+            found: sealed.kind,
+            expected: kind as u16,
+        });
+    }
+    if !sealed.rest.is_empty() {
+        return Err(DecodeError::Malformed("bytes follow it".into()));
+    }
+    value(sealed.payload)
 }

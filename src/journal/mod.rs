@@ -2,15 +2,24 @@
 //! between them and the model. Pure: bytes in, values out; who reads and writes them is in
 //! `adapters`.
 //!
-//! The layout is described once, in `migrations/0001-initial.md`.
+//! The layout is described once, in `migrations/`.
 
 pub mod codec;
 pub mod envelope;
 mod error;
+mod format;
 pub mod manifest;
+mod mirror;
+mod primitive;
 pub mod saved_plan;
-pub mod v1;
+mod v1;
+mod v2;
 
 pub use codec::{Record, decode, decode_first, encode};
 pub use error::{DecodeError, EncodeError};
+pub use format::{
+    Begin, Entry, EventKind, Format, Head, Summary, Watched, is_current, summary_agrees,
+};
+pub use mirror::{Load, Mirror};
+pub use primitive::{Hash, Time};
 pub use saved_plan::SavedPlan;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::envelope::Kind;
-use super::v1::{self, Mirror};
-use super::{DecodeError, EncodeError, Record, codec};
+use super::format;
+use super::mirror::{Load, Mirror};
+use super::{DecodeError, EncodeError, codec};
 use crate::model::{Definition, Plan, Removal};
 
 /// Bytes. No plan is larger; a larger file is no plan.
@@ -30,30 +30,17 @@ pub struct Fingerprint([u8; 32]);
 /// # Errors
 /// [`EncodeError::TooLarge`].
 pub fn fingerprint(definition: &Definition) -> Result<Fingerprint, EncodeError> {
-    let bytes = codec::bytes(&v1::Definition::store(definition))?;
+    let bytes = codec::bytes(&format::Definition::store(definition))?;
     Ok(Fingerprint(blake3::derive_key(
         "virt-retire saved plan definition",
         &bytes,
     )))
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    uri: String,
-    removal: v1::Removal,
-    plan: v1::Plan,
-    definition: Fingerprint,
-}
-
-impl Record for Stored {
-    const KIND: Kind = Kind::SavedPlan;
-    const VERSION: u16 = 1;
-}
-
 /// # Errors
 /// [`EncodeError::TooLarge`].
 pub fn encode(saved: &SavedPlan) -> Result<Vec<u8>, EncodeError> {
-    codec::encode(&Stored {
+    codec::encode(&format::SavedPlan {
         uri: saved.uri.clone(),
         removal: Mirror::store(&saved.removal),
         plan: Mirror::store(&saved.plan),
@@ -64,7 +51,7 @@ pub fn encode(saved: &SavedPlan) -> Result<Vec<u8>, EncodeError> {
 /// # Errors
 /// Any [`DecodeError`]: the file comes from outside.
 pub fn decode(bytes: &[u8]) -> Result<SavedPlan, DecodeError> {
-    let Stored {
+    let format::SavedPlan {
         uri,
         removal,
         plan,

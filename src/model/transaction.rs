@@ -364,3 +364,27 @@ pub struct Summary {
     /// See [`Transaction::renamed`].
     pub restored_as: Option<DomainRef>,
 }
+
+impl Summary {
+    /// What one more event makes of it, so that an append need not read all events before. The
+    /// check of the whole journal holds this against [`Transaction::summary`].
+    pub fn follow(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Entered { state, .. } => {
+                self.state = *state;
+                self.finished_at = state.is_finished().then_some(event.at);
+                if state.begins_a_run() {
+                    self.notes.clear();
+                }
+                if state.ends_a_rollback_in_vain() {
+                    self.restored_as = None;
+                }
+            }
+            EventKind::Held { held } => self.held = *held,
+            EventKind::Noted { text } => self.notes.push(text.clone()),
+            EventKind::Renamed(rename) => self.restored_as = Some(rename.domain.clone()),
+            EventKind::Settled { bytes, .. } => self.bytes = *bytes,
+            EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Decided { .. } => {}
+        }
+    }
+}

@@ -324,7 +324,7 @@ fn an_edited_log_shows() {
 
     // A newer program was here: that is no damage.
     let copy = edit("meta", &|tree| {
-        let newer = envelope::seal(envelope::Kind::Format as u16, 2, b"who knows");
+        let newer = envelope::seal(envelope::Kind::Format as u16, 3, b"who knows");
         tree.insert("format", newer).unwrap();
     });
     let error = sample.look(copy.path(), "newer").unwrap();
@@ -332,8 +332,8 @@ fn an_edited_log_shows() {
         matches!(
             error,
             JournalError::Newer {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ),

@@ -72,7 +72,8 @@ fn a_full_disk_is_an_error_and_loses_nothing_acknowledged() {
     }
     for (length, megabytes) in [(10, 5), (3_000, 6), (400_000, 9), (400_000, 8)] {
         let dir = tempfile::tempdir().unwrap();
-        let test = "timeout 300 \"$TEST\" --exact process_on_a_full_disk --nocapture --quiet";
+        let test =
+            "timeout 300 \"$TEST\" --exact full_disk::process_on_a_full_disk --nocapture --quiet";
         let script = format!(
             "mount -t tmpfs -o size={megabytes}m none \"$MOUNT\" || exit 9
             {PHASE}=fill {test} || exit 8

@@ -3,9 +3,12 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod sample;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod damage;
 mod full_disk;
+mod golden;
 mod lock;
 mod power_cut;
 mod records;

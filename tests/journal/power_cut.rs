@@ -142,7 +142,7 @@ fn cut(kind: &str, records: u64, barrier: bool) -> After {
         "VIRT_RETIRE_TEST_NO_BARRIER=1"
     };
     debug_assert!(extra.is_empty() || extra.starts_with(NO_BARRIER));
-    let test = "\"$TEST\" --exact process_of_a_power_cut --nocapture --quiet";
+    let test = "\"$TEST\" --exact power_cut::process_of_a_power_cut --nocapture --quiet";
     // The journal itself is made durably in any case: what may be lost is what was appended.
     shell.run(&format!("{CHECKER}=\"$MOUNT\" {test} >\"$OUT\" 2>&1"));
     shell.start(&format!(
@@ -277,7 +277,11 @@ fn every_acknowledged_record_survives_a_kill() {
     let process = |role: &str| {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["--exact", "process_of_a_power_cut", "--nocapture"])
+            .args([
+                "--exact",
+                "power_cut::process_of_a_power_cut",
+                "--nocapture",
+            ])
             .env(role, dir.path())
             .stdout(std::fs::File::create(&out).unwrap())
             .stderr(Stdio::null());

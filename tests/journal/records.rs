@@ -6,17 +6,20 @@ use std::os::unix::ffi::OsStringExt;
 
 use crate::sample;
 use proptest::prelude::*;
+use virt_retire::journal;
 use virt_retire::journal::manifest::{self, files_for, read_manifest, read_record};
 use virt_retire::journal::saved_plan::{self, SavedPlan, fingerprint};
-use virt_retire::journal::{DecodeError, decode, encode, envelope, v1};
+use virt_retire::journal::{
+    Begin, DecodeError, Entry, Format, Hash, Head, Time, decode, decode_first, encode, envelope,
+};
 use virt_retire::model::*;
 
-fn entry(kind: &EventKind) -> v1::Entry {
-    v1::Entry {
+fn entry(kind: &EventKind) -> Entry {
+    Entry {
         sequence: 9,
         transaction: 12,
-        at: v1::Time(jiff::Timestamp::MAX),
-        previous: v1::Hash([7; 32]),
+        at: Time(jiff::Timestamp::MAX),
+        previous: Hash([7; 32]),
         kind: kind.into(),
     }
 }
@@ -24,7 +27,7 @@ fn entry(kind: &EventKind) -> v1::Entry {
 #[test]
 fn a_transaction_with_everything_in_it_comes_back() {
     let transaction = sample::transaction();
-    let bytes = encode(&v1::Begin::from(&transaction)).unwrap();
+    let bytes = encode(&Begin::from(&transaction)).unwrap();
     assert_eq!(read_record(&bytes).unwrap(), transaction);
 }
 
@@ -32,7 +35,7 @@ fn a_transaction_with_everything_in_it_comes_back() {
 fn every_kind_of_event_comes_back() {
     for kind in sample::kinds() {
         let bytes = encode(&entry(&kind)).unwrap();
-        let event = decode::<v1::Entry>(&bytes).unwrap().event();
+        let event = decode::<Entry>(&bytes).unwrap().event();
         assert_eq!(event.unwrap().kind, kind);
     }
 }
@@ -60,30 +63,35 @@ fn every_word_of_the_closed_lists_comes_back() {
         for fate in [Fate::Quarantine, Fate::Keep, Fate::Refuse] {
             transaction.plan.disks[0].access = access;
             transaction.plan.disks[0].fate = fate;
-            let bytes = encode(&v1::Begin::from(&transaction)).unwrap();
+            let bytes = encode(&Begin::from(&transaction)).unwrap();
             assert_eq!(read_record(&bytes).unwrap(), transaction);
         }
     }
 }
 
-/// A change of format 1 is a format 2 (`migrations/README.md`). Until the first release it may be
-/// followed here; after it, this number stands.
+/// A change of format 1 is a format 2 (`migrations/README.md`): what the first version wrote of
+/// the sample is kept, and this number stands.
 #[test]
 fn the_bytes_of_format_1_are_the_released_ones() {
-    let mut bytes = encode(&v1::Begin::from(&sample::transaction())).unwrap();
-    for kind in sample::kinds() {
-        bytes.extend(encode(&entry(&kind)).unwrap());
-    }
-    let hash = blake3::hash(&bytes).to_hex();
+    let bytes = include_bytes!("../golden/format-1/records.bin");
+    let hash = blake3::hash(bytes).to_hex();
     assert_eq!(&hash.as_str()[..16], "7cc3c0c9617f05ab");
+    let (begin, mut rest) = decode_first::<Begin>(bytes).unwrap();
+    assert_eq!(begin.with_events(Vec::new()), sample::transaction());
+    for kind in sample::kinds() {
+        let (found, after) = decode_first::<Entry>(rest).unwrap();
+        assert_eq!(found, entry(&kind));
+        rest = after;
+    }
+    assert_eq!(rest, b"");
 }
 
 #[test]
 fn what_a_newer_version_wrote_is_newer_and_not_damaged() {
-    let bytes = envelope::seal(envelope::Kind::Event as u16, 2, b"who knows");
+    let bytes = envelope::seal(envelope::Kind::Event as u16, 3, b"who knows");
     assert_eq!(
-        decode::<v1::Entry>(&bytes),
-        Err(DecodeError::Newer { found: 2, known: 1 })
+        decode::<Entry>(&bytes),
+        Err(DecodeError::Newer { found: 3, known: 2 })
     );
 }
 
@@ -91,19 +99,19 @@ fn what_a_newer_version_wrote_is_newer_and_not_damaged() {
 fn a_record_of_another_kind_or_with_a_tail_is_refused() {
     let bytes = encode(&entry(&EventKind::Held { held: true })).unwrap();
     assert!(matches!(
-        decode::<v1::Head>(&bytes),
+        decode::<Head>(&bytes),
         Err(DecodeError::Kind { found: 3, .. })
     ));
     let longer = [bytes.as_slice(), b"x"].concat();
     assert!(matches!(
-        decode::<v1::Entry>(&longer),
+        decode::<Entry>(&longer),
         Err(DecodeError::Malformed(_))
     ));
     // A tail inside the frame, where its checksum holds.
     let inner = [envelope::open(&bytes).unwrap().payload, b"x"].concat();
     let sealed = envelope::seal(envelope::Kind::Event as u16, 1, &inner);
     assert!(matches!(
-        decode::<v1::Entry>(&sealed),
+        decode::<Entry>(&sealed),
         Err(DecodeError::Malformed(_))
     ));
 }
@@ -119,7 +127,7 @@ fn a_time_out_of_range_is_malformed() {
     payload[3..11].copy_from_slice(&(seconds + 2).to_le_bytes());
     let sealed = envelope::seal(envelope::Kind::Event as u16, 1, &payload);
     assert!(matches!(
-        decode::<v1::Entry>(&sealed),
+        decode::<Entry>(&sealed),
         Err(DecodeError::Malformed(_))
     ));
 }
@@ -139,7 +147,7 @@ fn a_huge_length_is_malformed() {
 fn a_record_beyond_the_limit_is_refused_when_written() {
     let mut transaction = sample::transaction();
     transaction.definition.xml = SecretXml::new("x".repeat(65 << 20));
-    assert!(encode(&v1::Begin::from(&transaction)).is_err());
+    assert!(encode(&Begin::from(&transaction)).is_err());
 }
 
 #[test]
@@ -241,20 +249,20 @@ proptest! {
             moved.facts.size = size;
             moved.facts.modified.seconds = seconds;
         }
-        let bytes = encode(&v1::Begin::from(&transaction)).unwrap();
+        let bytes = encode(&Begin::from(&transaction)).unwrap();
         prop_assert_eq!(read_record(&bytes).unwrap(), transaction);
     }
 
     /// Sealed well, so that it gets past the checksum.
     #[test]
     fn bytes_from_elsewhere_never_panic(payload in prop::collection::vec(any::<u8>(), 0..400)) {
-        for kind in [1u16, 2, 3, 4, 5, 6] {
-            let bytes = envelope::seal(kind, 1, &payload);
-            let _ = decode::<v1::Format>(&bytes);
+        for (kind, version) in (1..=7).flat_map(|kind| [(kind, 1), (kind, 2)]) {
+            let bytes = envelope::seal(kind, version, &payload);
+            let _ = decode::<Format>(&bytes);
             let _ = read_record(&bytes);
-            let _ = decode::<v1::Entry>(&bytes).map(v1::Entry::event);
-            let _ = decode::<v1::Summary>(&bytes).map(Summary::from);
-            let _ = decode::<v1::Head>(&bytes);
+            let _ = decode::<Entry>(&bytes).map(Entry::event);
+            let _ = decode::<journal::Summary>(&bytes).map(Summary::from);
+            let _ = decode::<Head>(&bytes);
             let _ = saved_plan::decode(&bytes);
         }
     }

@@ -34,8 +34,7 @@ use self::records::Growth;
 use self::store::Store;
 use self::watermark::Watermark;
 use super::clock::SystemClock;
-use crate::journal::v1::{Format, Hash, Head, Mirror, Summary, Time};
-use crate::journal::{decode, encode};
+use crate::journal::{Format, Hash, Head, Mirror, Time, decode, encode, is_current};
 use crate::model::{self, Event, EventKind, Transaction, TransactionId};
 use crate::ports::{Clock, Draft, Journal, JournalError, JournalReader};
 
@@ -43,6 +42,8 @@ use crate::ports::{Clock, Draft, Journal, JournalError, JournalReader};
 pub struct SledJournal {
     store: Store,
     head: Head,
+    /// The record of the present format, where the journal still has that of an older one.
+    raised: Option<Format>,
     watermark: Watermark,
     views: Publisher,
     clock: Box<dyn Clock>,
@@ -73,11 +74,16 @@ impl SledJournal {
         let names = Names::below(state_dir);
         let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
         let now = Timestamp::now();
-        let (store, head, watermark) =
-            open(&names, now).map_err(|fault| fault.at("open", &names.state_dir))?;
+        let Opened {
+            store,
+            head,
+            raised,
+            watermark,
+        } = open(&names, now).map_err(|fault| fault.at("open", &names.state_dir))?;
         Ok(Self {
             store,
             head,
+            raised,
             watermark,
             views: Publisher::new(&names.view),
             clock: Box::new(SystemClock),
@@ -123,15 +129,21 @@ impl SledJournal {
 
     /// The one way by which anything is written after the journal was made.
     fn grow(&mut self, growth: &Growth, sync_watermark: bool) -> Result<(), JournalError> {
+        let format = self.raised.as_ref().map(encode).transpose();
+        let format = format.map_err(|error| {
+            let fault: Fault = error.into();
+            fault.at("write", &self.names.state_dir)
+        })?;
         let written = self
             .store
-            .write(&growth.batch)
+            .write(&growth.batch, format)
             .and_then(|()| self.watermark.set(&growth.head, sync_watermark));
         if let Err(fault) = written {
             let error = fault.at("write", &self.names.state_dir);
             self.broken = Some(error.to_string());
             return Err(error);
         }
+        self.raised = None;
         self.head = growth.head.clone();
         self.views.show(&self.store, growth);
         Ok(())
@@ -153,12 +165,12 @@ impl JournalReader for SledJournal {
     fn summaries(&self) -> Result<Vec<model::Summary>, JournalError> {
         self.usable()?;
         let records = self.store.summaries();
-        let read = |record: &[u8]| decode::<Summary>(record).map(model::Summary::from);
         records
             .and_then(|records| {
-                let summaries = records.iter().map(|record| read(&record.bytes));
-                let summaries: Result<Vec<_>, _> = summaries.collect();
-                summaries.map_err(|error| Fault::record("a summary", error))
+                let summaries = records.iter();
+                summaries
+                    .map(|record| records::summary(&self.store, record.id()?, &record.bytes))
+                    .collect()
             })
             .map_err(|fault| self.unreadable(fault))
     }
@@ -190,9 +202,8 @@ impl Journal for SledJournal {
         if kinds.is_empty() {
             return Ok(Vec::new());
         }
-        let growth = decode::<Summary>(&stored)
-            .map_err(|error| Fault::record("a summary", error))
-            .and_then(|stored| records::append(&self.head, stored, &kinds, self.clock.now()))
+        let growth = records::summary(&self.store, id.0, &stored)
+            .and_then(|summary| records::append(&self.head, summary, &kinds, self.clock.now()))
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
         let is_step = |kind: &EventKind| match kind {
             EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Noted { .. } => true,
@@ -216,8 +227,15 @@ impl Journal for SledJournal {
     }
 }
 
+struct Opened {
+    store: Store,
+    head: Head,
+    raised: Option<Format>,
+    watermark: Watermark,
+}
+
 /// Opens what is there, or makes the journal where there is none yet.
-fn open(names: &Names, now: Timestamp) -> Result<(Store, Head, Watermark), Fault> {
+fn open(names: &Names, now: Timestamp) -> Result<Opened, Fault> {
     let watermark = Watermark::open(&names.watermark)?;
     // sled would make a new file in its place, and the loss would be harder to see.
     if let (Some((_, floor)), false) = (&watermark, names.sled.join("db").exists()) {
@@ -232,12 +250,14 @@ fn open(names: &Names, now: Timestamp) -> Result<(Store, Head, Watermark), Fault
     }
     folder::make_private(&names.sled).map_err(|error| Fault::io(&names.sled, error))?;
     let mut store = Store::open(&names.sled)?;
-    let format = match (store.format()?, &watermark) {
-        (Some(format), _) => {
-            decode::<Format>(&format).map_err(|error| Fault::record("its first record", error))?
+    let (format, is_older) = match (store.format()?, &watermark) {
+        (Some(record), _) => {
+            let fault = |error| Fault::record("its first record", error);
+            let format = decode::<Format>(&record).map_err(fault)?;
+            (format, !is_current(&record).map_err(fault)?)
         }
         (None, Some(_)) => return Err(Fault::Damaged("its first record is missing".into())),
-        (None, None) => found(&mut store, now)?,
+        (None, None) => (found(&mut store, now)?, false),
     };
     let floor = watermark.as_ref().map(|(_, head)| head);
     let head = verify::whole(&store, &format, floor)?;
@@ -255,7 +275,12 @@ fn open(names: &Names, now: Timestamp) -> Result<(Store, Head, Watermark), Fault
             Watermark::create(&names.watermark, &head)?
         }
     };
-    Ok((store, head, watermark))
+    Ok(Opened {
+        store,
+        head,
+        raised: is_older.then_some(format),
+        watermark,
+    })
 }
 
 /// The first records of a new journal.

@@ -15,8 +15,7 @@ use super::fault::Fault;
 use super::folder::{make_owners_alone, make_private};
 use super::records::Growth;
 use super::store::Store;
-use crate::journal::encode;
-use crate::journal::v1::Head;
+use crate::journal::{Head, encode};
 
 /// How many of the latest transactions keep their view, besides those that claim something.
 const RECENT: u64 = 100;

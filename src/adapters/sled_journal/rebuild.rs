@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::folder::{self, Names, make_private};
 use super::lock::Lock;
 use super::sync::sync_folder;
-use super::{SledJournal, records};
+use super::{Opened, SledJournal, records};
 use crate::model::{EventKind, Transaction};
 use crate::ports::{Journal, JournalError};
 
@@ -51,7 +51,7 @@ impl Rebuilding {
         let fault = |fault: Fault| fault.at("open", state_dir);
         let damage = if names.sled.join("db").exists() || names.watermark.exists() {
             match super::open(&names, Timestamp::now()) {
-                Ok((store, ..)) => match store.summaries().map_err(fault)?.len() {
+                Ok(Opened { store, .. }) => match store.summaries().map_err(fault)?.len() {
                     0 => None,
                     count => return Ok(Found::Healthy(count)),
                 },

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use super::store::{Batch, Store};
-use crate::journal::v1::{Begin, Entry, EventKind, Hash, Head, Summary, Time, follow};
-use crate::journal::{decode, encode};
+use crate::journal::{
+    Begin, Entry, EventKind, Hash, Head, Summary, Time, decode, encode, is_current,
+};
 use crate::model::{self, Claim, TransactionId};
 use crate::ports::Draft;
 
@@ -32,6 +33,19 @@ pub(super) fn read(store: &Store, id: TransactionId) -> Result<Option<model::Tra
         events.extend(entry.event());
     }
     Ok(Some(begin.with_events(events)))
+}
+
+/// What a stored summary says of its transaction. One of an older format may not say all that is
+/// known today: then the transaction itself is read.
+pub(super) fn summary(store: &Store, id: u64, record: &[u8]) -> Result<model::Summary, Fault> {
+    let fault = |error| Fault::record(format!("the summary of transaction {id}"), error);
+    if is_current(record).map_err(fault)? {
+        return Ok(decode::<Summary>(record).map_err(fault)?.into());
+    }
+    let transaction = read(store, TransactionId(id))?;
+    let transaction =
+        transaction.ok_or_else(|| Fault::Damaged(format!("transaction {id} is missing")))?;
+    Ok(transaction.summary())
 }
 
 /// A draft that has been given its number: the transaction before its first event.
@@ -88,15 +102,15 @@ pub(super) fn begin(
     grow(head, Some(record), summary, vec![began], now)
 }
 
-/// More events of a transaction whose summary is `stored`.
+/// More events of a transaction with this summary.
 pub(super) fn append(
     head: &Head,
-    stored: Summary,
+    summary: model::Summary,
     kinds: &[model::EventKind],
     now: jiff::Timestamp,
 ) -> Result<Growth, Fault> {
     let kinds = kinds.iter().map(EventKind::from).collect();
-    grow(head.clone(), None, stored.into(), kinds, now)
+    grow(head.clone(), None, summary, kinds, now)
 }
 
 fn grow(
@@ -121,7 +135,7 @@ fn grow(
         head.hash = Hash::of(&bytes);
         entries.push((entry.sequence, bytes));
         if let Some(event) = entry.event() {
-            follow(&mut summary, &event);
+            summary.follow(&event);
             events.push(event);
         }
     }

@@ -160,7 +160,12 @@ impl Store {
     }
 
     /// All of the batch or nothing of it; durable when it returns.
-    pub(super) fn write(&mut self, batch: &Arc<Batch>) -> Result<(), Fault> {
+    /// With the first batch of a program that writes a newer format goes the record that says so.
+    pub(super) fn write(
+        &mut self,
+        batch: &Arc<Batch>,
+        format: Option<Vec<u8>>,
+    ) -> Result<(), Fault> {
         let batch = Arc::clone(batch);
         self.durably(move |open| {
             let trees = (
@@ -186,6 +191,9 @@ impl Store {
                         claims.remove(&id)?;
                     }
                     meta.insert(HEAD, batch.head.as_slice())?;
+                    if let Some(format) = &format {
+                        meta.insert(FORMAT, format.as_slice())?;
+                    }
                     Ok::<(), ConflictableTransactionError<()>>(())
                 });
             match written {

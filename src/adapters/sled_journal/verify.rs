@@ -4,8 +4,7 @@
 use super::fault::Fault;
 use super::records;
 use super::store::Store;
-use crate::journal::decode;
-use crate::journal::v1::{Begin, Entry, EventKind, Format, Hash, Head, Summary};
+use crate::journal::{Begin, Entry, EventKind, Format, Hash, Head, decode, summary_agrees};
 use crate::model::{self, Claim};
 
 /// An entry as far as the chain goes.
@@ -95,8 +94,8 @@ fn entries(
     let transaction = begin.with_events(events);
     let name = format!("the summary of transaction {id}");
     let summary = store.summary(id)?.ok_or_else(|| missing(&name))?;
-    let summary: Summary = decode(&summary).map_err(|error| Fault::record(&name, error))?;
-    if summary != Summary::new(&transaction.summary(), last) {
+    let agrees = summary_agrees(&summary, &transaction.summary(), last);
+    if !agrees.map_err(|error| Fault::record(&name, error))? {
         return damaged(format!("{name} disagrees with its events"));
     }
     Ok(transaction)

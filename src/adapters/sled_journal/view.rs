@@ -8,8 +8,7 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::folder::{self, Names};
 use super::watermark::Watermark;
-use crate::journal::v1::{Begin, Entry, Head, Summary};
-use crate::journal::{DecodeError, Record, decode_first};
+use crate::journal::{Begin, DecodeError, Entry, Head, Record, Summary, decode_first};
 use crate::model::{self, TransactionId};
 use crate::ports::JournalError;
 

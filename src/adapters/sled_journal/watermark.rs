@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 use super::fault::Fault;
 use super::folder::make_owners_alone;
 use super::sync::{sync_data, sync_folder};
-use crate::journal::v1::Head;
-use crate::journal::{DecodeError, decode_first, encode};
+use crate::journal::{DecodeError, Head, decode_first, encode};
 
 /// Apart by a page, so that one torn write harms one slot.
 const SLOTS: [u64; 2] = [0, 4096];

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use json::{File, Manifest, Tree};
 
-use super::{DecodeError, EncodeError, codec, v1};
+use super::{Begin, DecodeError, EncodeError, codec};
 use crate::model::Transaction;
 
 pub const MANIFEST: &str = "manifest.json";
@@ -34,7 +34,7 @@ pub fn files_for(transaction: &Transaction) -> Result<Vec<(PathBuf, Vec<u8>)>, E
         (PathBuf::from(DOMAIN), text(definition.xml.reveal())),
         (
             PathBuf::from(RECORD),
-            codec::encode(&v1::Begin::from(transaction))?,
+            codec::encode(&Begin::from(transaction))?,
         ),
     ];
     let snapshots = definition.snapshots.iter().map(|snapshot| &snapshot.xml);
@@ -58,7 +58,7 @@ pub fn files_for(transaction: &Transaction) -> Result<Vec<(PathBuf, Vec<u8>)>, E
 /// # Errors
 /// Any [`DecodeError`].
 pub fn read_record(bytes: &[u8]) -> Result<Transaction, DecodeError> {
-    let begin: v1::Begin = codec::decode(bytes)?;
+    let begin: Begin = codec::decode(bytes)?;
     Ok(begin.with_events(Vec::new()))
 }
 

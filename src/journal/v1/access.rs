@@ -1,14 +1,14 @@
 //! The small closed words: access, fate, user.
 
-use super::mirror::mirror;
+use crate::journal::mirror::frozen;
 use crate::model;
 
-mirror!(enum Access = model::Access { ReadWrite, ReadOnly, Shared });
-mirror!(enum Fate = model::Fate { Quarantine, Keep, Refuse });
-mirror!(enum Verdict = model::Verdict { Remove, Keep });
-mirror!(enum Direction = model::Direction { Forward, Back });
-mirror!(enum UserKind = model::UserKind { Domain, Image, Process, Mount, Loop });
-mirror!(enum State = model::State {
+frozen!(enum Access = model::Access { ReadWrite, ReadOnly, Shared });
+frozen!(enum Fate = model::Fate { Quarantine, Keep, Refuse });
+frozen!(enum Verdict = model::Verdict { Remove, Keep });
+frozen!(enum Direction = model::Direction { Forward, Back });
+frozen!(enum UserKind = model::UserKind { Domain, Image, Process, Mount, Loop });
+frozen!(enum State = model::State {
     Planned,
     Executing,
     Prepared,
@@ -21,7 +21,7 @@ mirror!(enum State = model::State {
 });
 
 // One user of one file.
-mirror!(struct User = model::User {
+frozen!(struct User = model::User {
     kind: UserKind,
     name: String,
     how: String,

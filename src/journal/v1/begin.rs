@@ -1,20 +1,18 @@
 //! The first record of a transaction: all that was known before the first effect.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::common::{Bytes, Time, Uuid};
-use super::mirror::{Mirror, mirror};
 use super::{Definition, Evidence, Plan, Removal};
-use crate::journal::Record;
-use crate::journal::envelope::Kind;
+use crate::journal::mirror::{Load, frozen};
+use crate::journal::primitive::{Bytes, Time, Uuid};
 use crate::model;
 
-mirror!(struct Place = model::Place {
+frozen!(struct Place = model::Place {
     source: Bytes,
     folder: Bytes,
 });
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Begin {
     pub id: u64,
     pub uuid: Uuid,
@@ -28,45 +26,9 @@ pub struct Begin {
     pub started_at: Time,
 }
 
-impl Record for Begin {
-    const KIND: Kind = Kind::Begin;
-    const VERSION: u16 = 1;
-}
-
-impl From<&model::Transaction> for Begin {
-    fn from(transaction: &model::Transaction) -> Self {
-        let model::Transaction {
-            id,
-            uuid,
-            evidence,
-            removal,
-            plan,
-            definition,
-            home,
-            places,
-            commit_at_once,
-            started_at,
-            // Records of their own.
-            events: _,
-        } = transaction;
-        Self {
-            id: id.0,
-            uuid: Mirror::store(uuid),
-            evidence: Mirror::store(evidence),
-            removal: Mirror::store(removal),
-            plan: Mirror::store(plan),
-            definition: Mirror::store(definition),
-            home: Mirror::store(home),
-            places: Mirror::store(places),
-            commit_at_once: *commit_at_once,
-            started_at: Mirror::store(started_at),
-        }
-    }
-}
-
-impl Begin {
-    /// The transaction with what has happened since.
-    pub fn with_events(self, events: Vec<model::Event>) -> model::Transaction {
+impl Load<model::Transaction> for Begin {
+    /// Without its events, which are records of their own.
+    fn load(self) -> model::Transaction {
         let Begin {
             id,
             uuid,
@@ -79,7 +41,7 @@ impl Begin {
             commit_at_once,
             started_at,
         } = self;
-        let mut transaction = model::Transaction {
+        model::Transaction {
             id: model::TransactionId(id),
             uuid: uuid.load(),
             evidence: evidence.load(),
@@ -91,8 +53,6 @@ impl Begin {
             commit_at_once,
             started_at: started_at.load(),
             events: Vec::new(),
-        };
-        transaction.extend(events);
-        transaction
+        }
     }
 }

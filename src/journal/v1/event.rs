@@ -1,17 +1,16 @@
 //! One entry of the event log, with its link in the hash chain.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::access::{Direction, State};
-use super::common::Index;
 use super::file::FileFacts;
-use super::mirror::Mirror;
-use super::{DomainRef, Evidence, Hash, Time};
-use crate::journal::Record;
-use crate::journal::envelope::Kind;
+use super::{DomainRef, Evidence};
+use crate::journal::mirror::Load;
+use crate::journal::primitive::Index;
+use crate::journal::primitive::{Hash, Time};
 use crate::model;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub enum EventKind {
     /// The first entry of a transaction, which the model has no need of: it puts the hash of the
     /// Begin record into the chain.
@@ -51,48 +50,9 @@ pub enum EventKind {
     },
 }
 
-impl From<&model::EventKind> for EventKind {
-    fn from(kind: &model::EventKind) -> Self {
-        use model::EventKind as Model;
-        match kind {
-            Model::Entered { state, cause } => Self::Entered {
-                state: Mirror::store(state),
-                cause: cause.clone(),
-            },
-            Model::Intent { step, direction } => Self::Intent {
-                step: Mirror::store(step),
-                direction: Mirror::store(direction),
-            },
-            Model::Outcome {
-                step,
-                direction,
-                result,
-            } => Self::Outcome {
-                step: Mirror::store(step),
-                direction: Mirror::store(direction),
-                result: result.clone(),
-            },
-            Model::Decided { verb, by } => Self::Decided {
-                verb: verb.clone(),
-                by: Box::new(Mirror::store(by.as_ref())),
-            },
-            Model::Held { held } => Self::Held { held: *held },
-            Model::Noted { text } => Self::Noted { text: text.clone() },
-            Model::Renamed(model::Rename { domain, macs }) => Self::Renamed {
-                domain: Mirror::store(domain),
-                macs: Mirror::store(macs),
-            },
-            Model::Settled { files, bytes } => Self::Settled {
-                files: Mirror::store(files),
-                bytes: *bytes,
-            },
-        }
-    }
-}
-
 impl EventKind {
     /// As the model has it; `None` for what is only the log's own.
-    fn load(self) -> Option<model::EventKind> {
+    pub fn load(self) -> Option<model::EventKind> {
         use model::EventKind as Model;
         Some(match self {
             Self::Began { record: _ } => return None,
@@ -131,7 +91,7 @@ impl EventKind {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Entry {
     pub sequence: u64,
     pub transaction: u64,
@@ -139,20 +99,4 @@ pub struct Entry {
     /// Hash of the whole record before this one; zeros in the first.
     pub previous: Hash,
     pub kind: EventKind,
-}
-
-impl Record for Entry {
-    const KIND: Kind = Kind::Event;
-    const VERSION: u16 = 1;
-}
-
-impl Entry {
-    /// As the model has it; `None` for what is only the log's own.
-    pub fn event(self) -> Option<model::Event> {
-        Some(model::Event {
-            sequence: self.sequence,
-            at: self.at.load(),
-            kind: self.kind.load()?,
-        })
-    }
 }

@@ -1,9 +1,9 @@
 //! Who asked (law 7).
 
-use super::mirror::mirror;
+use crate::journal::mirror::frozen;
 use crate::model;
 
-mirror!(struct Evidence = model::Evidence {
+frozen!(struct Evidence = model::Evidence {
     uid: u32,
     user: String,
     login: Option<String>,

@@ -1,10 +1,10 @@
 //! One file as it was when the plan was made.
 
-use super::common::Bytes;
-use super::mirror::mirror;
+use crate::journal::mirror::frozen;
+use crate::journal::primitive::Bytes;
 use crate::model;
 
-mirror!(enum FileKind = model::FileKind {
+frozen!(enum FileKind = model::FileKind {
     Regular,
     Directory,
     Symlink,
@@ -13,18 +13,18 @@ mirror!(enum FileKind = model::FileKind {
 });
 
 // A file's time, as the kernel reports it.
-mirror!(struct FileTime = model::Timestamp {
+frozen!(struct FileTime = model::Timestamp {
     seconds: i64,
     nanoseconds: u32,
 });
 
-mirror!(struct Identity = model::Identity {
+frozen!(struct Identity = model::Identity {
     device: u64,
     inode: u64,
     born: Option<FileTime>,
 });
 
-mirror!(struct FileFacts = model::FileFacts {
+frozen!(struct FileFacts = model::FileFacts {
     identity: Identity,
     kind: FileKind,
     size: u64,

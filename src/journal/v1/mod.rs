@@ -1,7 +1,7 @@
-//! Format 1. Once released, nothing in this folder changes: a change is a `v2` beside it.
+//! Format 1, read only. The structs are frozen: what version 0.1 wrote is read by them for ever.
 //!
-//! Enum variants are stored by position and fields by order; a struct within a struct is stored as
-//! its fields alone.
+//! What the model has learned since has no bytes here; each conversion says after `else` what a
+//! record of this format means by its silence.
 
 mod access;
 mod begin;
@@ -11,23 +11,22 @@ mod event;
 mod evidence;
 mod file;
 mod log;
-mod mirror;
 mod plan;
 mod removal;
+mod saved_plan;
 mod step;
 mod summary;
 mod watched;
 
-pub use begin::{Begin, Place};
-pub use common::{Bytes, DomainRef, Pooled, Time, Uuid};
-pub use definition::{Checkpoint, Definition, Snapshot};
+pub use begin::Begin;
+pub use common::DomainRef;
+pub use definition::Definition;
 pub use event::{Entry, EventKind};
 pub use evidence::Evidence;
 pub use file::FileFacts;
-pub use log::{Format, Hash, Head};
-pub use mirror::Mirror;
+pub use log::{Format, Head};
 pub use plan::Plan;
 pub use removal::Removal;
-pub use step::Step;
-pub use summary::{Summary, follow};
+pub use saved_plan::SavedPlan;
+pub use summary::Summary;
 pub use watched::Watched;

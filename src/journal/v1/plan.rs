@@ -1,12 +1,13 @@
 //! The plan, as shown and as executed.
 
 use super::access::{Access, Fate, User};
-use super::common::{Bytes, DomainRef, Pooled};
-use super::mirror::mirror;
+use super::common::{DomainRef, Pooled};
 use super::step::Step;
+use crate::journal::mirror::frozen;
+use crate::journal::primitive::Bytes;
 use crate::model;
 
-mirror!(enum Reason = model::Reason {
+frozen!(enum Reason = model::Reason {
     Named,
     NotNamed,
     PolicyRemove,
@@ -30,7 +31,7 @@ mirror!(enum Reason = model::Reason {
     Detached,
 });
 
-mirror!(enum RefusalCode = model::RefusalCode {
+frozen!(enum RefusalCode = model::RefusalCode {
     UndecidedDisk,
     InUse,
     ActiveDomain,
@@ -51,20 +52,20 @@ mirror!(enum RefusalCode = model::RefusalCode {
     NoSuchDisk,
 });
 
-mirror!(struct Refusal = model::Refusal {
+frozen!(struct Refusal = model::Refusal {
     code: RefusalCode,
     subject: String,
     message: String,
     hint: String,
 });
 
-mirror!(struct ChainLink = model::ChainLink {
+frozen!(struct ChainLink = model::ChainLink {
     path: Bytes,
     fate: Fate,
     used_by: Vec<User>,
 });
 
-mirror!(struct DiskPlan = model::DiskPlan {
+frozen!(struct DiskPlan = model::DiskPlan {
     target: String,
     path: Option<Bytes>,
     spelled: Option<String>,
@@ -78,7 +79,7 @@ mirror!(struct DiskPlan = model::DiskPlan {
     remembered_by: Option<String>,
 });
 
-mirror!(struct Plan = model::Plan {
+frozen!(struct Plan = model::Plan {
     domain: DomainRef,
     title: Option<String>,
     active: bool,

@@ -1,10 +1,10 @@
 //! The removal flags.
 
 use super::access::Verdict;
-use super::mirror::mirror;
+use crate::journal::mirror::frozen;
 use crate::model;
 
-mirror!(struct StorageFlags = model::StorageFlags {
+frozen!(struct StorageFlags = model::StorageFlags {
     named: Option<Vec<String>>,
     all: bool,
     managed: bool,
@@ -12,7 +12,7 @@ mirror!(struct StorageFlags = model::StorageFlags {
     keep: bool,
 });
 
-mirror!(struct Removal = model::Removal {
+frozen!(struct Removal = model::Removal {
     storage: StorageFlags,
     managed_save: bool,
     snapshots_metadata: bool,

@@ -1,11 +1,12 @@
 //! The steps of a plan.
 
-use super::common::{Bytes, Pooled};
+use super::common::Pooled;
 use super::file::FileFacts;
-use super::mirror::mirror;
+use crate::journal::mirror::frozen;
+use crate::journal::primitive::Bytes;
 use crate::model;
 
-mirror!(enum FileRole = model::FileRole {
+frozen!(enum FileRole = model::FileRole {
     Disk { target: String },
     Backing { target: String },
     DataFile { target: String },
@@ -16,24 +17,24 @@ mirror!(enum FileRole = model::FileRole {
     SnapshotMemory { snapshot: String },
 });
 
-mirror!(struct FileMove = model::FileMove {
+frozen!(struct FileMove = model::FileMove {
     role: FileRole,
     path: Bytes,
     pooled: Option<Pooled>,
     facts: FileFacts,
 });
 
-mirror!(struct DiskState = model::DiskState {
+frozen!(struct DiskState = model::DiskState {
     path: Bytes,
     facts: FileFacts,
 });
 
-mirror!(struct SavedState = model::SavedState {
+frozen!(struct SavedState = model::SavedState {
     image: FileMove,
     disks: Vec<DiskState>,
 });
 
-mirror!(struct UndefineCall = model::UndefineCall {
+frozen!(struct UndefineCall = model::UndefineCall {
     managed_save: bool,
     snapshots_metadata: bool,
     checkpoints_metadata: bool,
@@ -41,7 +42,7 @@ mirror!(struct UndefineCall = model::UndefineCall {
     keep_tpm: bool,
 });
 
-mirror!(enum Step = model::Step {
+frozen!(enum Step = model::Step {
     SaveDefinition { bytes: u64 },
     SaveSnapshots { names: Vec<String>, bytes: u64 },
     SaveCheckpoints { names: Vec<String>, bytes: u64 },

@@ -1,15 +1,14 @@
 //! One line of `list`, derived from a transaction's other records and never the only copy.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::DomainRef;
 use super::access::State;
-use super::mirror::Mirror;
-use super::{DomainRef, Time, Uuid};
-use crate::journal::Record;
-use crate::journal::envelope::Kind;
+use crate::journal::mirror::Load;
+use crate::journal::primitive::{Time, Uuid};
 use crate::model;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Summary {
     pub id: u64,
     /// Sequence of the transaction's last entry.
@@ -27,14 +26,11 @@ pub struct Summary {
     pub restored_as: Option<DomainRef>,
 }
 
-impl Record for Summary {
-    const KIND: Kind = Kind::Summary;
-    const VERSION: u16 = 1;
-}
-
 impl Summary {
-    /// `last` is the sequence of the transaction's last entry.
-    pub fn new(summary: &model::Summary, last: u64) -> Self {
+    /// Whether it says of a transaction what that transaction adds up to: all that this format
+    /// knew of it.
+    pub fn agrees_with(self, whole: &model::Summary, last: u64) -> bool {
+        let known = Self::load(self.clone());
         let model::Summary {
             id,
             uuid,
@@ -48,27 +44,26 @@ impl Summary {
             held,
             notes,
             restored_as,
-        } = summary;
-        Self {
-            id: id.0,
-            last,
-            uuid: Mirror::store(uuid),
-            domain: Mirror::store(domain),
-            state: Mirror::store(state),
-            started_at: Mirror::store(started_at),
-            finished_at: Mirror::store(finished_at),
-            user: user.clone(),
-            reason: reason.clone(),
-            bytes: *bytes,
-            held: *held,
-            notes: notes.clone(),
-            restored_as: Mirror::store(restored_as),
-        }
+            ..
+        } = known;
+        self.last == last
+            && id == whole.id
+            && uuid == whole.uuid
+            && domain == whole.domain
+            && state == whole.state
+            && started_at == whole.started_at
+            && finished_at == whole.finished_at
+            && user == whole.user
+            && reason == whole.reason
+            && bytes == whole.bytes
+            && held == whole.held
+            && notes == whole.notes
+            && restored_as == whole.restored_as
     }
 }
 
-impl From<Summary> for model::Summary {
-    fn from(summary: Summary) -> Self {
+impl Load<model::Summary> for Summary {
+    fn load(self) -> model::Summary {
         let Summary {
             id,
             last: _,
@@ -83,8 +78,8 @@ impl From<Summary> for model::Summary {
             held,
             notes,
             restored_as,
-        } = summary;
-        Self {
+        } = self;
+        model::Summary {
             id: model::TransactionId(id),
             uuid: uuid.load(),
             domain: domain.load(),
@@ -98,29 +93,5 @@ impl From<Summary> for model::Summary {
             notes,
             restored_as: restored_as.load(),
         }
-    }
-}
-
-/// What one more event makes of a summary, so that an append need not read all events before.
-/// The check of the whole journal holds this against [`model::Transaction::summary`].
-pub fn follow(summary: &mut model::Summary, event: &model::Event) {
-    match &event.kind {
-        model::EventKind::Entered { state, .. } => {
-            summary.state = *state;
-            summary.finished_at = state.is_finished().then_some(event.at);
-            if state.begins_a_run() {
-                summary.notes.clear();
-            }
-            if state.ends_a_rollback_in_vain() {
-                summary.restored_as = None;
-            }
-        }
-        model::EventKind::Held { held } => summary.held = *held,
-        model::EventKind::Noted { text } => summary.notes.push(text.clone()),
-        model::EventKind::Renamed(rename) => summary.restored_as = Some(rename.domain.clone()),
-        model::EventKind::Settled { bytes, .. } => summary.bytes = *bytes,
-        model::EventKind::Intent { .. }
-        | model::EventKind::Outcome { .. }
-        | model::EventKind::Decided { .. } => {}
     }
 }

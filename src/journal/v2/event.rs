@@ -1,0 +1,152 @@
+//! One entry of the event log, with its link in the hash chain.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::{Direction, State};
+use super::file::FileFacts;
+use super::{DomainRef, Evidence};
+use crate::journal::mirror::{Load, Mirror};
+use crate::journal::primitive::Index;
+use crate::journal::primitive::{Hash, Time};
+use crate::model;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// The first entry of a transaction, which the model has no need of: it puts the hash of the
+    /// Begin record into the chain.
+    Began {
+        record: Hash,
+    },
+    Entered {
+        state: State,
+        cause: Option<String>,
+    },
+    Intent {
+        step: Index,
+        direction: Direction,
+    },
+    Outcome {
+        step: Index,
+        direction: Direction,
+        result: Result<bool, String>,
+    },
+    Decided {
+        verb: String,
+        by: Box<Evidence>,
+    },
+    Held {
+        held: bool,
+    },
+    Noted {
+        text: String,
+    },
+    Renamed {
+        domain: DomainRef,
+        macs: Vec<(String, String)>,
+    },
+    Settled {
+        files: Vec<(Index, FileFacts)>,
+        bytes: u64,
+    },
+}
+
+impl From<&model::EventKind> for EventKind {
+    fn from(kind: &model::EventKind) -> Self {
+        use model::EventKind as Model;
+        match kind {
+            Model::Entered { state, cause } => Self::Entered {
+                state: Mirror::store(state),
+                cause: cause.clone(),
+            },
+            Model::Intent { step, direction } => Self::Intent {
+                step: Mirror::store(step),
+                direction: Mirror::store(direction),
+            },
+            Model::Outcome {
+                step,
+                direction,
+                result,
+            } => Self::Outcome {
+                step: Mirror::store(step),
+                direction: Mirror::store(direction),
+                result: result.clone(),
+            },
+            Model::Decided { verb, by } => Self::Decided {
+                verb: verb.clone(),
+                by: Box::new(Mirror::store(by.as_ref())),
+            },
+            Model::Held { held } => Self::Held { held: *held },
+            Model::Noted { text } => Self::Noted { text: text.clone() },
+            Model::Renamed(model::Rename { domain, macs }) => Self::Renamed {
+                domain: Mirror::store(domain),
+                macs: Mirror::store(macs),
+            },
+            Model::Settled { files, bytes } => Self::Settled {
+                files: Mirror::store(files),
+                bytes: *bytes,
+            },
+        }
+    }
+}
+
+impl EventKind {
+    /// As the model has it; `None` for what is only the log's own.
+    fn load(self) -> Option<model::EventKind> {
+        use model::EventKind as Model;
+        Some(match self {
+            Self::Began { record: _ } => return None,
+            Self::Entered { state, cause } => Model::Entered {
+                state: state.load(),
+                cause,
+            },
+            Self::Intent { step, direction } => Model::Intent {
+                step: step.load(),
+                direction: direction.load(),
+            },
+            Self::Outcome {
+                step,
+                direction,
+                result,
+            } => Model::Outcome {
+                step: step.load(),
+                direction: direction.load(),
+                result,
+            },
+            Self::Decided { verb, by } => Model::Decided {
+                verb,
+                by: Box::new(by.load()),
+            },
+            Self::Held { held } => Model::Held { held },
+            Self::Noted { text } => Model::Noted { text },
+            Self::Renamed { domain, macs } => Model::Renamed(model::Rename {
+                domain: domain.load(),
+                macs: macs.load(),
+            }),
+            Self::Settled { files, bytes } => Model::Settled {
+                files: files.load(),
+                bytes,
+            },
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub sequence: u64,
+    pub transaction: u64,
+    pub at: Time,
+    /// Hash of the whole record before this one; zeros in the first.
+    pub previous: Hash,
+    pub kind: EventKind,
+}
+
+impl Entry {
+    /// As the model has it; `None` for what is only the log's own.
+    pub fn event(self) -> Option<model::Event> {
+        Some(model::Event {
+            sequence: self.sequence,
+            at: self.at.load(),
+            kind: self.kind.load()?,
+        })
+    }
+}

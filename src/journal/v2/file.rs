@@ -1,0 +1,39 @@
+//! One file as it was when the plan was made.
+
+use crate::journal::mirror::mirror;
+use crate::journal::primitive::Bytes;
+use crate::model;
+
+mirror!(enum FileKind = model::FileKind {
+    Regular,
+    Directory,
+    Symlink,
+    BlockDevice,
+    Other,
+});
+
+// A file's time, as the kernel reports it.
+mirror!(struct FileTime = model::Timestamp {
+    seconds: i64,
+    nanoseconds: u32,
+});
+
+mirror!(struct Identity = model::Identity {
+    device: u64,
+    inode: u64,
+    born: Option<FileTime>,
+});
+
+mirror!(struct FileFacts = model::FileFacts {
+    identity: Identity,
+    kind: FileKind,
+    size: u64,
+    allocated: u64,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    links: u64,
+    modified: FileTime,
+    attributes: u32,
+    link_target: Option<Bytes>,
+});

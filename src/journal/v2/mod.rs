@@ -1,0 +1,32 @@
+//! Format 2: what is written.
+//!
+//! Enum variants are stored by position and fields by order; a struct within a struct is stored as
+//! its fields alone.
+
+mod access;
+mod begin;
+mod common;
+mod definition;
+mod event;
+mod evidence;
+mod file;
+mod log;
+mod plan;
+mod removal;
+mod saved_plan;
+mod step;
+mod summary;
+mod watched;
+
+pub use begin::Begin;
+pub use common::DomainRef;
+pub use definition::Definition;
+pub use event::{Entry, EventKind};
+pub use evidence::Evidence;
+pub use file::FileFacts;
+pub use log::{Format, Head};
+pub use plan::Plan;
+pub use removal::Removal;
+pub use saved_plan::SavedPlan;
+pub use summary::Summary;
+pub use watched::Watched;
