@@ -9,7 +9,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{FileMove, SavedState, Transaction};
+use crate::model::{Direction, EventKind, FileMove, Progress, SavedState, Step, Transaction};
 use crate::ports::{Demand, Moved};
 
 use super::super::World;
@@ -32,6 +32,13 @@ pub(super) fn link(
             .storage
             .relocate(&aside, &to, &image.facts, Demand::SameFile)?);
     }
+    if was_given_back(transaction, index)
+        && world.storage.facts(&image.path)?.is_none()
+        && world.storage.facts(&to)?.is_none()
+    {
+        // Somebody has used it up since. If the domain is still there, the undefine says so.
+        return Ok(world.storage.unlink_spare(&to, &image.path)?);
+    }
     Ok(world
         .storage
         .link(&image.path, &to, &image.facts.identity)?)
@@ -50,6 +57,24 @@ pub(super) fn restore(
         return Ok(world.storage.unlink_spare(&spare, &image.path)?.into());
     }
     let aside = aside(transaction, image);
+    if world.storage.facts(&spare)?.is_none() && !is_it(world, image, &aside)? {
+        if !transaction.was_done(index) {
+            // It was used up or removed before it had a second name: there is nothing of ours.
+            return Ok(world.storage.unlink_spare(&spare, &image.path)?.into());
+        }
+        if was_given_back(transaction, index) {
+            // That the spare name has gone must last.
+            world.storage.unlink_spare(&spare, &image.path)?;
+            let path = image.path.display();
+            return Ok(Effect {
+                moved: Moved::Already,
+                note: Some(format!(
+                    "{NOT_PUT_BACK}: somebody has used it up or removed it since {path} was \
+                     brought back"
+                )),
+            });
+        }
+    }
     let (to, why) = match misfit(world, transaction, saved)? {
         Some(why) => (&aside, Some(why)),
         None if is_it(world, image, &aside)? => (&aside, Some("it did not fit".into())),
@@ -65,6 +90,44 @@ pub(super) fn restore(
         )
     });
     Ok(Effect { moved, note })
+}
+
+/// Whether an earlier rollback brought it back, or was cut off when it may have.
+fn was_given_back(transaction: &Transaction, index: usize) -> bool {
+    let mut begun = 0;
+    let mut failed = 0;
+    for event in &transaction.events {
+        match &event.kind {
+            EventKind::Intent {
+                step,
+                direction: Direction::Back,
+            } if *step == index => begun += 1,
+            EventKind::Outcome {
+                step,
+                direction: Direction::Back,
+                result: Err(_),
+            } if *step == index => failed += 1,
+            _ => {}
+        }
+    }
+    // The one that is under way is not an earlier one.
+    let under_way = usize::from(transaction.progress()[index] == Progress::Undoing);
+    begun > failed + under_way
+}
+
+/// Takes the old name away where somebody else has undefined the domain and left the image there:
+/// the next guest of that name would resume this one's memory.
+pub(super) fn drop_first_name(world: &World, transaction: &Transaction) -> Result<(), Failure> {
+    for (index, step) in transaction.plan.steps.iter().enumerate() {
+        let Step::LinkManagedSave(SavedState { image, .. }) = step else {
+            continue;
+        };
+        let kept = stored(transaction, index)?;
+        if is_it(world, image, &image.path)? && is_it(world, image, &kept)? {
+            world.storage.unlink_spare(&image.path, &kept)?;
+        }
+    }
+    Ok(())
 }
 
 /// Why the image must not be resumed, if so.

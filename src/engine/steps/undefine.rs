@@ -8,7 +8,7 @@ use crate::ports::Moved;
 use super::super::World;
 use super::super::error::Failure;
 use super::super::homecoming::Homecoming;
-use super::{Effect, kept_nvram};
+use super::{Effect, kept_nvram, managed_save};
 
 pub(super) fn undefine(
     world: &World,
@@ -27,6 +27,7 @@ pub(super) fn undefine(
             world
                 .hypervisor
                 .make_durable(&transaction.domain_now().name)?;
+            managed_save::drop_first_name(world, transaction)?;
             kept_nvram::drop(world, &Homecoming::of(transaction))?;
             return Ok(Moved::Already);
         }

@@ -1,0 +1,152 @@
+//! The journal in memory. An append is there whole or not at all, and durable when it returns.
+
+use virt_retire::model::{Event, EventKind, State, Summary, Transaction, TransactionId};
+use virt_retire::ports::{Draft, Journal, JournalError, JournalReader};
+
+use super::host::{self, Host, Mutant, Shared};
+
+pub struct Log(pub Shared);
+
+fn index_of(id: TransactionId) -> usize {
+    (id.0 as usize).wrapping_sub(1)
+}
+
+impl Host {
+    fn record(&mut self, index: usize, kinds: Vec<EventKind>) -> Vec<Event> {
+        let mut events = Vec::new();
+        for kind in kinds {
+            self.sequence += 1;
+            self.seconds += 1;
+            if matches!(
+                kind,
+                EventKind::Entered {
+                    state: State::Prepared | State::Committed,
+                    ..
+                }
+            ) {
+                self.decided_after = self.last.clone();
+                self.is_decided = true;
+            }
+            events.push(Event {
+                sequence: self.sequence,
+                at: jiff::Timestamp::from_second(self.seconds).unwrap(),
+                kind,
+            });
+        }
+        self.journal[index].extend(events.clone());
+        events
+    }
+}
+
+impl JournalReader for Log {
+    fn read(&self, id: TransactionId) -> Result<Transaction, JournalError> {
+        let host = self.0.get();
+        let found = host.journal.get(index_of(id)).cloned();
+        let mut transaction = found.ok_or(JournalError::NoSuchTransaction(id))?;
+        if host.mutant == Mutant::OutcomeIsTrusted {
+            let events = transaction.events.clone();
+            let is_outcome = |kind: &EventKind, step: usize| matches!(kind, EventKind::Outcome { step: it, result: Ok(_), .. } if *it == step);
+            let has_outcome = |at: usize, step: usize| {
+                let mut later = events[at..].iter();
+                later.any(|event| is_outcome(&event.kind, step))
+            };
+            let mut at = 0;
+            transaction.events.retain(|event| {
+                at += 1;
+                match event.kind {
+                    EventKind::Intent { step, .. } => has_outcome(at, step),
+                    _ => true,
+                }
+            });
+        }
+        Ok(transaction)
+    }
+
+    fn summaries(&self) -> Result<Vec<Summary>, JournalError> {
+        let host = self.0.get();
+        Ok(host.journal.iter().map(Transaction::summary).collect())
+    }
+}
+
+impl Journal for Log {
+    fn next_id(&self) -> Result<TransactionId, JournalError> {
+        Ok(TransactionId(self.0.get().journal.len() as u64 + 1))
+    }
+
+    fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError> {
+        self.0.change("begin", "").map_err(host::journal)?;
+        let id = self.next_id()?;
+        let transaction = Transaction {
+            id,
+            uuid: draft.uuid,
+            evidence: draft.evidence,
+            removal: draft.removal,
+            plan: draft.plan,
+            definition: draft.definition,
+            home: draft.home,
+            places: draft.places,
+            commit_at_once: draft.commit_at_once,
+            started_at: draft.started_at,
+            events: Vec::new(),
+        };
+        self.0.edit().journal.push(transaction.clone());
+        Ok(transaction)
+    }
+
+    fn append(
+        &mut self,
+        id: TransactionId,
+        kinds: Vec<EventKind>,
+    ) -> Result<Vec<Event>, JournalError> {
+        let words = || kinds.iter().map(word).collect::<Vec<_>>().join(", ");
+        let traced = self.0.get().trace.is_some();
+        let what = if traced { words() } else { String::new() };
+        self.0
+            .change("append", format!("{id}: {what}"))
+            .map_err(host::journal)?;
+        let mut host = self.0.edit();
+        host.must_have_lasted(&kinds);
+        for (index, held) in std::mem::take(&mut host.held) {
+            host.record(index, held);
+        }
+        let is_intent = matches!(kinds.last(), Some(EventKind::Intent { .. }));
+        if host.mutant == Mutant::EffectBeforeIntent && is_intent {
+            // The writer is told what it wants to hear.
+            let events = kinds.iter().map(|kind| Event {
+                sequence: 0,
+                at: jiff::Timestamp::from_second(host.seconds).unwrap(),
+                kind: kind.clone(),
+            });
+            let events = events.collect();
+            host.held.push((index_of(id), kinds));
+            return Ok(events);
+        }
+        Ok(host.record(index_of(id), kinds))
+    }
+
+    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {
+        let host = self.0.get();
+        let open = host.journal.iter().filter(|transaction| {
+            transaction.state().claim() != virt_retire::model::Claim::Nothing
+        });
+        Ok(open.map(|transaction| transaction.id).collect())
+    }
+}
+
+fn word(kind: &EventKind) -> String {
+    match kind {
+        EventKind::Entered { state, cause } => {
+            let cause = cause.as_ref().map(|cause| format!(" ({cause})"));
+            format!("entered {}{}", state.word(), cause.unwrap_or_default())
+        }
+        EventKind::Intent { step, direction } => format!("intent {} {step}", direction.word()),
+        EventKind::Outcome {
+            step,
+            direction,
+            result,
+        } => format!("outcome {} {step} {result:?}", direction.word()),
+        EventKind::Noted { text } => format!("note: {text}"),
+        EventKind::Decided { verb, .. } => format!("decided {verb}"),
+        other => format!("{other:?}").chars().take(60).collect(),
+    }
+}

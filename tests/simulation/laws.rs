@@ -1,0 +1,235 @@
+//! What must hold of a world when all is over, by the laws of the contract.
+
+use std::path::Path;
+
+use virt_retire::model::{FileRole, State, Transaction};
+
+use super::adversary::{ASIDE, Move, STRANGER};
+use super::disk::Content;
+use super::host::Host;
+use super::scenario::{DISK, Report, Scenario, WEB, is_open};
+
+/// Laws that the host breaks. `act` is what somebody else did to it, if he did.
+pub fn broken(scenario: &Scenario, host: &Host, act: Option<Move>) -> Vec<String> {
+    let mut broken = host.breaches.clone();
+    nothing_is_lost(scenario, host, act, &mut broken);
+    for transaction in &host.journal {
+        match transaction.state() {
+            State::RolledBack => is_there(transaction, host, act, &mut broken),
+            State::Committed => is_retired(transaction, host, act, &mut broken),
+            State::Prepared if !transaction.commit_at_once => {
+                is_retired(transaction, host, act, &mut broken);
+            }
+            state if act.is_none() => broken.push(format!(
+                "law 1: transaction {} is {} though nobody stood in its way",
+                transaction.id,
+                state.word()
+            )),
+            _ => {}
+        }
+    }
+    if host.journal.is_empty() && act.is_none() {
+        for (uuid, definition) in &scenario.definitions {
+            let now = host.libvirt.defined.get(uuid).map(|(_, now)| now);
+            if now != Some(definition) {
+                broken.push("law 1: nothing was begun, and a definition is gone".into());
+            }
+        }
+        for original in &scenario.originals {
+            if host.disk.inode(&original.path) != Some(original.inode) {
+                let path = original.path.display();
+                broken.push(format!("law 1: nothing was begun, and {path} is gone"));
+            }
+        }
+    }
+    broken
+}
+
+/// Law 2: each file that was there has a name, and holds what it held. Law 4: others' files, too.
+fn nothing_is_lost(scenario: &Scenario, host: &Host, act: Option<Move>, broken: &mut Vec<String>) {
+    for original in &scenario.originals {
+        let path = &original.path;
+        // A guest that is started uses its managed save up.
+        // Whoever undefines it has it removed.
+        if matches!(act, Some(Move::Start | Move::Undefine))
+            && path.extension().is_some_and(|it| it == "save")
+        {
+            continue;
+        }
+        if host.disk.names_of(original.inode).is_empty() {
+            broken.push(format!("law 2: the file of {} is lost", path.display()));
+        }
+        let wrote = act == Some(Move::Write) && path == Path::new(DISK);
+        if !wrote && host.disk.content(original.inode) != Some(&original.content) {
+            broken.push(format!("law 2: {} holds something else", path.display()));
+        }
+    }
+    let theirs = Content::of("a stranger's");
+    let has_theirs = host
+        .disk
+        .names()
+        .any(|(_, it)| host.disk.content(it) == Some(&theirs));
+    if host.acted.is_some() && matches!(act, Some(Move::Occupy | Move::Replace)) && !has_theirs {
+        broken.push("law 4: a stranger's file is lost".into());
+    }
+    if host.acted.is_some()
+        && !host.is_taken_back
+        && matches!(act, Some(Move::DefineOther | Move::TakeName))
+        && !host.libvirt.defined.contains_key(&STRANGER)
+    {
+        broken.push("law 4: a stranger's domain is gone".into());
+    }
+}
+
+fn is_there(transaction: &Transaction, host: &Host, act: Option<Move>, broken: &mut Vec<String>) {
+    let id = transaction.id;
+    let uuid = transaction.domain().uuid;
+    let ours = |act: Option<Move>, moves: &[Move]| {
+        uuid == WEB && act.is_some_and(|act| moves.contains(&act))
+    };
+    match host.libvirt.defined.get(&uuid) {
+        Some((_, now)) => {
+            let is_same = *now == transaction.definition;
+            if !is_same && !ours(act, &[Move::Define, Move::Edit, Move::Undefine]) {
+                broken.push(format!(
+                    "law 4: {id} is rolled back, and its definition differs"
+                ));
+            }
+        }
+        None if ours(act, &[Move::Undefine]) => {}
+        None => broken.push(format!(
+            "law 1: {id} is rolled back, and its domain is not defined"
+        )),
+    }
+    for (_, moved, stored) in transaction.files() {
+        let inode = moved.facts.identity.inode;
+        let path = moved.path.display();
+        if host.disk.inode(&stored) == Some(inode) {
+            broken.push(format!(
+                "law 1: {id} is rolled back, and {path} is in quarantine"
+            ));
+        }
+        let is_home = host.disk.inode(&moved.path) == Some(inode);
+        let is_aside = host.disk.inode(Path::new(ASIDE)) == Some(inode);
+        let set_aside = moved.role == FileRole::ManagedSave && act.is_some();
+        if !is_home && !is_aside && !set_aside {
+            let names = host.disk.names_of(inode);
+            broken.push(format!(
+                "law 1: {id} is rolled back, and {path} is at {names:?}"
+            ));
+        }
+    }
+}
+
+fn is_retired(transaction: &Transaction, host: &Host, act: Option<Move>, broken: &mut Vec<String>) {
+    let id = transaction.id;
+    let uuid = transaction.domain().uuid;
+    let state = transaction.state().word();
+    // What is done after the last question that would have told of it cannot be refused any more.
+    let asked = |questions: &[&str]| {
+        let last = questions.iter().filter_map(|it| host.decided_after.get(it));
+        last.max().copied().unwrap_or(0)
+    };
+    let too_late = |questions: &[&str]| {
+        // What was decided before all this is no matter of it.
+        let is_asked = asked(questions) > 0;
+        !host.is_decided || is_asked && host.acted.is_none_or(|at| at > asked(questions))
+    };
+    if host.libvirt.defined.contains_key(&uuid)
+        && !too_late(&["status", "status by name", "domains", "definition"])
+    {
+        broken.push(format!("law 1: {id} is {state}, and its domain is defined"));
+    }
+    if act.is_none() && host.libvirt.defined.contains_key(&uuid) {
+        broken.push(format!("law 1: {id} is {state}, and its domain is defined"));
+    }
+    for (_, moved, stored) in transaction.files() {
+        let inode = moved.facts.identity.inode;
+        let path = moved.path.display();
+        let used_up = moved.role == FileRole::ManagedSave
+            && matches!(act, Some(Move::Start | Move::Undefine));
+        if host.disk.inode(&stored) != Some(inode) && !used_up {
+            broken.push(format!(
+                "law 1: {id} is {state}, and {path} is not in quarantine"
+            ));
+        }
+        if host.disk.inode(&moved.path) == Some(inode) {
+            broken.push(format!("law 1: {id} is {state}, and {path} is at home"));
+        }
+    }
+    if uuid != WEB {
+        return;
+    }
+    // Law 5.
+    if act == Some(Move::Open) {
+        let asked = host
+            .original
+            .and_then(|inode| host.last_holders.get(&inode));
+        let moved = host.decided_after.get("move").copied().unwrap_or(0);
+        if host.is_decided
+            && host
+                .acted
+                .is_some_and(|at| at <= asked.copied().unwrap_or(moved))
+        {
+            broken.push(format!(
+                "law 5: {id} is {state}, and took what somebody has open"
+            ));
+        }
+        return;
+    }
+    let questions: &[&str] = match act {
+        Some(Move::DefineOther) => &["domains"],
+        Some(Move::Overlay) => &["list"],
+        Some(Move::Start) => &["status", "domains", "holders"],
+        _ => return,
+    };
+    if !too_late(questions) {
+        broken.push(format!(
+            "law 5: {id} is {state}, and took what {act:?} uses"
+        ));
+    }
+    let moved = host.decided_after.get("move").copied().unwrap_or(0);
+    if asked(questions) < moved && host.acted.is_some_and(|at| at < moved) {
+        broken.push(format!(
+            "law 5: {id} is {state}, and nobody asked about {act:?} after the move"
+        ));
+    }
+}
+
+/// Law 8, of a verb that came to its end.
+pub fn untrue(
+    scenario: &Scenario,
+    report: &Report,
+    host: &Host,
+    act: Option<Move>,
+) -> Option<String> {
+    let states: Vec<State> = host.journal.iter().map(Transaction::state).collect();
+    let all = |wanted: &[State]| states.iter().all(|state| wanted.contains(state));
+    let before: Vec<State> = scenario
+        .start
+        .journal
+        .iter()
+        .map(Transaction::state)
+        .collect();
+    let is_true = match report {
+        Report::Done => {
+            !states.is_empty()
+                && (all(&[State::Prepared])
+                    || all(&[State::Committed])
+                    || all(&[State::RolledBack]))
+        }
+        Report::PutBack => match before.is_empty() {
+            true => all(&[State::RolledBack]),
+            false => states == before,
+        },
+        Report::Refused(_) => states == before,
+        // After a write that failed nobody knows what the journal says.
+        Report::Open(_) => host.journal.iter().any(is_open) || act == Some(Move::Fault),
+    };
+    let told = format!("law 8: it said {report:?}, and the states are {states:?}");
+    if !is_true {
+        return Some(told);
+    }
+    let honest = act.is_some() || *report == Report::Done;
+    (!honest).then(|| format!("law 8: {report:?}, though nobody stood in its way"))
+}

@@ -1,0 +1,414 @@
+//! The small worlds that are tried, each with the verb that is run in it, and the driver: what the
+//! command line does with the engine, without its words.
+
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+use virt_retire::engine::{
+    Engine, EngineError, Retirement, Wish, World, commit, open_transactions,
+};
+use virt_retire::model::{
+    Autostart, Definition, Evidence, Plan, Removal, State, StorageFlags, Transaction,
+    TransactionId, Verdict,
+};
+use virt_retire::planner;
+use virt_retire::ports::Hypervisor;
+use virt_retire::survey::{Memo, Survey, newcomers};
+
+use super::disk::{Content, Inode};
+use super::host::{Host, Mutant, Script, Shared};
+use super::journal::Log;
+use super::libvirt::{Libvirt, save_of};
+use super::storage::{Files, QUARANTINE};
+use super::surroundings::Surroundings;
+
+pub const WEB: Uuid = Uuid::from_u128(1);
+pub const DB: Uuid = Uuid::from_u128(2);
+pub const DISK: &str = "/images/web/disk.qcow2";
+const DB_DISK: &str = "/images/db.qcow2";
+const BASE: &str = "/images/base.qcow2";
+const NVRAM: &str = "/nvram/web_VARS.fd";
+
+#[derive(Debug, Clone)]
+pub enum Verb {
+    Undefine {
+        plans: Vec<(Plan, Definition)>,
+        removal: Removal,
+        prepare: bool,
+    },
+    Commit,
+    Rollback,
+}
+
+/// A file of a domain, as it was at first.
+#[derive(Debug, Clone)]
+pub struct Original {
+    pub path: PathBuf,
+    pub inode: Inode,
+    pub content: Content,
+}
+
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub name: &'static str,
+    pub start: Host,
+    pub verb: Verb,
+    pub originals: Vec<Original>,
+    pub definitions: Vec<(Uuid, Definition)>,
+}
+
+/// How a verb ended, as its exit code would tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// 0.
+    Done,
+    /// 4.
+    PutBack,
+    /// 1 or 3: nothing was changed.
+    Refused(String),
+    /// 5.
+    Open(String),
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        uid: 0,
+        user: "root".into(),
+        login: None,
+        host: "host".into(),
+        from: None,
+        reason: None,
+        command: vec!["virt-retire".into()],
+        pid: 1,
+        version: "0".into(),
+        uri: "qemu:///system".into(),
+        accepted_unseen: Vec::new(),
+    }
+}
+
+/// The ports of one host, to make an engine of.
+pub struct Ports {
+    pub hypervisor: Libvirt,
+    pub storage: Files,
+    pub around: Surroundings,
+    pub journal: Log,
+}
+
+impl Ports {
+    pub fn of(shared: &Shared) -> Self {
+        Self {
+            hypervisor: Libvirt(shared.clone()),
+            storage: Files(shared.clone()),
+            around: Surroundings(shared.clone()),
+            journal: Log(shared.clone()),
+        }
+    }
+
+    fn engine(&mut self) -> Engine<'_> {
+        let world = World {
+            hypervisor: &self.hypervisor,
+            storage: &self.storage,
+            census: &self.around,
+            clock: &self.around,
+            control: &self.around,
+        };
+        Engine::new(world, &mut self.journal)
+    }
+}
+
+fn xml(name: &str, uuid: Uuid, disk: &str, os: &str) -> String {
+    format!(
+        "<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><title>{name}</title>\
+         <os><type>hvm</type>{os}</os><devices><disk type='file' device='disk'>\
+         <driver name='qemu' type='qcow2'/><source file='{disk}'/><target dev='vda'/></disk>\
+         </devices></domain>"
+    )
+}
+
+struct Small {
+    base: bool,
+    firmware: bool,
+    two: bool,
+}
+
+fn host(small: &Small) -> Host {
+    let mut host = Host::new();
+    for folder in ["/images", "/images/web", "/nvram", "/saves", QUARANTINE] {
+        host.disk.make_folder(Path::new(folder));
+    }
+    let os = match small.firmware {
+        true => format!("<nvram>{NVRAM}</nvram>"),
+        false => String::new(),
+    };
+    host.web = xml("web", WEB, DISK, &os);
+    let top = match small.base {
+        true => Content::over("web's disk", BASE),
+        false => Content::of("web's disk"),
+    };
+    host.original = Some(host.disk.create(Path::new(DISK), top));
+    if small.base {
+        host.disk.create(Path::new(BASE), Content::of("web's base"));
+    }
+    host.libvirt.define(&host.web.clone());
+    if small.firmware {
+        host.disk
+            .create(Path::new(NVRAM), Content::of("web's NVRAM"));
+        host.disk
+            .create(&save_of("web"), Content::of("web's memory"));
+        if let Some((_, definition)) = host.libvirt.defined.get_mut(&WEB) {
+            definition.autostart = Autostart {
+                always: true,
+                once: false,
+            };
+        }
+    }
+    if small.two {
+        host.disk
+            .create(Path::new(DB_DISK), Content::of("db's disk"));
+        host.libvirt.define(&xml("db", DB, DB_DISK, ""));
+    }
+    host.disk.sync_all();
+    host.libvirt.sync_all();
+    host.with_pool()
+}
+
+fn removal(small: &Small) -> Removal {
+    Removal {
+        storage: StorageFlags {
+            all: true,
+            ..StorageFlags::default()
+        },
+        managed_save: small.firmware,
+        nvram: small.firmware.then_some(Verdict::Remove),
+        ..Removal::default()
+    }
+}
+
+fn undefine(name: &'static str, small: &Small, prepare: bool) -> Scenario {
+    let start = host(small);
+    let shared = Shared::new(start.clone());
+    let ports = Ports::of(&shared);
+    let removal = removal(small);
+    let memo = Memo::new(&ports.storage);
+    let survey = Survey::new(&ports.hypervisor, &memo, &ports.around).unwrap();
+    let mut plans = Vec::new();
+    let mut definitions = Vec::new();
+    let mut originals: Vec<Original> = Vec::new();
+    let domains = if small.two {
+        &["web", "db"][..]
+    } else {
+        &["web"]
+    };
+    for domain in domains {
+        let domain = ports.hypervisor.find(domain).unwrap();
+        let facts = survey.domain(&domain).unwrap();
+        let plan = planner::plan(&facts, &survey.meant(&removal, &facts.disks));
+        assert!(plan.is_executable(), "{name}: {:?}", plan.refusals);
+        for moved in plan.steps.iter().filter_map(virt_retire::model::Step::file) {
+            let inode = moved.facts.identity.inode;
+            originals.push(Original {
+                path: moved.path.clone(),
+                inode,
+                content: start.disk.content(inode).unwrap().clone(),
+            });
+        }
+        definitions.push((domain.uuid, facts.definition.clone()));
+        plans.push((plan, facts.definition));
+    }
+    Scenario {
+        name,
+        start,
+        verb: Verb::Undefine {
+            plans,
+            removal,
+            prepare,
+        },
+        originals,
+        definitions,
+    }
+}
+
+/// The world after that verb, undisturbed, and another verb in it.
+fn then(before: Scenario, name: &'static str, verb: Verb) -> Scenario {
+    let shared = Shared::new(before.start.clone());
+    let report = before.run_verb(&shared);
+    assert_eq!(report, Report::Done, "{}", before.name);
+    let start = shared.get().clone();
+    Scenario {
+        name,
+        start,
+        verb,
+        ..before
+    }
+}
+
+pub fn all() -> Vec<Scenario> {
+    let one = Small {
+        base: false,
+        firmware: false,
+        two: false,
+    };
+    let base = Small { base: true, ..one };
+    let firmware = Small {
+        firmware: true,
+        ..one
+    };
+    let two = Small { two: true, ..one };
+    vec![
+        undefine("one disk", &one, false),
+        undefine("disk and base", &base, false),
+        undefine("NVRAM and managed save", &firmware, false),
+        undefine("two domains", &two, false),
+        undefine("prepare", &one, true),
+        then(undefine("prepare", &one, true), "commit", Verb::Commit),
+        then(
+            undefine("prepare", &base, true),
+            "rollback of what is prepared",
+            Verb::Rollback,
+        ),
+        then(
+            undefine("undefine", &one, false),
+            "rollback",
+            Verb::Rollback,
+        ),
+        then(
+            undefine("undefine", &firmware, false),
+            "rollback with NVRAM and managed save",
+            Verb::Rollback,
+        ),
+    ]
+}
+
+impl Scenario {
+    /// The world, as it begins under this script.
+    pub fn world(&self, script: &Script, mutant: Mutant, traced: bool) -> Shared {
+        Shared::new(self.start.clone().begin(script.clone(), mutant, traced))
+    }
+
+    pub fn run_verb(&self, shared: &Shared) -> Report {
+        let mut ports = Ports::of(shared);
+        match &self.verb {
+            Verb::Undefine {
+                plans,
+                removal,
+                prepare,
+            } => retire(shared, &mut ports, plans, removal, *prepare),
+            Verb::Commit => report(commit(&mut ports.journal, TransactionId(1), evidence())),
+            Verb::Rollback => roll_back(&mut ports),
+        }
+    }
+}
+
+pub fn roll_back(ports: &mut Ports) -> Report {
+    let mut engine = ports.engine();
+    report(engine.rollback(TransactionId(1), &Wish::default(), evidence()))
+}
+
+fn report<T>(result: Result<T, EngineError>) -> Report {
+    match result {
+        Ok(_) => Report::Done,
+        Err(error) => told(&error),
+    }
+}
+
+fn told(error: &EngineError) -> Report {
+    match error {
+        EngineError::PutBack { .. } => Report::PutBack,
+        EngineError::Stuck { .. } | EngineError::Unfinished { .. } => {
+            Report::Open(error.to_string())
+        }
+        _ => Report::Refused(error.to_string()),
+    }
+}
+
+/// `undefine`, as the command line carries it out.
+fn retire(
+    shared: &Shared,
+    ports: &mut Ports,
+    plans: &[(Plan, Definition)],
+    removal: &Removal,
+    prepare: bool,
+) -> Report {
+    let mut prepared = Vec::new();
+    for (plan, definition) in plans {
+        let result = ports.engine().prepare(Retirement {
+            plan: plan.clone(),
+            definition: definition.clone(),
+            removal: removal.clone(),
+            evidence: evidence(),
+            commit_at_once: !prepare,
+        });
+        match result {
+            Ok(transaction) => prepared.push(transaction),
+            Err(error) => return put_back(ports, prepared, told(&error)),
+        }
+    }
+    if let Some(why) = taken_up(ports, &prepared) {
+        return put_back(ports, prepared, Report::Refused(why));
+    }
+    if shared.get().signals > 0 {
+        return put_back(ports, prepared, Report::Refused("interrupted".into()));
+    }
+    for transaction in &mut prepared {
+        if !prepare && let Err(error) = ports.engine().commit_own(transaction) {
+            return told(&error);
+        }
+    }
+    Report::Done
+}
+
+fn taken_up(ports: &Ports, prepared: &[Transaction]) -> Option<String> {
+    let moves: Vec<_> = prepared
+        .iter()
+        .map(|transaction| {
+            let files = transaction.files().map(|(_, moved, _)| moved).collect();
+            (transaction.domain().uuid, files)
+        })
+        .collect();
+    match newcomers(&ports.hypervisor, &ports.storage, &moves) {
+        Ok(found) if found.is_empty() => None,
+        Ok(found) => Some(format!("in use: {:?}", found[0].1)),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn put_back(ports: &mut Ports, prepared: Vec<Transaction>, cause: Report) -> Report {
+    let none = prepared.is_empty();
+    let mut half = false;
+    for transaction in prepared.into_iter().rev() {
+        half |= ports
+            .engine()
+            .rollback_own(transaction, "the batch failed")
+            .is_err();
+    }
+    match cause {
+        Report::Open(why) => Report::Open(why),
+        cause if half => Report::Open(format!("half of it: {cause:?}")),
+        cause if none => cause,
+        _ => Report::PutBack,
+    }
+}
+
+/// `recover --yes`: every open transaction, the latest first.
+pub fn recover(shared: &Shared) {
+    let mut ports = Ports::of(shared);
+    for transaction in open_transactions(&ports.journal).unwrap() {
+        let state = transaction.state();
+        let result = ports.engine().recover(transaction.id, &evidence());
+        let after = result.map_or(transaction, |recovery| recovery.transaction);
+        let now = after.state();
+        let id = after.id;
+        if is_open(&after) {
+            let mut host = shared.edit();
+            host.left_in_doubt = host.in_doubt();
+        }
+        shared
+            .edit()
+            .tell(|| format!("=== recover {id}: {} → {}", state.word(), now.word()));
+    }
+}
+
+pub fn is_open(transaction: &Transaction) -> bool {
+    let waits = transaction.state() == State::Prepared && !transaction.commit_at_once;
+    !waits && !transaction.state().is_finished()
+}

@@ -1,0 +1,382 @@
+//! The storage port over the disk in memory, with the same order of system calls as the real one
+//! (`adapters::files`): each is a moment of its own.
+
+use std::path::{Path, PathBuf};
+
+use virt_retire::model::{FileFacts, FileKind, Identity, SecretXml, Timestamp};
+use virt_retire::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
+
+use super::disk::Content;
+use super::host::{self, Mutant, Shared};
+
+/// Where files wait, whatever folder they come from.
+pub const QUARANTINE: &str = "/quarantine";
+
+pub struct Files(pub Shared);
+
+type Result<T> = std::result::Result<T, StorageError>;
+
+impl Files {
+    fn look(&self, what: &'static str, path: &Path) -> Result<()> {
+        let looked = self.0.look(what, path.display());
+        looked.map_err(host::storage(path))
+    }
+
+    fn change(&self, what: &'static str, path: &Path) -> Result<()> {
+        let changed = self.0.change(what, path.display());
+        changed.map_err(host::storage(path))?;
+        self.0.edit().must_be_intended(what, path);
+        Ok(())
+    }
+
+    fn sync_file(&self, path: &Path) -> Result<()> {
+        self.change("sync", path)?;
+        self.0.edit().disk.sync_file(path);
+        Ok(())
+    }
+
+    fn sync_folder(&self, path: &Path) -> Result<()> {
+        self.change("sync the folder", path)?;
+        self.0.edit().disk.sync_folder(path);
+        Ok(())
+    }
+
+    fn sync_around(&self, path: &Path) -> Result<()> {
+        self.sync_folder(path.parent().unwrap_or(Path::new("/")))
+    }
+
+    fn is(&self, path: &Path, expected: &Identity) -> bool {
+        let facts = self.0.get().disk.facts(path);
+        facts.is_some_and(|facts| facts.identity.is_same_file(expected))
+    }
+
+    fn there(&self, path: &Path) -> Option<FileFacts> {
+        self.0.get().disk.facts(path)
+    }
+
+    fn need_folder(&self, path: &Path) -> Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        match self.0.get().disk.is_folder(folder) {
+            true => Ok(()),
+            false => Err(StorageError::io(
+                "open the folder",
+                folder,
+                std::io::Error::from(std::io::ErrorKind::NotFound),
+            )),
+        }
+    }
+
+    fn settle(&self, from: &Path, to: &Path) -> Result<()> {
+        self.sync_file(to)?;
+        if self.0.get().mutant == Mutant::MoveWithoutSync {
+            return Ok(());
+        }
+        self.sync_around(to)?;
+        match self.need_folder(from) {
+            Ok(()) => self.sync_around(from),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Storage for Files {
+    fn facts(&self, path: &Path) -> Result<Option<FileFacts>> {
+        self.look("facts", path)?;
+        Ok(self.there(path))
+    }
+
+    fn glance(&self, path: &Path) -> Result<Option<FileFacts>> {
+        self.look("facts", path)?;
+        Ok(self.there(path))
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<Entry>> {
+        self.look("list", folder)?;
+        let host = self.0.get();
+        let entries = host.disk.below(folder).into_iter().filter_map(|path| {
+            let facts = host.disk.facts(&path)?;
+            Some(Entry {
+                path,
+                kind: facts.kind,
+                identity: facts.identity,
+            })
+        });
+        Ok(entries.collect())
+    }
+
+    fn resolve(&self, path: &Path) -> Result<Resolved> {
+        Ok(Resolved {
+            links: Vec::new(),
+            real: path.to_owned(),
+        })
+    }
+
+    fn image(&self, path: &Path, format: Option<&str>) -> Result<Image> {
+        self.look("image", path)?;
+        let host = self.0.get();
+        let inode = host.disk.inode(path);
+        let Some(content) = inode.and_then(|inode| host.disk.content(inode)) else {
+            return Err(StorageError::Gone(path.to_owned()));
+        };
+        let format = format.map_or_else(
+            || {
+                if content.backing.is_some() {
+                    "qcow2"
+                } else {
+                    "raw"
+                }
+                .to_owned()
+            },
+            str::to_owned,
+        );
+        let backing = content.backing.clone().filter(|_| format != "raw");
+        Ok(Image {
+            backing_format: backing.is_some().then(|| "qcow2".into()),
+            backing: backing.map(virt_retire::ports::Reference::File),
+            format,
+            data_file: None,
+        })
+    }
+
+    fn stops_a_pool(&self, _: &Path) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn saved_xml(&self, _: &Path) -> Result<Option<SecretXml>> {
+        Ok(None)
+    }
+
+    fn protected(&self, _: &Path, _: &FileFacts) -> Option<String> {
+        None
+    }
+
+    fn place(&self, _: &Path, _: &[PathBuf]) -> Result<Root> {
+        self.home()
+    }
+
+    fn home(&self) -> Result<Root> {
+        Ok(Root {
+            folder: QUARANTINE.into(),
+            made: false,
+        })
+    }
+
+    fn unmake(&self, _: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    fn make_folder(&self, path: &Path) -> Result<()> {
+        self.need_folder(path)?;
+        self.change("make the folder", path)?;
+        self.need_folder(path)?;
+        if self.there(path).is_none() {
+            self.0.edit().disk.make_folder(path);
+        }
+        self.sync_around(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> Result<()> {
+        self.look("look into", path)?;
+        let below = self.0.get().disk.below(path);
+        for file in &below {
+            let facts = self.there(file);
+            let name = file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+            let is_folder = facts.is_some_and(|facts| facts.kind == FileKind::Directory);
+            if is_number || is_folder && !["snapshots", "checkpoints"].contains(&name.as_str()) {
+                let source = std::io::Error::from(std::io::ErrorKind::DirectoryNotEmpty);
+                return Err(StorageError::io("remove", file, source));
+            }
+        }
+        for file in below {
+            self.change("remove", &file)?;
+            let mut host = self.0.edit();
+            for inner in host.disk.below(&file) {
+                host.disk.remove(&inner);
+            }
+            host.disk.remove(&file);
+        }
+        self.change("remove the folder", path)?;
+        self.0.edit().disk.remove(path);
+        // A folder that is gone has no names in doubt.
+        self.0.edit().disk.sync_folder(path);
+        self.sync_around(path)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.need_folder(path)?;
+        let temporary = path.with_extension("new");
+        self.change("write", &temporary)?;
+        {
+            let mut host = self.0.edit();
+            let content = Content {
+                bytes: bytes.into(),
+                backing: None,
+            };
+            host.disk.create(&temporary, content);
+            host.disk.sync_file(&temporary);
+        }
+        self.change("rename", &temporary)?;
+        self.0.edit().disk.rename(&temporary, path);
+        self.sync_around(path)
+    }
+
+    fn relocate(
+        &self,
+        from: &Path,
+        to: &Path,
+        expected: &FileFacts,
+        demand: Demand,
+    ) -> Result<Moved> {
+        self.need_folder(to)?;
+        self.look("look at", from)?;
+        let (here, there) = (self.there(from), self.there(to));
+        let is_it = |facts: &Option<FileFacts>| {
+            facts.as_ref().is_some_and(|facts| {
+                facts.identity.is_same_file(&expected.identity) && facts.kind == expected.kind
+            })
+        };
+        if is_it(&there) && !is_it(&here) {
+            self.settle(from, to)?;
+            return Ok(Moved::Already);
+        }
+        let Some(now) = &here else {
+            return Err(match there {
+                Some(_) => StorageError::Occupied(to.to_owned()),
+                None => StorageError::Gone(from.to_owned()),
+            });
+        };
+        let is_unchanged = (now.size, now.modified) == (expected.size, expected.modified);
+        if !is_it(&here) || demand == Demand::Unchanged && !is_unchanged {
+            return Err(StorageError::Swapped(from.to_owned()));
+        }
+        if is_it(&there) {
+            self.change("drop the first name of", from)?;
+            self.0.edit().disk.remove(from);
+        } else {
+            if there.is_some() {
+                return Err(StorageError::Occupied(to.to_owned()));
+            }
+            self.change("move", from)?;
+            // A rename into a folder that was removed meanwhile fails, though it was open.
+            if self.need_folder(to).is_err() || self.need_folder(from).is_err() {
+                return Err(StorageError::Gone(from.to_owned()));
+            }
+            // The names may have been given to other files since they were looked at.
+            let mut host = self.0.edit();
+            if host.disk.inode(to).is_some() {
+                return Err(StorageError::Occupied(to.to_owned()));
+            }
+            match host.disk.facts(from) {
+                None => return Err(StorageError::Gone(from.to_owned())),
+                Some(now) if !now.identity.is_same_file(&expected.identity) => {
+                    return Err(StorageError::Swapped(from.to_owned()));
+                }
+                Some(_) => host.disk.rename(from, to),
+            }
+        }
+        self.settle(from, to)?;
+        Ok(Moved::Now)
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> Result<Moved> {
+        self.need_folder(to)?;
+        self.look("look at", from)?;
+        if self.there(to).is_some() {
+            self.sync_around(to)?;
+            return Ok(Moved::Already);
+        }
+        let content = {
+            let host = self.0.get();
+            let inode = host.disk.inode(from);
+            inode.and_then(|inode| host.disk.content(inode).cloned())
+        };
+        let content = content.ok_or_else(|| StorageError::Gone(from.to_owned()))?;
+        self.change("copy", to)?;
+        self.need_folder(to)?;
+        {
+            let mut host = self.0.edit();
+            if host.disk.inode(to).is_some() {
+                return Err(StorageError::Occupied(to.to_owned()));
+            }
+            host.disk.create(to, content);
+            host.disk.sync_file(to);
+        }
+        self.sync_around(to)?;
+        Ok(Moved::Now)
+    }
+
+    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool> {
+        self.look("compare", one)?;
+        let host = self.0.get();
+        let content = |path| {
+            host.disk
+                .inode(path)
+                .and_then(|inode| host.disk.content(inode))
+        };
+        Ok(content(one) == content(other))
+    }
+
+    fn remove_copy(&self, path: &Path) -> Result<()> {
+        self.change("remove the copy", path)?;
+        self.0.edit().disk.remove(path);
+        self.sync_around(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved> {
+        self.need_folder(to)?;
+        self.look("look at", to)?;
+        let moved = match self.there(to) {
+            Some(facts) if facts.identity.is_same_file(expected) => Moved::Already,
+            Some(_) => return Err(StorageError::Occupied(to.to_owned())),
+            None => {
+                self.change("link", from)?;
+                self.need_folder(to)?;
+                let mut host = self.0.edit();
+                match host.disk.facts(from) {
+                    None => return Err(StorageError::Gone(from.to_owned())),
+                    Some(now) if !now.identity.is_same_file(expected) => {
+                        return Err(StorageError::Swapped(from.to_owned()));
+                    }
+                    Some(now) => host.disk.link(now.identity.inode, to),
+                }
+                Moved::Now
+            }
+        };
+        self.sync_file(to)?;
+        self.sync_around(to)?;
+        Ok(moved)
+    }
+
+    fn accessed(&self, _: &Path) -> Result<Option<Timestamp>> {
+        Ok(None)
+    }
+
+    fn set_accessed(&self, _: &Path, _: &Identity, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved> {
+        self.look("look at", spare)?;
+        let Some(facts) = self.there(spare) else {
+            if self.need_folder(spare).is_ok() {
+                self.sync_around(spare)?;
+            }
+            return Ok(Moved::Already);
+        };
+        if self.there(kept).is_none() {
+            return Err(StorageError::Gone(kept.to_owned()));
+        }
+        if !self.is(kept, &facts.identity) {
+            return Err(StorageError::Swapped(spare.to_owned()));
+        }
+        self.change("remove the spare name", spare)?;
+        self.0.edit().disk.remove(spare);
+        self.sync_around(spare)?;
+        Ok(Moved::Now)
+    }
+}
