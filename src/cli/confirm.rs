@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use super::error::{CliError, Exit};
+use super::safe::visible;
 
 /// # Errors
 /// There is no terminal to ask on: exit 1, nothing changed.
@@ -27,7 +28,7 @@ pub fn confirm(question: &str) -> Result<(), CliError> {
     // Not locked: a signal that ends the program here has a word to say.
     let mut stderr = std::io::stderr();
     let mut answer = String::new();
-    let asked = write!(stderr, "{question} [y/N] ")
+    let asked = write!(stderr, "{} [y/N] ", visible(question))
         .and_then(|()| stderr.flush())
         .and_then(|()| std::io::stdin().lock().read_line(&mut answer));
     if !answer.ends_with('\n') {

@@ -17,7 +17,7 @@ use super::control::{Terminal, say};
 use super::environment::variable;
 use super::error::{CliError, Exit};
 use super::evidence;
-use super::safe::safe;
+use super::safe::{safe, visible};
 use super::settings::Settings;
 
 /// The global arguments, and where things are.
@@ -210,6 +210,21 @@ fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
     }
 }
 
+/// What is told of other people's names goes through [`visible`] here too; each event comes whole.
+struct Visible<W>(W);
+
+impl<W: std::io::Write> std::io::Write for Visible<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = visible(&String::from_utf8_lossy(bytes));
+        self.0.write_all(text.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Diagnostics go to stderr, more with each `-v`; the first one tells the steps and what went wrong.
 pub fn trace(arguments: &Arguments) {
     use tracing_subscriber::filter::LevelFilter;
@@ -223,7 +238,7 @@ pub fn trace(arguments: &Arguments) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_ansi(std::io::stderr().is_terminal() && variable("NO_COLOR").is_none())
-        .with_writer(std::io::stderr)
+        .with_writer(|| Visible(std::io::stderr()))
         // It would report a closed stderr there, and panic.
         .log_internal_errors(false)
         .init();

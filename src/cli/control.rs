@@ -14,7 +14,7 @@ use crate::ports::Control;
 
 use super::args::Output;
 use super::error::{self, CliError, Exit};
-use super::safe::safe_path;
+use super::safe::{safe_path, visible};
 
 /// How long the step in hand may take to end after a second signal. Ending in the middle of it is
 /// what `recover` is for.
@@ -176,7 +176,7 @@ impl Control for Terminal {
 /// A line on stderr. Unlike `eprintln!` it does not panic, in the middle of a transaction, because
 /// whoever read stderr has gone.
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible(line));
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::ports::{HypervisorError, JournalError, StorageError};
 use crate::survey::SurveyError;
 
 use super::args::Output;
-use super::safe::safe;
+use super::safe::{safe, visible_json};
 
 /// The contract's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -329,7 +329,7 @@ pub fn print(error: &CliError, output: Output) {
                 },
             };
             match serde_json::to_string(&document) {
-                Ok(text) => writeln!(stderr, "{text}"),
+                Ok(text) => writeln!(stderr, "{}", visible_json(&text)),
                 Err(error) => writeln!(stderr, "{error}"),
             }
         }

@@ -5,11 +5,14 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
-/// Text with control characters, and those that change the reading direction, written as escapes.
+use crate::model::is_shown;
+
+/// Text with all that cannot be seen written as escapes: control characters, what changes the reading
+/// direction, blanks of no width.
 pub fn safe(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || turns_text_around(character) {
+        if !is_shown(character) {
             result.extend(character.escape_default());
         } else {
             result.push(character);
@@ -36,8 +39,34 @@ pub fn lossless(path: &OsStr) -> String {
     result
 }
 
-fn turns_text_around(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// A whole text before it is printed: what [`safe`] should have had, and has not. Line ends and what
+/// a terminal is steered with are ours by then.
+pub fn visible(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_ascii() || is_shown(character) {
+            true => result.push(character),
+            false => result.extend(character.escape_unicode()),
+        }
+    }
+    result
+}
+
+/// A JSON document with the same meaning, in which a person sees all there is.
+pub fn visible_json(document: &str) -> String {
+    let mut result = String::with_capacity(document.len());
+    for character in document.chars() {
+        // Below the space the encoder sees to it, and its line ends are layout.
+        if character < ' ' || is_shown(character) {
+            result.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(result, "\\u{unit:04x}");
+        }
+    }
+    result
 }
 
 #[cfg(test)]
@@ -50,7 +79,13 @@ mod tests {
             safe("a\u{1b}[31mb\n\u{202e}c"),
             "a\\u{1b}[31mb\\n\\u{202e}c"
         );
+        assert_eq!(safe("a\u{200b}b\u{2028}"), "a\\u{200b}b\\u{2028}");
         assert_eq!(safe("größer"), "größer");
+        assert_eq!(visible("a\n\u{200b}\u{1b}[m"), "a\n\\u{200b}\u{1b}[m");
+        assert_eq!(
+            visible_json("{\n\"ä\u{200b}\u{e0041}\u{7f}\"}"),
+            "{\n\"ä\\u200b\\udb40\\udc41\\u007f\"}"
+        );
     }
 
     #[test]

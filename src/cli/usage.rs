@@ -1,6 +1,7 @@
 //! A command line that is not understood: exit 2, in the form that was asked for.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -8,6 +9,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::Output;
 use super::error::{self, CliError, Exit};
+use super::safe::safe;
+use crate::model::is_shown;
 
 /// Help and version go to stdout and end well; everything else is an error of usage.
 pub fn end(error: &clap::Error) -> ExitCode {
@@ -21,9 +24,23 @@ pub fn end(error: &clap::Error) -> ExitCode {
     } else if let Some(verb) = mistyped(error) {
         error::print(&no_such_command(verb), Output::Text);
     } else {
-        let _ = error.print();
+        print(error);
     }
     ExitCode::from(Exit::Usage as u8)
+}
+
+/// As clap has it, with its colours; but it repeats what was typed, and that may hold what nobody
+/// sees.
+fn print(error: &clap::Error) {
+    let plain = error.render().to_string();
+    let is_shown = |c: char| c == '\n' || is_shown(c);
+    let _ = match plain.chars().all(is_shown) {
+        true => error.print(),
+        false => {
+            let lines: Vec<String> = plain.lines().map(safe).collect();
+            writeln!(std::io::stderr().lock(), "{}", lines.join("\n"))
+        }
+    };
 }
 
 /// Whether `--output json` is among arguments that clap could not make sense of.

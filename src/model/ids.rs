@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::is_shown;
+
 /// A transaction's small number: 1, 2, 3 … per journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TransactionId(pub u64);
@@ -24,7 +26,7 @@ impl DomainRef {
     /// UUID where the name could be read as a flag or cannot be shown as it is. Names are other
     /// people's, and hints are copied into shells.
     pub fn typed(&self) -> String {
-        if self.name.starts_with('-') || self.name.chars().any(char::is_control) {
+        if self.name.starts_with('-') || !self.name.chars().all(is_shown) {
             return self.uuid.to_string();
         }
         format!("'{}'", self.name.replace('\'', r"'\''"))

@@ -16,7 +16,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
-use super::safe::lossless;
+use super::safe::{lossless, visible_json};
 
 pub use plan::Plans;
 pub use rebuild::Rebuilt;
@@ -35,7 +35,7 @@ fn path(path: &Path) -> String {
 /// stdout is closed or full: the work is done, but the caller was not told (exit 1).
 pub fn print(document: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(document).map_err(unprintable)?;
-    super::text::out(&text)
+    super::text::out(&visible_json(&text))
 }
 
 fn unprintable(error: impl std::fmt::Display) -> CliError {

@@ -15,6 +15,7 @@ mod who;
 use std::io::Write;
 
 use super::error::{CliError, Exit};
+use super::safe::visible;
 
 pub use done::done;
 pub use layout::table;
@@ -29,7 +30,7 @@ pub use subject::subject;
 /// Prints to stdout. A reader that has gone (`| head`) is no error.
 pub fn out(text: &str) -> Result<(), CliError> {
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    match writeln!(stdout, "{}", visible(text)).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::new(
             Exit::Error,
             "output",

@@ -4,6 +4,7 @@
 //! define, then snapshots parents first, then checkpoints, then autostart).
 
 use super::json::{File, Manifest, Tree};
+use crate::model::is_shown;
 
 pub(super) fn by_hand(manifest: &Manifest) -> Vec<String> {
     let uri = quoted(&manifest.uri);
@@ -90,6 +91,10 @@ fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
+    }
+    if !text.chars().all(is_shown) {
+        let bytes: String = text.bytes().map(|byte| format!("\\{byte:03o}")).collect();
+        return format!("\"$(printf '{bytes}')\"");
     }
     format!("'{}'", text.replace('\'', r"'\''"))
 }
