@@ -107,6 +107,23 @@ impl CliError {
 impl From<HypervisorError> for CliError {
     fn from(error: HypervisorError) -> Self {
         let (code, hint) = match &error {
+            HypervisorError::Ambiguous {
+                taken_as,
+                taken,
+                named,
+                ..
+            } => {
+                let first = match *taken_as {
+                    "UUID" => taken.typed(),
+                    _ => taken.uuid.to_string(),
+                };
+                return Self::new(
+                    Exit::Refused,
+                    "ambiguous-domain",
+                    format!("{error}. Nothing was changed."),
+                    format!("type {first} for the one, or {} for the other", named.uuid),
+                );
+            }
             HypervisorError::Unreachable { .. } => (
                 "libvirt-unreachable",
                 "is libvirtd running, and is the URI right? To see: virsh -c URI version",

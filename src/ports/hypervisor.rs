@@ -114,6 +114,18 @@ pub enum HypervisorError {
     Unreachable { uri: String, cause: String },
     #[error("no domain is called '{0}', by name, UUID or id")]
     NoSuchDomain(String),
+    /// virsh would take one of them without a word.
+    #[error(
+        "'{spec}' is the {taken_as} of domain '{}' ({}) and the name of another one ({})",
+        taken.name, taken.uuid, named.uuid
+    )]
+    Ambiguous {
+        spec: String,
+        /// `id` or `UUID`.
+        taken_as: &'static str,
+        taken: Box<DomainRef>,
+        named: Box<DomainRef>,
+    },
     #[error("no volume '{volume}' in pool '{pool}': {cause}")]
     NoSuchVolume {
         pool: String,
@@ -143,7 +155,11 @@ pub trait Hypervisor {
     fn version(&self) -> Version;
     fn state_folders(&self) -> Result<StateFolders, HypervisorError>;
 
-    /// By name, UUID or id, in virsh's order: id, then UUID, then name.
+    /// By name, UUID or id.
+    ///
+    /// # Errors
+    /// Nobody has it; [`HypervisorError::Ambiguous`] where one domain's name is another one's id or
+    /// UUID.
     fn find(&self, spec: &str) -> Result<DomainRef, HypervisorError>;
     fn status(&self, uuid: Uuid) -> Result<Option<Status>, HypervisorError>;
     fn status_by_name(&self, name: &str) -> Result<Option<Status>, HypervisorError>;

@@ -294,12 +294,19 @@ mod live {
         let uuid = define(&libvirt, "77777");
         assert_eq!(libvirt.find("77777").unwrap().uuid, uuid);
         assert_eq!(libvirt.find(&uuid.to_string()).unwrap().name, "77777");
-        // Another domain whose name is the first one's UUID: the UUID wins.
-        define(&libvirt, &uuid.to_string());
-        assert_eq!(libvirt.find(&uuid.to_string()).unwrap().name, "77777");
         libvirt.start(uuid).unwrap();
         let id = virsh(&["domid", "77777"]);
         assert_eq!(libvirt.find(id.trim()).unwrap().uuid, uuid);
+        // Other domains whose names are the first one's UUID and id: nobody is taken for another.
+        for name in [&uuid.to_string(), id.trim()] {
+            let other = define(&libvirt, name);
+            let found = libvirt.find(name);
+            assert!(
+                matches!(&found, Err(HypervisorError::Ambiguous { taken, named, .. })
+                    if taken.uuid == uuid && named.uuid == other),
+                "{found:?}"
+            );
+        }
         libvirt.destroy(uuid).unwrap();
         for odd in ["", "no such", "-1", "99999999999999999999", "a\0b"] {
             let found = libvirt.find(odd);

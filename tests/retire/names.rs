@@ -239,3 +239,90 @@ fn a_title_types_nothing_on_the_operators_terminal() {
     assert_eq!(host.virsh(&["desc", "web1", "--title"]), title);
     guest.run_once();
 }
+
+/// virsh takes the one whose id or UUID it is, and says nothing of the other.
+#[test]
+fn a_name_that_is_another_ones_id_or_uuid_is_refused() {
+    let host = PrivateHost::start();
+    let db = GuestBuilder::new("db")
+        .disk(Disk::pool("db.qcow2"))
+        .define(&host);
+    db.start();
+    let id = host.virsh(&["domid", "db"]);
+    for name in [id.clone(), db.uuid.clone()] {
+        let other = GuestBuilder::new(&name)
+            .disk(Disk::pool(&format!("{name}.qcow2")))
+            .define(&host);
+        // virsh, asked for that name, tells of the wrong one.
+        let uuids = host.virsh(&["list", "--all", "--uuid"]);
+        let uuid = uuids
+            .lines()
+            .map(str::trim)
+            .find(|it| *it != db.uuid)
+            .unwrap();
+        for verb in ["plan", "undefine", "destroy", "volumes"] {
+            let words: &[&str] = match verb {
+                "volumes" => &[verb, &name],
+                "plan" => &[verb, &name, "--remove-all-storage"],
+                _ => &[verb, &name, "--remove-all-storage", "--yes"],
+            };
+            let refused = host.retire(words).expect(3);
+            assert!(
+                refused.stderr.contains("'db'") && refused.stderr.contains(uuid),
+                "{refused}"
+            );
+        }
+        assert!(host.is_running("db") && host.exists(other.path("vda")));
+        host.retire(&["undefine", uuid, "--remove-all-storage", "--yes"])
+            .expect(0);
+    }
+    host.retire(&["destroy", "db", "--remove-all-storage", "--yes"])
+        .expect(0);
+}
+
+/// Neither a text nor an error shows a name that looks like another one, and JSON has it as escapes.
+#[test]
+fn what_nobody_sees_is_shown() {
+    let host = PrivateHost::start();
+    let hidden = [
+        '\u{200b}',
+        '\u{2028}',
+        '\u{202e}',
+        '\u{ad}',
+        '\u{feff}',
+        '\u{e0041}',
+        '\u{3164}',
+    ];
+    let name = format!("we{}b", hidden.iter().collect::<String>());
+    let guest = GuestBuilder::new(&name)
+        .disk(Disk::pool(&format!("{name}.qcow2")))
+        .define(&host);
+    let raw = |told: &Outcome| {
+        let all = format!("{}{}", told.stdout, told.stderr);
+        assert!(!all.contains(hidden), "{all:?}");
+    };
+    raw(&host.retire(&["plan", &name]).expect(3));
+    raw(&host.retire(&["volumes", &name]).expect(0));
+    raw(&host.retire(&["users", guest.path("vda")]).expect(0));
+    raw(&host.retire(&["plan", &format!("{name}x")]).expect(1));
+    raw(&host.retire(&["show", &format!("1{}", hidden[0])]).expect(2));
+    raw(&host
+        .retire_json(&["show", &format!("1{}", hidden[1])])
+        .expect(2));
+    raw(&host.retire(&[&format!("pl{}an", hidden[0])]).expect(2));
+    raw(&host
+        .retire(&["plan", &name, &format!("--{}x", hidden[0])])
+        .expect(2));
+    let plan = host
+        .retire_json(&["plan", &name, "--remove-all-storage"])
+        .expect(0);
+    raw(&plan);
+    assert_eq!(plan.json()["plans"][0]["domain"]["name"], name.as_str());
+    raw(&host
+        .retire(&["-vvv", "undefine", &name, "--remove-all-storage", "--yes"])
+        .expect(0));
+    raw(&host.retire(&["list"]).expect(0));
+    raw(&host.retire(&["show", "1", "--security-info"]).expect(0));
+    raw(&host.retire_on_terminal(&["rollback", "1"], "y\n"));
+    assert!(host.exists(guest.path("vda")));
+}

@@ -41,26 +41,39 @@ impl Libvirt {
         }
     }
 
-    /// virsh's order (virsh(1), "NOTES"; `virshLookupDomainInternal`): what looks like an id is
-    /// tried as one, what is as long as a UUID as one, and everything as a name.
+    /// What looks like an id is tried as one, what is as long as a UUID as one, and everything as a
+    /// name. virsh takes the first that there is, in this order (virsh(1), "NOTES";
+    /// `virshLookupDomainInternal`), and says nothing of the others.
     pub(super) fn find_domain(&self, spec: &str) -> Result<DomainRef, HypervisorError> {
         let call = "looking up the domain";
         let mut found = None;
         let is_number = !spec.is_empty() && spec.bytes().all(|byte| byte.is_ascii_digit());
         if let (true, Ok(id @ 0..=0x7fff_ffff)) = (is_number, spec.parse::<u32>()) {
-            found = self.present(call, self.connection.lookup_domain_by_id(id))?;
+            let domain = self.present(call, self.connection.lookup_domain_by_id(id))?;
+            found = domain.map(|domain| ("id", domain));
         }
         if found.is_none()
             && spec.len() == 36
             && let Ok(uuid) = Uuid::try_parse(spec)
         {
-            found = self.lookup(uuid, call)?;
+            let domain = self.lookup(uuid, call)?;
+            found = domain.map(|domain| ("UUID", domain));
         }
-        if found.is_none() {
-            found = self.lookup_name(spec)?;
+        let named = self.lookup_name(spec)?;
+        let named = named.map(|domain| self.reference(&domain)).transpose()?;
+        let Some((taken_as, taken)) = found else {
+            return named.ok_or_else(|| HypervisorError::NoSuchDomain(spec.to_owned()));
+        };
+        let taken = self.reference(&taken)?;
+        match named {
+            Some(named) if named.uuid != taken.uuid => Err(HypervisorError::Ambiguous {
+                spec: spec.to_owned(),
+                taken_as,
+                taken: Box::new(taken),
+                named: Box::new(named),
+            }),
+            _ => Ok(taken),
         }
-        let domain = found.ok_or_else(|| HypervisorError::NoSuchDomain(spec.to_owned()))?;
-        self.reference(&domain)
     }
 
     /// Both are in the handle: no call is made.
