@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    Definition, Direction, Evidence, Place, Plan, Removal, State, Step, Transaction, TransactionId,
+    Definition, Direction, Draft, Evidence, Place, Plan, Removal, State, Step, Transaction,
+    TransactionId,
 };
-use crate::ports::{Draft, Root};
+use crate::ports::Root;
 
 use super::Engine;
 use super::error::{EngineError, Failure};

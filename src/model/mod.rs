@@ -36,6 +36,8 @@ pub use request::{Removal, StorageFlags, Verdict};
 pub use shown::is_shown;
 pub use state::{Claim, State};
 pub use step::{DiskState, FileMove, FileRole, SavedState, Step, UndefineCall, undo_order};
-pub use transaction::{Direction, Event, EventKind, Place, Progress, Rename, Summary, Transaction};
+pub use transaction::{
+    Direction, Draft, Event, EventKind, Place, Progress, Rename, Summary, Transaction,
+};
 pub use user::{User, UserKind};
 pub use watched::{Ended, Watched};

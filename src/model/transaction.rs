@@ -1,5 +1,6 @@
 //! One transaction: what was begun, and all that happened since.
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -94,10 +95,9 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// A transaction as the journal gives it back.
+/// A transaction before it has a number: all that is known before its first effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transaction {
-    pub id: TransactionId,
+pub struct Draft {
     pub uuid: uuid::Uuid,
     pub evidence: Evidence,
     pub removal: Removal,
@@ -109,7 +109,29 @@ pub struct Transaction {
     /// Commit as soon as it is prepared (`undefine` without `--prepare`).
     pub commit_at_once: bool,
     pub started_at: Timestamp,
+}
+
+/// A transaction as the journal gives it back. What it was begun with is read as if it were its
+/// own: `transaction.plan`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    pub id: TransactionId,
+    pub draft: Draft,
     pub events: Vec<Event>,
+}
+
+impl Deref for Transaction {
+    type Target = Draft;
+
+    fn deref(&self) -> &Draft {
+        &self.draft
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut Draft {
+        &mut self.draft
+    }
 }
 
 impl Transaction {

@@ -2,28 +2,9 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use thiserror::Error;
-use uuid::Uuid;
 
-use crate::model::{
-    Definition, Event, EventKind, Evidence, Place, Plan, Removal, Summary, Transaction,
-    TransactionId,
-};
-
-/// A transaction before it has a number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
-    pub uuid: Uuid,
-    pub evidence: Evidence,
-    pub removal: Removal,
-    pub plan: Plan,
-    pub definition: Definition,
-    pub home: PathBuf,
-    pub places: Vec<Place>,
-    pub commit_at_once: bool,
-    pub started_at: Timestamp,
-}
+use crate::model::{Draft, Event, EventKind, Summary, Transaction, TransactionId};
 
 #[derive(Debug, Error)]
 pub enum JournalError {
@@ -62,12 +43,22 @@ pub trait Journal: JournalReader {
     fn next_id(&self) -> Result<TransactionId, JournalError>;
     /// Records the whole draft; durable when it returns.
     fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError>;
-    /// Appends to the event log in one durable write, all of them or none.
+    /// Appends to the event log, for each transaction what it is given with, in one durable write:
+    /// all of it or nothing. Gives the events of each, in the order of `additions`; a transaction
+    /// may be named more than once.
+    fn append_all(
+        &mut self,
+        additions: Vec<(TransactionId, Vec<EventKind>)>,
+    ) -> Result<Vec<Vec<Event>>, JournalError>;
+    /// [`Journal::append_all`] for one transaction.
     fn append(
         &mut self,
         id: TransactionId,
         kinds: Vec<EventKind>,
-    ) -> Result<Vec<Event>, JournalError>;
+    ) -> Result<Vec<Event>, JournalError> {
+        let mut events = self.append_all(vec![(id, kinds)])?;
+        Ok(events.pop().unwrap_or_default())
+    }
     /// Those whose state claims their domain and paths, oldest first.
     fn claiming(&self) -> Result<Vec<TransactionId>, JournalError>;
 }

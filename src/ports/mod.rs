@@ -18,6 +18,6 @@ pub use hypervisor::{
     BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, Refreshed,
     StateFolders, Status, Version, Volume,
 };
-pub use journal::{Draft, Journal, JournalError, JournalReader};
+pub use journal::{Journal, JournalError, JournalReader};
 pub use storage::{Demand, Entry, Image, Moved, Reference, Resolved, Root, Storage, StorageError};
 pub use watchlist::Watchlist;

@@ -264,7 +264,7 @@ fn hold_a_running_guest_until_killed() {
 fn a_killed_test_leaves_nothing() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
-            "hold_a_running_guest_until_killed",
+            "harness::hold_a_running_guest_until_killed",
             "--ignored",
             "--exact",
             "--nocapture",

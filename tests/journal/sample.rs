@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use virt_retire::model::*;
-use virt_retire::ports::Draft;
 
 /// A path that is no UTF-8, has a quote, a line break and a space.
 pub fn hostile_path() -> PathBuf {
@@ -266,28 +265,9 @@ pub fn draft() -> Draft {
 }
 
 pub fn transaction() -> Transaction {
-    let Draft {
-        uuid,
-        evidence,
-        removal,
-        plan,
-        definition,
-        home,
-        places,
-        commit_at_once,
-        started_at,
-    } = draft();
     Transaction {
         id: TransactionId(12),
-        uuid,
-        evidence,
-        removal,
-        plan,
-        definition,
-        home,
-        places,
-        commit_at_once,
-        started_at,
+        draft: draft(),
         events: Vec::new(),
     }
 }

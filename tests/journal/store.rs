@@ -202,6 +202,50 @@ fn a_file_or_a_foreign_folder_is_refused() {
     SledJournal::open_now(&link).unwrap();
 }
 
+/// One durable write for many: all of it, in order, and each transaction's own summary follows.
+#[test]
+fn an_append_takes_several_transactions() {
+    let dir = private_dir();
+    let mut journal = SledJournal::open_now(dir.path()).unwrap();
+    let first = journal.begin(sample::draft()).unwrap().id;
+    let second = journal.begin(sample::draft()).unwrap().id;
+    let events = journal
+        .append_all(vec![
+            (first, vec![entered(State::Executing)]),
+            (second, vec![entered(State::Executing)]),
+            (first, Vec::new()),
+            (
+                first,
+                vec![entered(State::Prepared), EventKind::Held { held: true }],
+            ),
+        ])
+        .unwrap();
+    let counts: Vec<usize> = events.iter().map(Vec::len).collect();
+    assert_eq!(counts, [1, 1, 0, 2]);
+    let nobody = journal.append_all(vec![
+        (first, vec![entered(State::Committed)]),
+        (TransactionId(9), vec![entered(State::Committed)]),
+    ]);
+    assert!(matches!(
+        nobody,
+        Err(JournalError::NoSuchTransaction(TransactionId(9)))
+    ));
+    let shown = ViewReader::open(dir.path()).unwrap().unwrap();
+    for id in [first, second] {
+        assert_eq!(shown.read(id).unwrap().unwrap(), journal.read(id).unwrap());
+    }
+    drop(journal);
+    let journal = SledJournal::open_now(dir.path()).unwrap();
+    let states: Vec<State> = journal
+        .summaries()
+        .unwrap()
+        .iter()
+        .map(|it| it.state)
+        .collect();
+    assert_eq!(states, [State::Prepared, State::Executing]);
+    assert_eq!(journal.read(first).unwrap().events.len(), 3);
+}
+
 #[test]
 fn others_look_on_while_one_writes() {
     let dir = private_dir();

@@ -35,8 +35,8 @@ use self::store::Store;
 use self::watermark::Watermark;
 use super::clock::SystemClock;
 use crate::journal::{Format, Hash, Head, Mirror, Time, decode, encode, is_current};
-use crate::model::{self, Event, EventKind, Transaction, TransactionId};
-use crate::ports::{Clock, Draft, Journal, JournalError, JournalReader};
+use crate::model::{self, Draft, Event, EventKind, Transaction, TransactionId};
+use crate::ports::{Clock, Journal, JournalError, JournalReader};
 
 /// The journal, held: no other process writes or checks it while this value lives.
 pub struct SledJournal {
@@ -183,28 +183,22 @@ impl Journal for SledJournal {
     }
 
     fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError> {
-        let transaction = records::numbered(self.next_id()?, draft);
+        let transaction = Transaction {
+            id: self.next_id()?,
+            draft,
+            events: Vec::new(),
+        };
         let growth = records::begin(&self.head, &transaction, self.clock.now())
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
         self.grow(&growth, true)?;
         Ok(transaction)
     }
 
-    fn append(
+    fn append_all(
         &mut self,
-        id: TransactionId,
-        kinds: Vec<EventKind>,
-    ) -> Result<Vec<Event>, JournalError> {
+        additions: Vec<(TransactionId, Vec<EventKind>)>,
+    ) -> Result<Vec<Vec<Event>>, JournalError> {
         self.usable()?;
-        let stored = self.store.summary(id.0);
-        let stored = stored.map_err(|fault| self.unreadable(fault))?;
-        let stored = stored.ok_or(JournalError::NoSuchTransaction(id))?;
-        if kinds.is_empty() {
-            return Ok(Vec::new());
-        }
-        let growth = records::summary(&self.store, id.0, &stored)
-            .and_then(|summary| records::append(&self.head, summary, &kinds, self.clock.now()))
-            .map_err(|fault| fault.at("write", &self.names.state_dir))?;
         let is_step = |kind: &EventKind| match kind {
             EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Noted { .. } => true,
             EventKind::Entered { .. }
@@ -213,7 +207,20 @@ impl Journal for SledJournal {
             | EventKind::Settled { .. }
             | EventKind::Renamed(_) => false,
         };
-        self.grow(&growth, !kinds.iter().all(is_step))?;
+        let sync = !additions.iter().flat_map(|(_, kinds)| kinds).all(is_step);
+        let count = additions.len();
+        for (id, _) in &additions {
+            let stored = self.store.summary(id.0);
+            if stored.map_err(|fault| self.unreadable(fault))?.is_none() {
+                return Err(JournalError::NoSuchTransaction(*id));
+            }
+        }
+        let growth = records::append(&self.store, &self.head, additions, self.clock.now())
+            .map_err(|fault| fault.at("write", &self.names.state_dir))?;
+        let Some(growth) = growth else {
+            return Ok(vec![Vec::new(); count]);
+        };
+        self.grow(&growth, sync)?;
         Ok(growth.events)
     }
 

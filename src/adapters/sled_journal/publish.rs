@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::fault::Fault;
 use super::folder::{make_owners_alone, make_private};
 use super::records::Growth;
-use super::store::Store;
+use super::store::{Part, Store};
 use crate::journal::{Head, encode};
 
 /// How many of the latest transactions keep their view, besides those that claim something.
@@ -49,36 +49,48 @@ impl Publisher {
     }
 
     fn try_show(&mut self, store: &Store, growth: &Growth) -> Result<(), Fault> {
-        let batch = &growth.batch;
-        let path = self.folder.join(batch.id.to_string());
-        let fault = |error: io::Error| Fault::io(&path, error);
+        let fault = |error: io::Error| Fault::io(&self.folder, error);
         if self.list.is_none() {
             make_private(&self.folder).map_err(fault)?;
             self.tidy(store, growth.head.transactions)?;
         }
-        // The transaction before the list: what the list speaks of is there.
-        if self.fresh.contains(&batch.id) {
-            let mut view = OpenOptions::new().append(true).open(&path).map_err(fault)?;
-            let entries: Vec<&[u8]> = batch.entries.iter().map(|(_, e)| e.as_slice()).collect();
-            view.write_all(&entries.concat()).map_err(fault)?;
-        } else {
-            let mut bytes = Vec::new();
-            if let Some(begin) = store.begin(batch.id)? {
-                bytes.extend_from_slice(&begin);
+        // The transactions before the list: what the list speaks of is there.
+        let mut lines = Vec::new();
+        let known = self.fresh.clone();
+        for part in &growth.batch.parts {
+            lines.extend_from_slice(&part.summary);
+            // A view that is new has the whole of this append.
+            if known.contains(&part.id) || self.fresh.insert(part.id) {
+                self.show_part(store, part, known.contains(&part.id))?;
             }
-            for entry in store.entries(batch.id)? {
-                bytes.extend_from_slice(&entry.bytes);
-            }
-            replace(&path, &bytes).map_err(fault)?;
-            self.fresh.insert(batch.id);
         }
         match &mut self.list {
-            Some(list) => list.write_all(&batch.summary).map_err(fault),
+            Some(list) => list
+                .write_all(&lines)
+                .map_err(|error| Fault::io(&self.folder, error)),
             None => {
                 self.list = Some(self.begin_list(store, &growth.head)?);
                 Ok(())
             }
         }
+    }
+
+    fn show_part(&self, store: &Store, part: &Part, is_known: bool) -> Result<(), Fault> {
+        let path = self.folder.join(part.id.to_string());
+        let fault = |error: io::Error| Fault::io(&path, error);
+        if is_known {
+            let mut view = OpenOptions::new().append(true).open(&path).map_err(fault)?;
+            let entries: Vec<&[u8]> = part.entries.iter().map(|(_, e)| e.as_slice()).collect();
+            return view.write_all(&entries.concat()).map_err(fault);
+        }
+        let mut bytes = Vec::new();
+        if let Some(begin) = store.begin(part.id)? {
+            bytes.extend_from_slice(&begin);
+        }
+        for entry in store.entries(part.id)? {
+            bytes.extend_from_slice(&entry.bytes);
+        }
+        replace(&path, &bytes).map_err(fault)
     }
 
     /// The first list of this process: every summary, this append's included.

@@ -1,14 +1,14 @@
 //! Between the store's bytes and the model's values.
 
+use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
 use super::fault::Fault;
-use super::store::{Batch, Store};
+use super::store::{Batch, Part, Store};
 use crate::journal::{
     Begin, Entry, EventKind, Hash, Head, Summary, Time, decode, encode, is_current,
 };
 use crate::model::{self, Claim, TransactionId};
-use crate::ports::Draft;
 
 /// Says that the journal does not go as far as it once did.
 pub(super) fn missing(watermark: &Head, found: &Head) -> String {
@@ -48,40 +48,13 @@ pub(super) fn summary(store: &Store, id: u64, record: &[u8]) -> Result<model::Su
     Ok(transaction.summary())
 }
 
-/// A draft that has been given its number: the transaction before its first event.
-pub(super) fn numbered(id: TransactionId, draft: Draft) -> model::Transaction {
-    let Draft {
-        uuid,
-        evidence,
-        removal,
-        plan,
-        definition,
-        home,
-        places,
-        commit_at_once,
-        started_at,
-    } = draft;
-    model::Transaction {
-        id,
-        uuid,
-        evidence,
-        removal,
-        plan,
-        definition,
-        home,
-        places,
-        commit_at_once,
-        started_at,
-        events: Vec::new(),
-    }
-}
-
 /// An append in the making: the batch for the store, and the head it leads to.
 pub(super) struct Growth {
     /// Shared with the thread that writes it.
     pub(super) batch: Arc<Batch>,
     pub(super) head: Head,
-    pub(super) events: Vec<model::Event>,
+    /// Of each addition, in their order.
+    pub(super) events: Vec<Vec<model::Event>>,
 }
 
 /// The first records of a transaction.
@@ -94,32 +67,70 @@ pub(super) fn begin(
     let began = EventKind::Began {
         record: Hash::of(&record),
     };
-    let head = Head {
+    let mut head = Head {
         transactions: transaction.id.0,
         ..head.clone()
     };
-    let summary = transaction.summary();
-    grow(head, Some(record), summary, vec![began], now)
+    let mut summary = transaction.summary();
+    let (mut part, events) = part(&mut head, &mut summary, vec![began], now)?;
+    part.begin = Some(record);
+    growth(vec![part], head, vec![events])
 }
 
-/// More events of a transaction with this summary.
+/// More events of transactions, each of which is there. `None` where there are none at all.
 pub(super) fn append(
+    store: &Store,
     head: &Head,
-    summary: model::Summary,
-    kinds: &[model::EventKind],
+    additions: Vec<(TransactionId, Vec<model::EventKind>)>,
     now: jiff::Timestamp,
-) -> Result<Growth, Fault> {
-    let kinds = kinds.iter().map(EventKind::from).collect();
-    grow(head.clone(), None, summary, kinds, now)
+) -> Result<Option<Growth>, Fault> {
+    let mut head = head.clone();
+    let mut summaries: BTreeMap<u64, model::Summary> = BTreeMap::new();
+    let mut parts = Vec::new();
+    let mut all = Vec::new();
+    for (TransactionId(id), kinds) in additions {
+        if kinds.is_empty() {
+            all.push(Vec::new());
+            continue;
+        }
+        let summary = match summaries.entry(id) {
+            btree_map::Entry::Occupied(entry) => entry.into_mut(),
+            btree_map::Entry::Vacant(entry) => {
+                let stored = store.summary(id)?;
+                let stored = stored.ok_or_else(|| Fault::Damaged(format!("{id} is missing")))?;
+                entry.insert(summary(store, id, &stored)?)
+            }
+        };
+        let kinds = kinds.iter().map(EventKind::from).collect();
+        let (part, events) = part(&mut head, summary, kinds, now)?;
+        parts.push(part);
+        all.push(events);
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    growth(parts, head, all).map(Some)
 }
 
-fn grow(
-    mut head: Head,
-    begin: Option<Vec<u8>>,
-    mut summary: model::Summary,
+fn growth(parts: Vec<Part>, head: Head, events: Vec<Vec<model::Event>>) -> Result<Growth, Fault> {
+    let batch = Batch {
+        parts,
+        head: encode(&head)?,
+    };
+    Ok(Growth {
+        batch: Arc::new(batch),
+        head,
+        events,
+    })
+}
+
+/// Moves `head` and `summary` on.
+fn part(
+    head: &mut Head,
+    summary: &mut model::Summary,
     kinds: Vec<EventKind>,
     now: jiff::Timestamp,
-) -> Result<Growth, Fault> {
+) -> Result<(Part, Vec<model::Event>), Fault> {
     let mut entries = Vec::new();
     let mut events = Vec::new();
     for kind in kinds {
@@ -139,17 +150,12 @@ fn grow(
             events.push(event);
         }
     }
-    let batch = Batch {
+    let part = Part {
         id: summary.id.0,
-        begin,
+        begin: None,
         entries,
         claims: summary.state.claim() != Claim::Nothing,
-        summary: encode(&Summary::new(&summary, head.sequence))?,
-        head: encode(&head)?,
+        summary: encode(&Summary::new(summary, head.sequence))?,
     };
-    Ok(Growth {
-        batch: Arc::new(batch),
-        head,
-        events,
-    })
+    Ok((part, events))
 }

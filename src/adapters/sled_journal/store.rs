@@ -55,13 +55,18 @@ struct Open {
 
 /// All that one append changes, already in bytes: sled may run the closure more than once.
 pub(super) struct Batch {
+    pub(super) parts: Vec<Part>,
+    pub(super) head: Vec<u8>,
+}
+
+/// What changes of one transaction.
+pub(super) struct Part {
     pub(super) id: u64,
     pub(super) begin: Option<Vec<u8>>,
     /// By sequence.
     pub(super) entries: Vec<(u64, Vec<u8>)>,
     pub(super) summary: Vec<u8>,
     pub(super) claims: bool,
-    pub(super) head: Vec<u8>,
 }
 
 impl Store {
@@ -177,18 +182,20 @@ impl Store {
             );
             let written: Result<(), TransactionError<()>> =
                 trees.transaction(|(meta, transactions, events, summaries, claims)| {
-                    let id = batch.id.to_be_bytes();
-                    if let Some(begin) = &batch.begin {
-                        put(transactions, &id, begin)?;
-                    }
-                    for (sequence, entry) in &batch.entries {
-                        put(events, &event_key(batch.id, *sequence), entry)?;
-                    }
-                    put(summaries, &id, &batch.summary)?;
-                    if batch.claims {
-                        claims.insert(&id, &[])?;
-                    } else {
-                        claims.remove(&id)?;
+                    for part in &batch.parts {
+                        let id = part.id.to_be_bytes();
+                        if let Some(begin) = &part.begin {
+                            put(transactions, &id, begin)?;
+                        }
+                        for (sequence, entry) in &part.entries {
+                            put(events, &event_key(part.id, *sequence), entry)?;
+                        }
+                        put(summaries, &id, &part.summary)?;
+                        if part.claims {
+                            claims.insert(&id, &[])?;
+                        } else {
+                            claims.remove(&id)?;
+                        }
                     }
                     meta.insert(HEAD, batch.head.as_slice())?;
                     if let Some(format) = &format {

@@ -85,7 +85,7 @@ fn whole(path: &Path, summary: &Summary) -> Option<model::Transaction> {
     let (begin, rest) = decode_first::<Begin>(&bytes).ok()?;
     let entries = records::<Entry>(rest).ok()?;
     let reaches = entries.iter().any(|entry| entry.sequence == summary.last);
-    if begin.id != summary.id || begin.uuid != summary.uuid || !reaches {
+    if begin.id != summary.id || begin.draft.uuid != summary.uuid || !reaches {
         return None;
     }
     let events = entries.into_iter().filter_map(Entry::event).collect();

@@ -12,46 +12,30 @@ frozen!(struct Place = model::Place {
     folder: Bytes,
 });
 
+frozen!(struct Draft = model::Draft {
+    uuid: Uuid,
+    evidence: Evidence,
+    removal: Removal,
+    plan: Plan,
+    definition: Definition,
+    home: Bytes,
+    places: Vec<Place>,
+    commit_at_once: bool,
+    started_at: Time,
+});
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Begin {
     pub id: u64,
-    pub uuid: Uuid,
-    pub evidence: Evidence,
-    pub removal: Removal,
-    pub plan: Plan,
-    pub definition: Definition,
-    pub home: Bytes,
-    pub places: Vec<Place>,
-    pub commit_at_once: bool,
-    pub started_at: Time,
+    pub draft: Draft,
 }
 
 impl Load<model::Transaction> for Begin {
     /// Without its events, which are records of their own.
     fn load(self) -> model::Transaction {
-        let Begin {
-            id,
-            uuid,
-            evidence,
-            removal,
-            plan,
-            definition,
-            home,
-            places,
-            commit_at_once,
-            started_at,
-        } = self;
         model::Transaction {
-            id: model::TransactionId(id),
-            uuid: uuid.load(),
-            evidence: evidence.load(),
-            removal: removal.load(),
-            plan: plan.load(),
-            definition: definition.load(),
-            home: home.load(),
-            places: places.load(),
-            commit_at_once,
-            started_at: started_at.load(),
+            id: model::TransactionId(self.id),
+            draft: self.draft.load(),
             events: Vec::new(),
         }
     }

@@ -12,47 +12,30 @@ mirror!(struct Place = model::Place {
     folder: Bytes,
 });
 
+mirror!(struct Draft = model::Draft {
+    uuid: Uuid,
+    evidence: Evidence,
+    removal: Removal,
+    plan: Plan,
+    definition: Definition,
+    home: Bytes,
+    places: Vec<Place>,
+    commit_at_once: bool,
+    started_at: Time,
+});
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begin {
     pub id: u64,
-    pub uuid: Uuid,
-    pub evidence: Evidence,
-    pub removal: Removal,
-    pub plan: Plan,
-    pub definition: Definition,
-    pub home: Bytes,
-    pub places: Vec<Place>,
-    pub commit_at_once: bool,
-    pub started_at: Time,
+    pub draft: Draft,
 }
 
 impl From<&model::Transaction> for Begin {
+    /// Without its events, which are records of their own.
     fn from(transaction: &model::Transaction) -> Self {
-        let model::Transaction {
-            id,
-            uuid,
-            evidence,
-            removal,
-            plan,
-            definition,
-            home,
-            places,
-            commit_at_once,
-            started_at,
-            // Records of their own.
-            events: _,
-        } = transaction;
         Self {
-            id: id.0,
-            uuid: Mirror::store(uuid),
-            evidence: Mirror::store(evidence),
-            removal: Mirror::store(removal),
-            plan: Mirror::store(plan),
-            definition: Mirror::store(definition),
-            home: Mirror::store(home),
-            places: Mirror::store(places),
-            commit_at_once: *commit_at_once,
-            started_at: Mirror::store(started_at),
+            id: transaction.id.0,
+            draft: Mirror::store(&transaction.draft),
         }
     }
 }
@@ -60,29 +43,9 @@ impl From<&model::Transaction> for Begin {
 impl Begin {
     /// The transaction with what has happened since.
     pub fn with_events(self, events: Vec<model::Event>) -> model::Transaction {
-        let Begin {
-            id,
-            uuid,
-            evidence,
-            removal,
-            plan,
-            definition,
-            home,
-            places,
-            commit_at_once,
-            started_at,
-        } = self;
         let mut transaction = model::Transaction {
-            id: model::TransactionId(id),
-            uuid: uuid.load(),
-            evidence: evidence.load(),
-            removal: removal.load(),
-            plan: plan.load(),
-            definition: definition.load(),
-            home: home.load(),
-            places: places.load(),
-            commit_at_once,
-            started_at: started_at.load(),
+            id: model::TransactionId(self.id),
+            draft: self.draft.load(),
             events: Vec::new(),
         };
         transaction.extend(events);
