@@ -83,8 +83,13 @@ impl Context {
 
     fn host_at(&self, uri: Option<&str>) -> Result<Host, CliError> {
         refuse_elsewhere(uri)?;
+        let hypervisor = Libvirt::connect(uri)?;
+        // Again with what only the connection tells.
+        if let Some(refusal) = survey::out_of_reach(hypervisor.uri(), &hypervisor.files()) {
+            return Err(CliError::refused(&[refusal]));
+        }
         Ok(Host {
-            hypervisor: Libvirt::connect(uri)?,
+            hypervisor,
             storage: self.files(),
             census: HostCensus,
             clock: SystemClock,

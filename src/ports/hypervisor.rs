@@ -18,8 +18,16 @@ pub struct Version(pub u64);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilesAre {
     Here,
+    /// As far as can be seen; in words, what could not be looked at.
+    Unseen(String),
     /// On another host; in words.
     Elsewhere(String),
+    /// On this host, and under other paths or none: libvirt runs in a container or a chroot, or what
+    /// answers is not libvirt.
+    Apart {
+        why: String,
+        hint: String,
+    },
     /// This is not QEMU's driver but the one of that name: whether its domains have files, and
     /// where, is not known here.
     OtherDriver(String),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use crate::model::{Access, ChainFacts, DiskFacts, FileRef, Policy, SourceKind, Unreadable};
-use crate::ports::{FilesAre, HypervisorError};
+use crate::ports::HypervisorError;
 use crate::xml::{DiskXml, DomainXml, Source};
 
 use super::chain::{self, Declared, DeclaredImage, Layer, Place};
@@ -18,7 +18,6 @@ impl Survey<'_> {
         xml: &DomainXml,
         policy: &Policy,
     ) -> Result<Vec<DiskFacts>, SurveyError> {
-        debug_assert_eq!(self.hypervisor.files(), FilesAre::Here);
         xml.disks
             .iter()
             .map(|disk| self.disk(owner, disk, policy))

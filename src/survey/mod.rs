@@ -65,7 +65,8 @@ impl<'a> Survey<'a> {
         storage: &'a Memo<'a>,
         census: &'a dyn Census,
     ) -> Result<Self, SurveyError> {
-        if let Some(refusal) = out_of_reach(hypervisor.uri(), &hypervisor.files()) {
+        let files = hypervisor.files();
+        if let Some(refusal) = out_of_reach(hypervisor.uri(), &files) {
             return Err(SurveyError::Refused(Box::new(refusal)));
         }
         let pools = Pools::new(hypervisor, storage)?;
@@ -80,6 +81,9 @@ impl<'a> Survey<'a> {
             }
         }
         graph.set_outside(census.look());
+        if let FilesAre::Unseen(what) = files {
+            graph.add_unseen(what);
+        }
         Ok(Self {
             hypervisor,
             storage,
@@ -302,21 +306,22 @@ fn domains(
 /// The refusal of a connection whose files are not on this host, or none that is known.
 pub fn out_of_reach(uri: &str, files: &FilesAre) -> Option<Refusal> {
     let (why, hint) = match files {
-        FilesAre::Here => return None,
+        FilesAre::Here | FilesAre::Unseen(_) => return None,
         FilesAre::Elsewhere(why) => (
             why.clone(),
-            "run virt-retire on the host that has the files",
+            "run virt-retire on the host that has the files".to_owned(),
         ),
+        FilesAre::Apart { why, hint } => (why.clone(), hint.clone()),
         FilesAre::OtherDriver(driver) => (
             format!("its driver is '{driver}', and virt-retire knows QEMU's alone"),
-            "name a connection of QEMU's: --connect qemu:///system or qemu:///session",
+            "name a connection of QEMU's: --connect qemu:///system or qemu:///session".to_owned(),
         ),
     };
     Some(Refusal {
         code: RefusalCode::RemoteFiles,
         subject: uri.to_owned(),
         message: format!("the files of {uri} cannot be reached from here: {why}"),
-        hint: hint.into(),
+        hint,
     })
 }
 

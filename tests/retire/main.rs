@@ -10,6 +10,7 @@ mod completion;
 mod concurrent;
 mod failures;
 mod json;
+mod locality;
 mod managed_storage;
 mod names;
 mod order;

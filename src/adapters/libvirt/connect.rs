@@ -9,7 +9,7 @@ use virt::connect::Connect;
 use virt::error::clear_error_callback;
 use virt::event;
 
-use super::{Libvirt, locality};
+use super::{Libvirt, locality, peer};
 use crate::ports::{HypervisorError, Version};
 
 /// Opening may start a session daemon, which asks QEMU what it can do: seconds, not minutes.
@@ -45,7 +45,9 @@ impl Libvirt {
             // The virt crate turns strings into C's with unwrap.
             return Err(unreachable("the URI contains a NUL".into()));
         }
+        let before = peer::sockets();
         let connection = open(uri.map(str::to_owned)).map_err(&unreachable)?;
+        let peer = peer::since(&before);
         let say = |error: virt::error::Error| unreachable(error.message().to_owned());
         // Drivers inside this process (test, embed) have no connection to keep alive and say so.
         let _ = connection.set_keep_alive(KEEPALIVE_INTERVAL, KEEPALIVE_COUNT);
@@ -55,6 +57,7 @@ impl Libvirt {
         Ok(Self {
             connection,
             uri,
+            peer,
             server,
             library,
         })

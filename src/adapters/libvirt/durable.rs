@@ -16,7 +16,7 @@ impl Libvirt {
     /// not there, or that this user may not open, are left out: an unprivileged client of the system's
     /// daemon has nothing to make this better with.
     pub(super) fn sync_folders_of(&self, name: &str) -> Result<(), HypervisorError> {
-        if self.locality() != FilesAre::Here {
+        if !matches!(self.locality(), FilesAre::Here | FilesAre::Unseen(_)) {
             return Ok(());
         }
         let surroundings = locality::Surroundings::of_this_process();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Libvirt;
+use super::peer::Peer;
 use crate::ports::{FilesAre, HypervisorError, StateFolders};
 
 /// libvirt's URI: `driver[+transport]://[user[:password]@][host][:port]/path[?parameters]`.
@@ -118,7 +119,22 @@ impl Libvirt {
                 }
             }
         }
-        judge(&self.uri)
+        match judge(&self.uri) {
+            FilesAre::Here => match &self.peer {
+                Peer::Same => FilesAre::Here,
+                Peer::Other { why, hint } => FilesAre::Apart {
+                    why: why.clone(),
+                    hint: hint.clone(),
+                },
+                // libvirt's own socket is libvirt's own; of another one nothing is certain.
+                Peer::Unseen(what) if !custom_socket => FilesAre::Unseen(what.clone()),
+                Peer::Unseen(what) => FilesAre::Apart {
+                    why: format!("it could not be seen {what}"),
+                    hint: "run virt-retire as root".into(),
+                },
+            },
+            other => other,
+        }
     }
 }
 

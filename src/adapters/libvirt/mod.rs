@@ -16,6 +16,7 @@ mod flags;
 mod locality;
 mod metadata;
 mod names;
+mod peer;
 mod pools;
 mod power;
 mod sys;
@@ -41,6 +42,8 @@ pub struct Libvirt {
     connection: Connect,
     /// Canonical, without a password.
     uri: String,
+    /// Who answers, and whether its files are ours.
+    peer: peer::Peer,
     /// Of the server; see [`Libvirt::common_version`].
     server: Version,
     /// Of the library this process runs with.

@@ -3,7 +3,11 @@
 //! All unsafe code that speaks to libvirt is in this file. Each function takes safe values, frees what
 //! libvirt allocated, and gives safe values back.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_uint, c_void};
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::ptr;
 
 use virt::connect::Connect;
@@ -40,6 +44,54 @@ unsafe fn take(text: *mut c_char) -> String {
         free(text.cast());
         copy
     }
+}
+
+/// The process that listens at the other end of a Unix socket, 0 where it is not seen from here.
+pub(super) fn peer_pid(socket: BorrowedFd<'_>) -> Option<i32> {
+    let mut peer = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut length = libc::socklen_t::try_from(mem::size_of_val(&peer)).ok()?;
+    // SAFETY: the kernel writes at most `length` bytes to `peer`, which has as many.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &mut length,
+        )
+    };
+    (result == 0).then_some(peer.pid)
+}
+
+/// The same of one of this process's descriptors by number, with the name that it was reached by;
+/// `None` for what is not a Unix socket that leads somewhere.
+pub(super) fn unix_peer(number: RawFd) -> Option<(i32, Option<PathBuf>)> {
+    // SAFETY: plain numbers, for which all zeros is a value.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    let mut length = libc::socklen_t::try_from(mem::size_of_val(&address)).ok()?;
+    // SAFETY: the kernel writes at most `length` bytes to `address`, which has as many. A number
+    // that is no socket's, or nobody's any more, is an error.
+    let result = unsafe { libc::getpeername(number, (&raw mut address).cast(), &mut length) };
+    if result != 0 || i32::from(address.sun_family) != libc::AF_UNIX {
+        return None;
+    }
+    let path: Vec<u8> = address
+        .sun_path
+        .iter()
+        .map(|byte| byte.cast_unsigned())
+        .collect();
+    let end = path
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(path.len());
+    let path = (end > 0).then(|| PathBuf::from(OsStr::from_bytes(&path[..end])));
+    // SAFETY: it is open: the kernel has just answered for it, and the caller keeps it so.
+    let socket = unsafe { BorrowedFd::borrow_raw(number) };
+    Some((peer_pid(socket)?, path))
 }
 
 /// The XML of every checkpoint, passwords included.
