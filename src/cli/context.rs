@@ -7,7 +7,7 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
 use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
-use crate::engine::World;
+use crate::engine::{self, Comparison, Finding, World};
 use crate::model::{Evidence, TransactionId};
 use crate::ports::{Control, Hypervisor, JournalError};
 use crate::survey;
@@ -81,6 +81,28 @@ impl Context {
         ))
     }
 
+    /// Connects as without a transaction, and takes it only if the transaction was made there: where
+    /// nothing proves who wrote that, its URI is not followed.
+    ///
+    /// # Errors
+    /// It was made elsewhere.
+    pub fn host_if_at(&self, made_at: &str) -> Result<Host, CliError> {
+        let host = self.host()?;
+        if host.hypervisor.is_at(made_at) {
+            return Ok(host);
+        }
+        Err(CliError::new(
+            Exit::Error,
+            "other-connection",
+            format!(
+                "the transaction is imported and says that it was made at {made_at}, and this is \
+                 {}. Nothing was changed.",
+                host.uri()
+            ),
+            "if you trust it, say so: virt-retire --connect URI rollback ID",
+        ))
+    }
+
     fn host_at(&self, uri: Option<&str>) -> Result<Host, CliError> {
         refuse_elsewhere(uri)?;
         let hypervisor = Libvirt::connect(uri)?;
@@ -133,12 +155,28 @@ impl Context {
 
     /// Holds the journal; `purpose` is what another process is told that it waits for.
     pub fn journal(&self, purpose: &str) -> Result<SledJournal, CliError> {
-        Ok(SledJournal::open(
+        let journal = SledJournal::open(
             self.state_dir(),
             self.settings.wait.value,
             purpose,
             &mut |holder| self.tell_waiting(holder),
-        )?)
+        )?;
+        let files = self.files();
+        // As new as can be, or an older version's.
+        if !files.has_key()? {
+            self.compare(&journal)?;
+            files.make_key()?;
+        }
+        Ok(journal)
+    }
+
+    /// What waits in quarantine and is not in the journal; the journal's own that an older version
+    /// wrote get their proofs.
+    pub fn compare(&self, journal: &SledJournal) -> Result<Vec<Finding>, CliError> {
+        let files = self.files();
+        let Comparison { findings, unsealed } = engine::compare(&files, journal)?;
+        engine::seal(&files, journal, unsealed)?;
+        Ok(findings)
     }
 
     /// Whether there is a journal. Where there is none there are no transactions, and a command
@@ -198,6 +236,7 @@ impl Host {
         World {
             hypervisor: &self.hypervisor,
             storage: &self.storage,
+            quarantine: &self.storage,
             census: &self.census,
             clock: &self.clock,
             control: &self.control,

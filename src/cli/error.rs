@@ -196,6 +196,12 @@ impl From<JournalError> for CliError {
                     path.display()
                 ),
             ),
+            JournalError::Clock { .. } => (
+                Exit::Error,
+                "clock",
+                "nothing was changed. Set the clock: timedatectl set-time, or date --set"
+                    .to_owned(),
+            ),
             JournalError::NoSuchTransaction(_) => (
                 Exit::Error,
                 "no-such-transaction",

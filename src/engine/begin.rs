@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    Definition, Direction, Draft, Evidence, Place, Plan, Removal, State, Step, Transaction,
-    TransactionId,
+    Definition, Direction, Draft, EventKind, Evidence, Place, Plan, Removal, State, Step,
+    Transaction, TransactionId,
 };
 use crate::ports::Root;
 
@@ -35,6 +35,7 @@ impl Engine<'_> {
         }
         self.close_unbegun()?;
         self.refuse_claimed(&retirement.plan, None)?;
+        let left_out = self.leave_out_numbers()?;
         let mut transaction = self.begin(retirement)?;
         // In the event log as well as in the record of the flags: who reads the one sees it.
         let cause = transaction.removal.override_protection.then(|| {
@@ -48,11 +49,14 @@ impl Engine<'_> {
             )
         });
         self.enter(&mut transaction, Unwritten::none(), State::Executing, cause)?;
+        // After the state: entering it ends the notes of earlier runs.
+        let mut unwritten = Unwritten::none();
+        unwritten.extend(left_out.map(|text| EventKind::Noted { text }));
         let run = self.run(
             &mut transaction,
             Direction::Forward,
             OnSignal::TurnBack,
-            Unwritten::none(),
+            unwritten,
         );
         match run {
             // A signal during the last step.

@@ -18,7 +18,9 @@
 
 mod bases;
 mod begin;
+mod candidates;
 mod claims;
+mod comparison;
 mod decide;
 mod error;
 mod homecoming;
@@ -30,19 +32,22 @@ mod shared_state;
 mod steps;
 
 pub use begin::Retirement;
+pub use candidates::{Candidate, Candidates, Sources, candidates};
+pub use comparison::{Comparison, Finding, compare, seal};
 pub use decide::{commit, may_commit, wrong_state};
 pub use error::{EngineError, Failure, NotAgain};
 pub use homecoming::{Wish, brought_back};
-pub use rebuild::{Inferred, infer};
+pub use rebuild::{Inferred, Origin, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
 
-use crate::ports::{Census, Clock, Control, Hypervisor, Journal, Storage};
+use crate::ports::{Census, Clock, Control, Hypervisor, Journal, Quarantine, Storage};
 
 /// Everything outside that an effect may touch.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
     pub hypervisor: &'a dyn Hypervisor,
     pub storage: &'a dyn Storage,
+    pub quarantine: &'a dyn Quarantine,
     pub census: &'a dyn Census,
     pub clock: &'a dyn Clock,
     pub control: &'a dyn Control,
@@ -52,10 +57,16 @@ pub struct World<'a> {
 pub struct Engine<'a> {
     world: World<'a>,
     journal: &'a mut dyn Journal,
+    /// Whether the quarantine has been asked for numbers that must not be given again.
+    has_looked_for_numbers: bool,
 }
 
 impl<'a> Engine<'a> {
     pub fn new(world: World<'a>, journal: &'a mut dyn Journal) -> Self {
-        Self { world, journal }
+        Self {
+            world,
+            journal,
+            has_looked_for_numbers: false,
+        }
     }
 }

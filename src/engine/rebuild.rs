@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::decide::decided;
 use super::error::EngineError;
-use crate::model::{Direction, EventKind, Evidence, State, Step, Transaction};
+use crate::model::{Direction, EventKind, Evidence, IMPORT, State, Step, Transaction};
 use crate::ports::{Hypervisor, Storage};
 
 /// A transaction's events as far as the world shows them.
@@ -23,11 +23,21 @@ enum Place {
     Nowhere,
 }
 
+/// Who says that a record is a transaction of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// This program does: it wrote the record.
+    Ours,
+    /// The operator does, who named the folder. Nothing proves it, so `recover` must never act on
+    /// it: an operator's `rollback` does.
+    Imported { from: &'a Path },
+}
+
 /// Looks where the files are and whether the domain is defined. `hypervisor` is `None` where the
 /// transaction's libvirt is out of reach.
 ///
 /// A transaction of which nothing is at its old place was finished; any other is left open for
-/// `recover`, which puts it back.
+/// `recover`, which puts it back. One that was imported is committed, whatever is where.
 ///
 /// # Errors
 /// Files or libvirt that do not answer.
@@ -35,6 +45,7 @@ pub fn infer(
     hypervisor: Option<&dyn Hypervisor>,
     storage: &dyn Storage,
     transaction: &Transaction,
+    origin: Origin,
     by: Evidence,
 ) -> Result<Inferred, EngineError> {
     let mut unknown =
@@ -53,17 +64,39 @@ pub fn infer(
     };
     let is_there = defined && transaction.undefines();
     let is_whole = !is_at(Place::Original) && !is_there;
+    let verb = match origin {
+        Origin::Ours => "rebuild",
+        Origin::Imported { .. } => IMPORT,
+    };
     let mut events = vec![
-        decided("rebuild", by),
+        decided(verb, by),
         entered(State::Executing, "read off the disk by `rebuild`"),
     ];
+    if let Origin::Imported { from } = origin {
+        events.push(EventKind::Noted {
+            text: format!(
+                "imported from {}: nothing proves that this program wrote it",
+                from.display()
+            ),
+        });
+    }
     for (index, step) in transaction.plan.steps.iter().enumerate() {
         let is_known = match step {
             Step::Undefine(_) => !defined,
             Step::LinkManagedSave(_) | Step::Quarantine(_) => {
                 places.contains(&(index, Place::Quarantine))
             }
-            _ => true,
+            // They leave nothing that could be in two places, and doing or undoing them once more
+            // than needed does no harm.
+            Step::SaveDefinition { .. }
+            | Step::SaveSnapshots { .. }
+            | Step::SaveCheckpoints { .. }
+            | Step::SaveAutostart { .. }
+            | Step::CopyState(_)
+            | Step::MakePersistent
+            | Step::Stop { .. }
+            | Step::ConfirmInactive
+            | Step::RefreshPool { .. } => true,
         };
         let direction = Direction::Forward;
         events.push(EventKind::Intent {
@@ -79,12 +112,21 @@ pub fn infer(
         }
     }
     let mut state = State::Executing;
-    if is_whole {
+    let is_imported = matches!(origin, Origin::Imported { .. });
+    if is_whole || is_imported {
         state = State::Prepared;
-        events.push(entered(state, "nothing of it is at its old place"));
-        if transaction.commit_at_once {
+        let why = match is_whole {
+            true => "nothing of it is at its old place",
+            false => "imported: only an operator's rollback acts on it",
+        };
+        events.push(entered(state, why));
+        if transaction.commit_at_once || is_imported {
             state = State::Committed;
-            events.push(entered(state, "it was to commit by itself"));
+            let why = match is_imported {
+                true => "imported",
+                false => "it was to commit by itself",
+            };
+            events.push(entered(state, why));
         } else {
             unknown.push("whether it had been committed: taken as prepared".into());
         }

@@ -95,6 +95,9 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// The verb of [`EventKind::Decided`] that takes a transaction in on the operator's word alone.
+pub const IMPORT: &str = "import";
+
 /// A transaction before it has a number: all that is known before its first effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
@@ -293,6 +296,14 @@ impl Transaction {
             }
         }
         self.events.extend(events);
+    }
+
+    /// Whether `rebuild` took it in on the operator's word alone: nothing proves that this program
+    /// wrote its record.
+    pub fn is_imported(&self) -> bool {
+        self.events
+            .iter()
+            .any(|event| matches!(&event.kind, EventKind::Decided { verb, .. } if verb == IMPORT))
     }
 
     /// Whether an operator's `rollback` wanted it back, as a failed step or `recover` does not.

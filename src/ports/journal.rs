@@ -27,6 +27,10 @@ pub enum JournalError {
     },
     #[error("the journal in {} is damaged: {cause}", path.display())]
     Damaged { path: PathBuf, cause: String },
+    /// sled 0.34.7 opens nothing before 1970: whatever it is given, it first names a temporary file
+    /// by the seconds since then (`config.rs`, `gen_temp_path`).
+    #[error("the system's clock says {now}, and before 1970 the journal cannot be opened")]
+    Clock { now: jiff::Timestamp },
     #[error("no transaction {0} in this journal")]
     NoSuchTransaction(TransactionId),
 }
@@ -39,8 +43,12 @@ pub trait JournalReader {
 }
 
 pub trait Journal: JournalReader {
-    /// The number that the next [`Journal::begin`] will give. Stays true while the journal is held.
+    /// The number that the next [`Journal::begin`] will give. Stays true while the journal is held,
+    /// but for [`Journal::leave_out`].
     fn next_id(&self) -> Result<TransactionId, JournalError>;
+    /// Numbers up to `last` are not given while this journal is held: they belong to transactions
+    /// that are in quarantine and not in the journal, as where it was restored from a backup.
+    fn leave_out(&mut self, last: TransactionId);
     /// Records the whole draft; durable when it returns.
     fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError>;
     /// Appends to the event log, for each transaction what it is given with, in one durable write:

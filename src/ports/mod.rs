@@ -7,6 +7,7 @@ mod control;
 mod events;
 mod hypervisor;
 mod journal;
+mod quarantine;
 mod storage;
 mod watchlist;
 
@@ -19,5 +20,6 @@ pub use hypervisor::{
     StateFolders, Status, Version, Volume,
 };
 pub use journal::{Journal, JournalError, JournalReader};
+pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
 pub use storage::{Demand, Entry, Image, Moved, Reference, Resolved, Root, Storage, StorageError};
 pub use watchlist::Watchlist;

@@ -11,3 +11,4 @@ mod heaviest;
 mod rebuild;
 mod recover;
 mod rename;
+mod trust;

@@ -6,6 +6,7 @@
 mod support;
 
 mod bad_input;
+mod clock;
 mod completion;
 mod concurrent;
 mod failures;

@@ -1,7 +1,7 @@
 //! The journal in memory. An append is there whole or not at all, and durable when it returns.
 
-use virt_retire::model::{Event, EventKind, State, Summary, Transaction, TransactionId};
-use virt_retire::ports::{Draft, Journal, JournalError, JournalReader};
+use virt_retire::model::{Draft, Event, EventKind, State, Summary, Transaction, TransactionId};
+use virt_retire::ports::{Journal, JournalError, JournalReader};
 
 use super::host::{self, Host, Mutant, Shared};
 
@@ -35,6 +35,26 @@ impl Host {
         }
         self.journal[index].extend(events.clone());
         events
+    }
+
+    fn append(&mut self, id: TransactionId, kinds: Vec<EventKind>) -> Vec<Event> {
+        self.must_have_lasted(&kinds);
+        for (index, held) in std::mem::take(&mut self.held) {
+            self.record(index, held);
+        }
+        let is_intent = matches!(kinds.last(), Some(EventKind::Intent { .. }));
+        if self.mutant == Mutant::EffectBeforeIntent && is_intent {
+            // The writer is told what it wants to hear.
+            let events = kinds.iter().map(|kind| Event {
+                sequence: 0,
+                at: jiff::Timestamp::from_second(self.seconds).unwrap(),
+                kind: kind.clone(),
+            });
+            let events = events.collect();
+            self.held.push((index_of(id), kinds));
+            return events;
+        }
+        self.record(index_of(id), kinds)
     }
 }
 
@@ -73,55 +93,44 @@ impl Journal for Log {
         Ok(TransactionId(self.0.get().journal.len() as u64 + 1))
     }
 
+    fn leave_out(&mut self, _: TransactionId) {
+        panic!("the quarantine here has nothing that the journal lacks");
+    }
+
     fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError> {
         self.0.change("begin", "").map_err(host::journal)?;
         let id = self.next_id()?;
         let transaction = Transaction {
             id,
-            uuid: draft.uuid,
-            evidence: draft.evidence,
-            removal: draft.removal,
-            plan: draft.plan,
-            definition: draft.definition,
-            home: draft.home,
-            places: draft.places,
-            commit_at_once: draft.commit_at_once,
-            started_at: draft.started_at,
+            draft,
             events: Vec::new(),
         };
         self.0.edit().journal.push(transaction.clone());
         Ok(transaction)
     }
 
-    fn append(
+    fn append_all(
         &mut self,
-        id: TransactionId,
-        kinds: Vec<EventKind>,
-    ) -> Result<Vec<Event>, JournalError> {
-        let words = || kinds.iter().map(word).collect::<Vec<_>>().join(", ");
+        additions: Vec<(TransactionId, Vec<EventKind>)>,
+    ) -> Result<Vec<Vec<Event>>, JournalError> {
+        let words = |(id, kinds): &(TransactionId, Vec<EventKind>)| {
+            let kinds: Vec<String> = kinds.iter().map(word).collect();
+            format!("{id}: {}", kinds.join(", "))
+        };
         let traced = self.0.get().trace.is_some();
-        let what = if traced { words() } else { String::new() };
+        let what: Vec<String> = match traced {
+            true => additions.iter().map(words).collect(),
+            false => Vec::new(),
+        };
         self.0
-            .change("append", format!("{id}: {what}"))
+            .change("append", what.join("; "))
             .map_err(host::journal)?;
         let mut host = self.0.edit();
-        host.must_have_lasted(&kinds);
-        for (index, held) in std::mem::take(&mut host.held) {
-            host.record(index, held);
+        let mut events = Vec::new();
+        for (id, kinds) in additions {
+            events.push(host.append(id, kinds));
         }
-        let is_intent = matches!(kinds.last(), Some(EventKind::Intent { .. }));
-        if host.mutant == Mutant::EffectBeforeIntent && is_intent {
-            // The writer is told what it wants to hear.
-            let events = kinds.iter().map(|kind| Event {
-                sequence: 0,
-                at: jiff::Timestamp::from_second(host.seconds).unwrap(),
-                kind: kind.clone(),
-            });
-            let events = events.collect();
-            host.held.push((index_of(id), kinds));
-            return Ok(events);
-        }
-        Ok(host.record(index_of(id), kinds))
+        Ok(events)
     }
 
     fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {

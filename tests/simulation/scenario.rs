@@ -108,6 +108,7 @@ impl Ports {
         let world = World {
             hypervisor: &self.hypervisor,
             storage: &self.storage,
+            quarantine: &self.storage,
             census: &self.around,
             clock: &self.around,
             control: &self.around,

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::sys::{self, Entry};
@@ -74,19 +74,27 @@ fn open_private(entry: &Entry<'_>) -> Result<OwnedFd, StorageError> {
         })
         .map_err(failed)?;
     let stat = sys::stat(&folder).map_err(|errno| failed(errno.into()))?;
+    owners_alone(&stat).map_err(|words| failed(sys::said(Errno::PERM, &words)))?;
+    Ok(folder)
+}
+
+/// Whether a folder or file is this user's, and nobody else can enter, read or write it; else why
+/// not, in words.
+pub fn owners_alone(stat: &Statx) -> Result<(), String> {
     let me = rustix::process::geteuid().as_raw();
     if stat.stx_uid != me {
-        let words = format!("it belongs to user {}, and this is user {me}", stat.stx_uid);
-        return Err(failed(sys::said(Errno::PERM, &words)));
+        return Err(format!(
+            "it belongs to user {}, and this is user {me}",
+            stat.stx_uid
+        ));
     }
     if stat.stx_mode & 0o077 != 0 {
-        let words = format!(
+        return Err(format!(
             "others can enter it: its mode is {:o}",
             stat.stx_mode & 0o7777
-        );
-        return Err(failed(sys::said(Errno::PERM, &words)));
+        ));
     }
-    Ok(folder)
+    Ok(())
 }
 
 /// Writes a file of mode 0600, whole or not at all. One of that name is replaced: it is ours, from

@@ -16,13 +16,13 @@ mod protected;
 mod qemu_img;
 mod relocate;
 mod resolve;
+mod roots;
 mod second_name;
+mod secret;
 mod sys;
 mod system_folders;
 #[cfg(test)]
 mod testing;
-
-pub use manifests::FoundRecord;
 
 use std::path::{Path, PathBuf};
 
@@ -103,6 +103,7 @@ impl Storage for LocalFiles {
     }
 
     fn make_folder(&self, path: &Path) -> Result<(), StorageError> {
+        self.remember_root_of(path)?;
         folders::make(path)
     }
 

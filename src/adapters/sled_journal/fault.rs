@@ -18,6 +18,7 @@ pub(super) enum Fault {
     Io(String),
     Damaged(String),
     Newer { found: u32, known: u32 },
+    Clock(jiff::Timestamp),
 }
 
 impl Fault {
@@ -42,6 +43,7 @@ impl Fault {
             Self::Io(cause) => JournalError::Io { doing, path, cause },
             Self::Damaged(cause) => JournalError::Damaged { path, cause },
             Self::Newer { found, known } => JournalError::Newer { path, found, known },
+            Self::Clock(now) => JournalError::Clock { now },
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::super::clock;
 use super::fault::Fault;
 use crate::ports::JournalError;
 
@@ -65,7 +66,7 @@ impl Lock {
         let found = file.metadata().map_err(fault)?;
         super::folder::make_owners_alone(path, &found).map_err(fault)?;
         file.set_len(0).map_err(fault)?;
-        let since = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+        let since = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ");
         let pid = std::process::id();
         // Who it is helps a person; a full disk that has no room for it is no reason to stop.
         let _ = file.write_all(format!("{purpose} (process {pid}, since {since})\n").as_bytes());

@@ -33,7 +33,7 @@ use self::publish::Publisher;
 use self::records::Growth;
 use self::store::Store;
 use self::watermark::Watermark;
-use super::clock::SystemClock;
+use super::clock::{self, SystemClock};
 use crate::journal::{Format, Hash, Head, Mirror, Time, decode, encode, is_current};
 use crate::model::{self, Draft, Event, EventKind, Transaction, TransactionId};
 use crate::ports::{Clock, Journal, JournalError, JournalReader};
@@ -50,6 +50,8 @@ pub struct SledJournal {
     /// Why this value must not be used any more: after a failed write nobody knows what is on the
     /// disk, until the journal is opened and checked again.
     broken: Option<String>,
+    /// The last number that is not to be given.
+    left_out: u64,
     names: Names,
     /// The last field: let go of when all else is closed.
     _lock: Lock,
@@ -63,7 +65,7 @@ impl SledJournal {
     ///
     /// # Errors
     /// [`JournalError::Folder`], [`JournalError::Held`], [`JournalError::Newer`],
-    /// [`JournalError::Damaged`] and [`JournalError::Io`].
+    /// [`JournalError::Damaged`], [`JournalError::Clock`] and [`JournalError::Io`].
     pub fn open(
         state_dir: &Path,
         wait: Duration,
@@ -73,7 +75,7 @@ impl SledJournal {
         folder::ready(state_dir)?;
         let names = Names::below(state_dir);
         let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
-        let now = Timestamp::now();
+        let now = clock::now();
         let Opened {
             store,
             head,
@@ -88,6 +90,7 @@ impl SledJournal {
             views: Publisher::new(&names.view),
             clock: Box::new(SystemClock),
             broken: None,
+            left_out: 0,
             names,
             _lock: lock,
         })
@@ -179,7 +182,13 @@ impl JournalReader for SledJournal {
 impl Journal for SledJournal {
     fn next_id(&self) -> Result<TransactionId, JournalError> {
         self.usable()?;
-        Ok(TransactionId(self.head.transactions + 1))
+        let next = self.head.transactions.max(self.left_out).checked_add(1);
+        next.map(TransactionId)
+            .ok_or_else(|| self.unreadable(Fault::Io("its numbers have run out".into())))
+    }
+
+    fn leave_out(&mut self, last: TransactionId) {
+        self.left_out = self.left_out.max(last.0);
     }
 
     fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError> {
@@ -243,6 +252,9 @@ struct Opened {
 
 /// Opens what is there, or makes the journal where there is none yet.
 fn open(names: &Names, now: Timestamp) -> Result<Opened, Fault> {
+    if now < Timestamp::UNIX_EPOCH {
+        return Err(Fault::Clock(now));
+    }
     let watermark = Watermark::open(&names.watermark)?;
     // sled would make a new file in its place, and the loss would be harder to see.
     if let (Some((_, floor)), false) = (&watermark, names.sled.join("db").exists()) {

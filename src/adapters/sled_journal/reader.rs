@@ -26,7 +26,7 @@ enum Source {
 
 /// Opens the journal for reading; where another process holds it, that process's view; where that
 /// is not complete, the journal after all, for which it waits. On a disk that is full or read-only,
-/// where sled opens nothing, the view of the last process will do if it goes as far as the journal.
+/// or under a clock before 1970, where sled opens nothing, the view of the last process will do if it goes as far as the journal.
 ///
 /// # Errors
 /// As [`SledJournal::open`].
@@ -45,10 +45,12 @@ pub fn open_reader(
                 Source::Journal(Box::new(journal))
             }
         },
-        Err(error @ JournalError::Io { .. }) => match ViewReader::open(state_dir)? {
-            Some(view) => Source::View(view),
-            None => return Err(error),
-        },
+        Err(error @ (JournalError::Io { .. } | JournalError::Clock { .. })) => {
+            match ViewReader::open(state_dir)? {
+                Some(view) => Source::View(view),
+                None => return Err(error),
+            }
+        }
         Err(error) => return Err(error),
     };
     Ok(Reader {

@@ -8,15 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use super::super::clock;
 use super::fault::Fault;
 use super::folder::{self, Names, make_private};
 use super::lock::Lock;
 use super::sync::sync_folder;
 use super::{Opened, SledJournal, records};
 use crate::model::{EventKind, Transaction};
-use crate::ports::{Journal, JournalError};
+use crate::ports::JournalError;
 
 /// What is at the journal's place.
 pub enum Found {
@@ -50,7 +49,7 @@ impl Rebuilding {
         let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
         let fault = |fault: Fault| fault.at("open", state_dir);
         let damage = if names.sled.join("db").exists() || names.watermark.exists() {
-            match super::open(&names, Timestamp::now()) {
+            match super::open(&names, clock::now()) {
                 Ok(Opened { store, .. }) => match store.summaries().map_err(fault)?.len() {
                     0 => None,
                     count => return Ok(Found::Healthy(count)),
@@ -73,8 +72,7 @@ impl Rebuilding {
         Ok(Found::Lost(Box::new(rebuilding), damage))
     }
 
-    /// Takes a transaction in under the number that it has, with what is known to have happened.
-    /// Numbers go upwards; there may be gaps, of transactions that left no manifest.
+    /// As [`SledJournal::import`].
     ///
     /// # Errors
     /// [`JournalError::Io`].
@@ -83,12 +81,7 @@ impl Rebuilding {
         transaction: &Transaction,
         events: Vec<EventKind>,
     ) -> Result<(), JournalError> {
-        let journal = &mut self.journal;
-        let growth = records::begin(&journal.head, transaction, journal.clock.now())
-            .map_err(|fault| fault.at("write", &journal.names.state_dir))?;
-        journal.grow(&growth, true)?;
-        journal.append(transaction.id, events)?;
-        Ok(())
+        self.journal.import(transaction, &events)
     }
 
     /// Puts the new journal into its place. Gives the folder with what was there before, if there
@@ -110,9 +103,28 @@ impl Rebuilding {
     }
 }
 
+impl SledJournal {
+    /// Takes a transaction in under the number that it has, which is free, with what is known to
+    /// have happened: all in one append, for one that was taken in without its events would look as
+    /// if it had never begun. There may be gaps between numbers.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]; nothing was taken in.
+    pub fn import(
+        &mut self,
+        transaction: &Transaction,
+        events: &[EventKind],
+    ) -> Result<(), JournalError> {
+        self.usable()?;
+        let growth = records::import(&self.head, transaction, events, self.clock.now())
+            .map_err(|fault| fault.at("write", &self.names.state_dir))?;
+        self.grow(&growth, true)
+    }
+}
+
 fn exchange(names: &Names, beside: &Path) -> Result<Option<PathBuf>, Fault> {
     let new = Names::below(beside);
-    let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
+    let stamp = clock::now().strftime("%Y%m%dT%H%M%S%3fZ");
     let aside = names.state_dir.join(format!("damaged-{stamp}"));
     let mut moved = false;
     for old in [&names.watermark, &names.sled, &names.view] {

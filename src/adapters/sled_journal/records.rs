@@ -63,16 +63,28 @@ pub(super) fn begin(
     transaction: &model::Transaction,
     now: jiff::Timestamp,
 ) -> Result<Growth, Fault> {
+    import(head, transaction, &[], now)
+}
+
+/// The first records of a transaction with more of its events, in one append.
+pub(super) fn import(
+    head: &Head,
+    transaction: &model::Transaction,
+    events: &[model::EventKind],
+    now: jiff::Timestamp,
+) -> Result<Growth, Fault> {
     let record = encode(&Begin::from(transaction))?;
-    let began = EventKind::Began {
+    let mut kinds = vec![EventKind::Began {
         record: Hash::of(&record),
-    };
+    }];
+    kinds.extend(events.iter().map(EventKind::from));
     let mut head = Head {
-        transactions: transaction.id.0,
+        // `rebuild` takes in old ones after newer ones.
+        transactions: head.transactions.max(transaction.id.0),
         ..head.clone()
     };
     let mut summary = transaction.summary();
-    let (mut part, events) = part(&mut head, &mut summary, vec![began], now)?;
+    let (mut part, events) = part(&mut head, &mut summary, kinds, now)?;
     part.begin = Some(record);
     growth(vec![part], head, vec![events])
 }

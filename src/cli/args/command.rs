@@ -99,9 +99,13 @@ pub enum Command {
     },
     /// Make a new journal from the manifests in quarantine, when the old one is lost or damaged
     Rebuild {
-        /// One more folder to look for manifests in; may be repeated
+        /// One more folder to look for manifests in; may be repeated. What nothing proves ours is
+        /// imported: listed, and brought back by `rollback` alone
         #[arg(long, value_name = "DIR", num_args = 1..)]
         from: Vec<PathBuf>,
+        /// Take what the journal lacks into it, as after it was restored from a backup
+        #[arg(long)]
+        add: bool,
         #[command(flatten)]
         sure: Sure,
     },

@@ -4,6 +4,7 @@
 
 mod disk;
 mod event;
+mod finding;
 mod plan;
 mod rebuild;
 mod recover;

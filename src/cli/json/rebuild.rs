@@ -16,7 +16,7 @@ pub struct Rebuilt {
     aside: Option<String>,
     damage: Option<String>,
     unusable: Vec<String>,
-    /// Of other journals on this host.
+    /// That nothing proves ours: another state folder's, or planted.
     others: Vec<String>,
 }
 
@@ -25,6 +25,10 @@ struct RebuiltOne {
     #[serde(flatten)]
     transaction: TransactionJson,
     unknown: Vec<String>,
+    /// Its number in the record, where another transaction has that.
+    number_before: Option<u64>,
+    /// The folder that was named with `--from`, where nothing proves the record ours.
+    imported_from: Option<String>,
 }
 
 impl Rebuilt {
@@ -37,14 +41,16 @@ impl Rebuilt {
             RebuiltOne {
                 transaction: TransactionJson::from(&summary),
                 unknown: one.unknown.clone(),
+                number_before: one.number_before.map(|id| id.0),
+                imported_from: one.imported_from.as_deref().map(path),
             }
         };
         Self {
             transactions: rebuilt.transactions.iter().map(one).collect(),
             aside: rebuilt.aside.as_deref().map(path),
             damage: rebuilt.damage.clone(),
-            unusable: rebuilt.passed.unusable.clone(),
-            others: rebuilt.passed.others.clone(),
+            unusable: rebuilt.unusable.clone(),
+            others: rebuilt.others.clone(),
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
-use crate::engine::{Recovered as Engine, Recovery};
+use crate::engine::{Finding, Recovered as Engine, Recovery};
 
+use super::finding::FindingJson;
 use super::transaction::TransactionJson;
 
 /// What `recover` did: the transactions, each with the way it went and why.
 #[derive(Serialize)]
 pub struct Recovered {
     transactions: Vec<RecoveredJson>,
+    findings: Vec<FindingJson>,
 }
 
 #[derive(Serialize)]
@@ -25,7 +27,7 @@ struct RecoveredJson {
 }
 
 impl Recovered {
-    pub fn new(recoveries: &[Recovery]) -> Self {
+    pub fn new(recoveries: &[Recovery], findings: &[Finding]) -> Self {
         let one = |recovery: &Recovery| {
             let (word, back, forward) = match &recovery.result {
                 Engine::Undone => ("undone", None, None),
@@ -42,6 +44,7 @@ impl Recovered {
         };
         Self {
             transactions: recoveries.iter().map(one).collect(),
+            findings: findings.iter().map(FindingJson::from).collect(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod done;
 mod events;
+mod finding;
 mod layout;
 mod list;
 mod plan;
@@ -18,6 +19,7 @@ use super::error::{CliError, Exit};
 use super::safe::visible;
 
 pub use done::done;
+pub use finding::finding;
 pub use layout::table;
 pub use list::list;
 pub use plan::{plan, user};

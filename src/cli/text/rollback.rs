@@ -26,6 +26,13 @@ pub fn would_come_back(transaction: &Transaction) -> String {
     if let Some(reason) = &summary.reason {
         lines.push(format!("  reason: {}", safe(reason)));
     }
+    if transaction.is_imported() {
+        lines.push(
+            "  it is imported: nothing proves that this program wrote what it says of the domain and \
+             its files"
+                .into(),
+        );
+    }
     lines.extend(transaction.files().map(|(_, moved, stored)| {
         format!(
             "  {} ({}) → {}",

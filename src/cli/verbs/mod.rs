@@ -67,7 +67,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             sure,
         ),
         Command::Recover { sure } => recover::run(&context, sure),
-        Command::Rebuild { from, sure } => rebuild::run(&context, &from, sure),
+        Command::Rebuild { from, add, sure } => rebuild::run(&context, &from, add, sure),
         Command::Watch {
             once,
             interval,

@@ -1,6 +1,6 @@
 //! `recover`: finish or undo whatever a crash left open. Safe at every boot.
 
-use crate::engine::{Engine, Recovered, Recovery, open_transactions};
+use crate::engine::{Engine, Finding, Recovered, Recovery, open_transactions};
 use crate::model::Transaction;
 
 use super::super::args::{Output, Sure};
@@ -13,13 +13,15 @@ use super::super::{json, text};
 
 pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
     if !context.has_journal()? {
-        return tell(context, &[]);
+        return tell(context, &[], &[]);
     }
     let mut journal = context.journal("recover")?;
+    let findings = context.compare(&journal)?;
     // A clean journal needs no libvirt and no question.
     let open = open_transactions(&journal)?;
     if open.is_empty() {
-        return tell(context, &[]);
+        tell(context, &[], &findings)?;
+        return refuse_unrecorded(&findings);
     }
     if !sure.yes {
         confirm(&format!("Finish or undo {}?", named(&open)))?;
@@ -42,8 +44,26 @@ pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
         };
         recoveries.push(recovery);
     }
-    tell(context, &recoveries)?;
-    refuse_left(&recoveries)
+    tell(context, &recoveries, &findings)?;
+    refuse_left(&recoveries)?;
+    refuse_unrecorded(&findings)
+}
+
+/// # Errors
+/// The journal does not know of a transaction of ours, which may be half done: exit 5.
+fn refuse_unrecorded(findings: &[Finding]) -> Result<(), CliError> {
+    let is_ours = |finding: &&Finding| matches!(finding, Finding::Unrecorded { .. });
+    let unrecorded: Vec<&Finding> = findings.iter().filter(is_ours).collect();
+    let Some(first) = unrecorded.first() else {
+        return Ok(());
+    };
+    let messages: Vec<String> = unrecorded.iter().map(|finding| finding.message()).collect();
+    Err(CliError::new(
+        Exit::Unfinished,
+        first.code(),
+        messages.join("; "),
+        first.hint(),
+    ))
 }
 
 /// # Errors
@@ -81,14 +101,21 @@ fn named(open: &[Transaction]) -> String {
     words.join(", ")
 }
 
-fn tell(context: &Context, recoveries: &[Recovery]) -> Result<(), CliError> {
+fn tell(context: &Context, recoveries: &[Recovery], findings: &[Finding]) -> Result<(), CliError> {
     match context.output {
-        Output::Json => json::print(&json::Recovered::new(recoveries)),
+        Output::Json => json::print(&json::Recovered::new(recoveries, findings)),
         Output::Text if context.quiet => Ok(()),
-        Output::Text if recoveries.is_empty() => text::out("Nothing was left open."),
-        Output::Text => recoveries
-            .iter()
-            .try_for_each(|recovery| text::out(&text::recovered(recovery))),
+        Output::Text => {
+            if recoveries.is_empty() {
+                text::out("Nothing was left open.")?;
+            }
+            for recovery in recoveries {
+                text::out(&text::recovered(recovery))?;
+            }
+            // Those that are ours are the error's to tell.
+            let told = |finding: &&Finding| !matches!(finding, Finding::Unrecorded { .. });
+            (findings.iter().filter(told)).try_for_each(|it| text::out(&text::finding(it)))
+        }
     }
 }
 

@@ -38,7 +38,12 @@ pub fn run(
         .iter()
         .map(|id| journal.read(*id))
         .collect::<Result<Vec<_>, _>>()?;
-    let host = context.host_of(batch::made_at(&wanted)?)?;
+    refuse_imported_among_others(&wanted)?;
+    let made_at = batch::made_at(&wanted)?;
+    let host = match wanted.iter().any(Transaction::is_imported) {
+        true => context.host_if_at(made_at)?,
+        false => context.host_of(made_at)?,
+    };
     let mut engine = Engine::new(host.world(), &mut journal);
     for (index, id) in ids.iter().enumerate() {
         engine.may_roll_back(*id, wish, &ids[..index])?;
@@ -75,6 +80,28 @@ pub fn run(
         return start_again(&engine, &done, tells);
     }
     Ok(())
+}
+
+/// A range must not reach for what nothing proves ours: whoever wants that says so of it alone.
+fn refuse_imported_among_others(wanted: &[Transaction]) -> Result<(), CliError> {
+    let imported = wanted.iter().find(|transaction| transaction.is_imported());
+    match imported {
+        Some(transaction) if wanted.len() > 1 => Err(CliError::new(
+            Exit::Refused,
+            "imported",
+            format!(
+                "transaction {} is imported: nothing proves that this program wrote what it says. \
+                 Nothing was changed.",
+                transaction.id
+            ),
+            format!(
+                "look at it, and roll it back by itself: virt-retire show {0}; virt-retire rollback \
+                 {0}",
+                transaction.id
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// # Errors

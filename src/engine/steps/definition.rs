@@ -1,6 +1,6 @@
 //! The quarantine folders with manifest and XML: written first, removed last.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::journal::manifest;
 use crate::model::Transaction;
@@ -26,8 +26,13 @@ pub(super) fn write(
     transaction: &Transaction,
     below: Option<&str>,
 ) -> Result<Moved, Failure> {
-    let files = manifest::files_for(transaction)
+    let mut files = manifest::files_for(transaction)
         .map_err(|error| Failure::Unfit(format!("cannot write the manifest: {error}")))?;
+    if below.is_none() {
+        let proof = proof(world, &files)?;
+        // First: a record is never without it.
+        files.insert(0, (manifest::PROOF.into(), proof));
+    }
     for folder in transaction.folders() {
         if let Some(below) = below {
             world.storage.make_folder(&folder.join(below))?;
@@ -39,6 +44,16 @@ pub(super) fn write(
         }
     }
     Ok(Moved::Now)
+}
+
+/// What proves the record and the manifest ours.
+fn proof(world: &World, files: &[(PathBuf, Vec<u8>)]) -> Result<Vec<u8>, Failure> {
+    let named = |wanted: &str| {
+        let file = files.iter().find(|(name, _)| name == Path::new(wanted));
+        file.map_or(&[][..], |(_, bytes)| bytes)
+    };
+    let (record, manifest) = (named(manifest::RECORD), named(manifest::MANIFEST));
+    Ok(world.quarantine.prove(record, manifest)?)
 }
 
 pub(super) fn drop(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {

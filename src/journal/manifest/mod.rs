@@ -2,14 +2,17 @@
 //! program and for `rebuild` without the journal.
 //!
 //! Beside the readable `manifest.json` lies `record.bin`, the transaction's Begin record byte for
-//! byte: what a program should trust, since JSON cannot hold every path.
+//! byte: what a program should trust, since JSON cannot hold every path; and `record.mac`, which
+//! proves both ours.
 
 mod json;
+mod proof;
 mod restore;
 
 use std::path::PathBuf;
 
 pub use json::{File, Manifest, Tree};
+pub use proof::Key;
 
 use super::{Begin, DecodeError, EncodeError, codec};
 use crate::model::Transaction;
@@ -17,6 +20,7 @@ use crate::model::Transaction;
 pub const MANIFEST: &str = "manifest.json";
 pub const DOMAIN: &str = "domain.xml";
 pub const RECORD: &str = "record.bin";
+pub const PROOF: &str = "record.mac";
 
 /// Every file to be written into the transaction's home, by its name relative to it. Some hold
 /// secrets: mode 0600.

@@ -1,0 +1,27 @@
+//! Something that the journal and the quarantine do not agree on.
+
+use serde::Serialize;
+
+use crate::engine::Finding;
+
+use super::path;
+
+#[derive(Serialize)]
+pub struct FindingJson {
+    code: &'static str,
+    /// The folder in quarantine.
+    subject: String,
+    message: String,
+    hint: String,
+}
+
+impl From<&Finding> for FindingJson {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            code: finding.code(),
+            subject: path(finding.folder()),
+            message: finding.message(),
+            hint: finding.hint(),
+        }
+    }
+}
