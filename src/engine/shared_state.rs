@@ -1,6 +1,8 @@
 //! NVRAM and TPM state that a domain which comes back under another identity would share with
 //! somebody (law 4: nothing of another's is touched).
 
+use std::path::Path;
+
 use crate::model::{FileRole, Refusal, RefusalCode, SecretXml, Transaction};
 use crate::xml::DomainXml;
 
@@ -8,6 +10,7 @@ use super::World;
 use super::error::EngineError;
 use super::homecoming::Homecoming;
 use super::preflight::occupied;
+use super::steps::{Kept, kept_nvram};
 
 /// Whoever has taken the name may have taken the NVRAM or the TPM state as well. Under its own
 /// identity a domain comes back to what it shared before; under another one it would be a second
@@ -18,10 +21,15 @@ pub(super) fn refusals(
     home: &Homecoming<'_>,
 ) -> Result<Vec<Refusal>, EngineError> {
     let mut refusals = Vec::new();
-    if let Some((_, copy)) = home.nvram_copy().map_err(EngineError::Xml)? {
-        let copy = world.storage.resolve(&copy)?.real;
+    if let Some((file, copy)) = home.nvram_copy().map_err(EngineError::Xml)? {
+        // A symlink too: whoever put it there chose what it leads to.
         if world.storage.facts(&copy)?.is_some() {
             refusals.push(occupied(transaction, &copy));
+        }
+        if let Kept::Other { path, why } =
+            kept_nvram(world.storage, &transaction.plan, &file, &copy)?
+        {
+            refusals.push(not_kept(transaction, &path, &why));
         }
     }
     let definition = home.definition().map_err(EngineError::Xml)?;
@@ -64,6 +72,19 @@ pub(super) fn refusals(
         }
     }
     Ok(refusals)
+}
+
+fn not_kept(transaction: &Transaction, path: &Path, why: &str) -> Refusal {
+    let (path, id) = (path.display(), transaction.id);
+    Refusal {
+        code: RefusalCode::ChangedSincePlan,
+        subject: path.to_string(),
+        message: format!("the NVRAM that was kept cannot be copied from {path}: {why}"),
+        hint: format!(
+            "put the kept file back in its place, or move away what is there (the guest then starts \
+             with new NVRAM), then: virt-retire rollback {id}"
+        ),
+    }
 }
 
 /// Where a domain's XML says that its NVRAM and TPM state are, by real path or in words. libvirt's

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Access, DomainRef, FileFacts, Pooled, Refusal, Step, User};
+use super::{Access, DomainRef, FileFacts, FileMove, FileRole, Pooled, Refusal, Step, User};
 
 /// What happens to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +133,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What could not be looked at, and was accepted.
     pub unseen: Vec<String>,
+    /// NVRAM that stays in its place (`--keep-nvram`), its symlinks before it: a rollback under
+    /// another name copies this file and no other. `None` in a record of before this was written down.
+    pub kept: Option<Vec<FileMove>>,
 }
 
 impl Plan {
@@ -159,17 +162,25 @@ impl Plan {
         for disk in &mut plan.disks {
             disk.size = 0;
         }
-        for step in &mut plan.steps {
-            if let Step::Quarantine(moved) | Step::CopyState(moved) = step {
-                moved.facts.size = 0;
-                moved.facts.allocated = 0;
-                moved.facts.modified = super::Timestamp {
-                    seconds: 0,
-                    nanoseconds: 0,
-                };
-            }
+        let steps = plan.steps.iter_mut().filter_map(|step| match step {
+            Step::Quarantine(moved) | Step::CopyState(moved) => Some(moved),
+            _ => None,
+        });
+        for moved in steps.chain(plan.kept.iter_mut().flatten()) {
+            moved.facts.size = 0;
+            moved.facts.allocated = 0;
+            moved.facts.modified = super::Timestamp {
+                seconds: 0,
+                nanoseconds: 0,
+            };
         }
         plan
+    }
+
+    /// The names and the file of NVRAM that stays, if it was written down.
+    pub fn kept_nvram(&self) -> Option<impl Iterator<Item = &FileMove>> {
+        let is_nvram = |file: &&FileMove| file.role == FileRole::Nvram;
+        Some(self.kept.as_ref()?.iter().filter(is_nvram))
     }
 
     /// The files of these steps are now so.

@@ -18,6 +18,8 @@ pub struct Decided {
     pub moves: Vec<FileMove>,
     /// NVRAM and TPM state of a guest that runs on and takes them along when it ends.
     pub copies: Vec<FileMove>,
+    /// NVRAM that stays where it is.
+    pub kept: Vec<FileMove>,
 }
 
 pub fn decide(
@@ -54,6 +56,7 @@ pub fn decide(
             }),
             Artefact::Nvram(file) if runs_on => {
                 decided.copies.push(moved(file, FileRole::Nvram));
+                refusals.extend(untouchable("NVRAM", file));
                 refusals.extend(held(facts, removal.nvram, "NVRAM", "--keep-nvram"));
             }
             // Removing it by way of the link, libvirt empties the folder and leaves it there: a copy
@@ -76,6 +79,7 @@ pub fn decide(
             }
             Artefact::TpmState(file) if runs_on => {
                 decided.copies.push(moved(file, FileRole::TpmState));
+                refusals.extend(untouchable("TPM state", file));
                 refusals.extend(held(facts, removal.tpm, "TPM state", "--keep-tpm"));
             }
             Artefact::Nvram(file) => match removal.nvram {
@@ -83,7 +87,10 @@ pub fn decide(
                     decided.moves.push(moved(file, FileRole::Nvram));
                     refusals.extend(obstacle(facts, "NVRAM", file, kept));
                 }
-                Some(Verdict::Keep) => {}
+                // What is nobody's NVRAM but a file of the system's or of another user's is not copied
+                // for a domain that comes back under another name either.
+                Some(Verdict::Keep) if is_protected(facts) => {}
+                Some(Verdict::Keep) => decided.kept.push(moved(file, FileRole::Nvram)),
                 None => undecided_nvram(facts, &file.path.display().to_string(), refusals),
             },
             // Left where it is, it is there when the XML that names it comes back.
@@ -121,6 +128,13 @@ pub fn decide(
         }
     }
     decided
+}
+
+fn is_protected(facts: &DomainFacts) -> bool {
+    facts
+        .artefacts
+        .iter()
+        .any(|artefact| matches!(artefact, Artefact::Nvram(file) if file.protected.is_some()))
 }
 
 /// Said once, though a symlink and its target are two.
@@ -224,15 +238,10 @@ fn some_of(names: &[&str], what: &str) -> String {
 }
 
 fn obstacle(facts: &DomainFacts, what: &str, file: &FileRef, kept: &[KeptFile]) -> Option<Refusal> {
-    let path = file.path.display();
-    if let Some(why) = &file.protected {
-        return Some(Refusal {
-            code: RefusalCode::ProtectedPath,
-            subject: path.to_string(),
-            message: format!("the {what} {path} must not be moved: {why}"),
-            hint: "keep it with --keep-nvram or --keep-tpm, if it is one of these".into(),
-        });
+    if let Some(refusal) = untouchable(what, file) {
+        return Some(refusal);
     }
+    let path = file.path.display();
     let mut users = file.users.clone();
     users.extend(kept::users(facts, file, kept));
     (!users.is_empty()).then(|| Refusal {
@@ -240,5 +249,15 @@ fn obstacle(facts: &DomainFacts, what: &str, file: &FileRef, kept: &[KeptFile]) 
         subject: path.to_string(),
         message: format!("the {what} {path} is in use: {}", names_of(&users)),
         hint: "end that use first, or keep it with --keep-nvram or --keep-tpm".into(),
+    })
+}
+
+fn untouchable(what: &str, file: &FileRef) -> Option<Refusal> {
+    let path = file.path.display();
+    file.protected.as_ref().map(|why| Refusal {
+        code: RefusalCode::ProtectedPath,
+        subject: path.to_string(),
+        message: format!("the {what} {path} must not be moved: {why}"),
+        hint: "keep it with --keep-nvram or --keep-tpm, if it is one of these".into(),
     })
 }

@@ -47,6 +47,7 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
             .collect(),
         steps,
         unseen: facts.unseen.clone(),
+        kept: Some(artefacts.kept),
     }
 }
 

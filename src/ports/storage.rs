@@ -18,6 +18,9 @@ pub struct Resolved {
     pub links: Vec<PathBuf>,
     /// Where they end: no component is a symlink, `.` or `..`. It need not exist.
     pub real: PathBuf,
+    /// Why a symlink on the way, in any component, must not decide what is moved or copied: a user
+    /// put it there, and it leads to what is not his. In words.
+    pub planted: Option<String>,
 }
 
 /// How an image's header names another file.
@@ -168,13 +171,15 @@ pub trait Storage {
         expected: &FileFacts,
         demand: Demand,
     ) -> Result<Moved, StorageError>;
-    /// Copies a file, or a folder with all in it, whole or not at all, to a name that is free.
-    /// Already done if something has that name: a copy is only ever made by us.
-    fn copy(&self, from: &Path, to: &Path) -> Result<Moved, StorageError>;
+    /// Copies the file `expected` (inode and kind), or that folder with all in it, whole or not at
+    /// all, to a name that is free. Answers "already" if something has that name: where others may
+    /// write to the folder, ask [`Storage::is_equal`] of it. Both folders must be real and there.
+    fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError>;
     /// Whether both hold the same, names, links and bytes: what was copied from one to the other is
     /// as it was then.
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError>;
-    /// Removes what [`Storage::copy`] made. One that is gone already is fine.
+    /// Removes what [`Storage::copy`] made. One that is gone already is fine. A folder goes only
+    /// where nobody else may write to the folder that it is in.
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;

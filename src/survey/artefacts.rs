@@ -72,7 +72,8 @@ impl Survey<'_> {
         let mut found = Vec::new();
         for path in resolved.links.into_iter().chain([resolved.real]) {
             if let Some(facts) = self.storage.facts(&path)? {
-                found.push(self.file(domain.uuid, path, facts));
+                let planted = resolved.planted.clone();
+                found.push(self.reached(domain.uuid, path, facts, planted));
             }
         }
         Ok(found)

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use crate::model::{ChainFacts, Definition, DiskFacts};
+use crate::model::{Definition, DiskFacts};
 use crate::xml::{EmbeddedDomain, SnapshotDisk, SnapshotKind, SnapshotXml};
 
 use super::chain;
@@ -53,12 +53,7 @@ impl Survey<'_> {
         let branch = layers
             .into_iter()
             .enumerate()
-            .map(|(depth, layer)| ChainFacts {
-                links: self.links(owner, &layer),
-                file: self.file(owner, layer.path, layer.facts),
-                is_data_file: layer.is_data_file,
-                begins_branch: depth == 0,
-            });
+            .map(|(depth, layer)| self.below(owner, layer, depth == 0));
         disk.chain.extend(branch);
     }
 }

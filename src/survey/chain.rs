@@ -15,6 +15,8 @@ pub(super) struct Layer {
     pub path: PathBuf,
     pub facts: FileFacts,
     pub is_data_file: bool,
+    /// See [`Resolved::planted`](crate::ports::Resolved::planted).
+    pub planted: Option<String>,
 }
 
 /// What a walk found. `layers` is what could be read, even where `unreadable` says it is not all.
@@ -109,10 +111,15 @@ fn step(
         let cause = format!("the chain has more than {LONGEST} images");
         return Err(stop(&next.path, cause));
     }
-    let (real, mut links) = look(storage, &next.path)?;
+    let Named {
+        real,
+        mut links,
+        mut planted,
+    } = look(storage, &next.path)?;
     if let Some(alias) = &next.alias {
-        let (_, more) = look(storage, alias)?;
-        links.extend(more);
+        let more = look(storage, alias)?;
+        links.extend(more.links);
+        planted = planted.or(more.planted);
     }
     let facts = file(storage, &real)?;
     let seen = layers
@@ -123,6 +130,7 @@ fn step(
         path: real.clone(),
         facts: facts.clone(),
         is_data_file: next.is_data_file,
+        planted,
     });
     if seen {
         return Err(stop(&real, "the chain is a loop"));
@@ -192,10 +200,19 @@ fn look(storage: &dyn Storage, path: &Path) -> Result<Named, Unreadable> {
         let facts = file(storage, &link)?;
         links.push((link, facts));
     }
-    Ok((resolved.real, links))
+    Ok(Named {
+        real: resolved.real,
+        links,
+        planted: resolved.planted,
+    })
 }
 
-type Named = (PathBuf, Vec<(PathBuf, FileFacts)>);
+/// What a path leads to, and how.
+struct Named {
+    real: PathBuf,
+    links: Vec<(PathBuf, FileFacts)>,
+    planted: Option<String>,
+}
 
 fn file(storage: &dyn Storage, path: &Path) -> Result<FileFacts, Unreadable> {
     match storage.glance(path) {
@@ -224,7 +241,7 @@ fn agree(
         (Some(Place::File(path)), None) => Ok(Some((path.clone(), None))),
         (Some(Place::File(path)), Some(Reference::File(other))) => {
             let key = |path: &Path| {
-                let (real, _) = look(storage, path)?;
+                let real = look(storage, path)?.real;
                 Ok(file(storage, &real)?.identity.key())
             };
             if key(path)? != key(&other)? {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use crate::model::{Access, ChainFacts, Definition, DetachedFacts, Device, DiskFacts, FileRef};
+use crate::model::{Access, Definition, DetachedFacts, Device, DiskFacts, FileRef};
 use crate::xml::{CheckpointXml, DiskXml, SnapshotKind, SnapshotXml, Source};
 
 use super::disks::access;
@@ -50,14 +50,9 @@ impl Survey<'_> {
                 target: named.target,
                 remembered_by: named.remembered_by,
                 access: named.access,
-                file: self.file(owner, top.path, top.facts),
+                file: self.reached(owner, top.path, top.facts, top.planted),
                 chain: layers
-                    .map(|layer| ChainFacts {
-                        links: self.links(owner, &layer),
-                        file: self.file(owner, layer.path, layer.facts),
-                        is_data_file: layer.is_data_file,
-                        begins_branch: false,
-                    })
+                    .map(|layer| self.below(owner, layer, false))
                     .collect(),
             });
         }

@@ -91,15 +91,10 @@ impl Survey<'_> {
         let mut layers = walk.layers.into_iter();
         if let Some(top) = layers.next() {
             facts.links = self.links(owner, &top);
-            facts.file = Some(self.file(owner, top.path, top.facts));
+            facts.file = Some(self.reached(owner, top.path, top.facts, top.planted));
         }
         facts.chain = layers
-            .map(|layer| ChainFacts {
-                links: self.links(owner, &layer),
-                file: self.file(owner, layer.path, layer.facts),
-                is_data_file: layer.is_data_file,
-                begins_branch: false,
-            })
+            .map(|layer| self.below(owner, layer, false))
             .collect();
         Ok(facts)
     }
@@ -137,6 +132,16 @@ impl Survey<'_> {
                 Place::Elsewhere(spelled(source).unwrap_or_default())
             }
         })
+    }
+
+    /// One image of a chain.
+    pub(super) fn below(&self, owner: Uuid, layer: Layer, begins_branch: bool) -> ChainFacts {
+        ChainFacts {
+            links: self.links(owner, &layer),
+            file: self.reached(owner, layer.path, layer.facts, layer.planted),
+            is_data_file: layer.is_data_file,
+            begins_branch,
+        }
     }
 
     pub(super) fn links(&self, owner: Uuid, layer: &Layer) -> Vec<FileRef> {

@@ -175,8 +175,8 @@ impl Storage for Memo<'_> {
         self.inner.relocate(from, to, expected, demand)
     }
 
-    fn copy(&self, from: &Path, to: &Path) -> Result<Moved, StorageError> {
-        self.inner.copy(from, to)
+    fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError> {
+        self.inner.copy(from, to, expected)
     }
 
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {

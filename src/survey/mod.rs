@@ -183,6 +183,19 @@ impl<'a> Survey<'a> {
         unseen
     }
 
+    /// [`Survey::file`], of one that a path led to, on which a user may have put a symlink.
+    fn reached(
+        &self,
+        owner: Uuid,
+        path: PathBuf,
+        facts: FileFacts,
+        planted: Option<String>,
+    ) -> FileRef {
+        let mut file = self.file(owner, path, facts);
+        file.protected = file.protected.or(planted);
+        file
+    }
+
     /// A file with all that decides whether it may be moved.
     fn file(&self, owner: Uuid, path: PathBuf, mut facts: FileFacts) -> FileRef {
         let protected = self.storage.protected(&path, &facts);

@@ -8,6 +8,7 @@ mod artefacts;
 mod chains;
 mod files;
 mod heaviest;
+mod overlay;
 mod rebuild;
 mod recover;
 mod rename;

@@ -230,6 +230,7 @@ pub fn plan() -> Plan {
         disks: vec![disk(Some(hostile_path())), disk(None)],
         steps,
         unseen: vec!["processes".into()],
+        kept: Some(vec![moved(60, FileRole::Nvram, hostile_path())]),
     }
 }
 

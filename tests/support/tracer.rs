@@ -346,11 +346,22 @@ impl Tracer {
             libc::SYS_mkdirat => ("mkdirat", two(rdi, rsi)),
             libc::SYS_chmod => ("chmod", text(pid, rdi)),
             libc::SYS_fchmodat => ("fchmodat", two(rdi, rsi)),
+            libc::SYS_chown => ("chown", text(pid, rdi)),
+            libc::SYS_lchown => ("lchown", text(pid, rdi)),
+            libc::SYS_fchownat => ("fchownat", two(rdi, rsi)),
+            libc::SYS_utimensat => ("utimensat", two(rdi, rsi)),
+            libc::SYS_setxattr => ("setxattr", text(pid, rdi)),
+            libc::SYS_lsetxattr => ("lsetxattr", text(pid, rdi)),
+            libc::SYS_symlink => ("symlink", text(pid, rsi)),
+            libc::SYS_symlinkat => ("symlinkat", two(rsi, rdx)),
             libc::SYS_openat2 if self.looks => ("openat2", two(rdi, rsi)),
             libc::SYS_openat if self.looks && text(pid, rsi).starts_with("/proc/self/fd/") => {
                 ("openat", text(pid, rsi))
             }
-            libc::SYS_openat if rdx as i32 & libc::O_CREAT != 0 => {
+            // A file without a name counts as well.
+            libc::SYS_openat
+                if rdx as i32 & (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) != 0 =>
+            {
                 let path = two(rdi, rsi);
                 if path.starts_with("/dev/") {
                     return None;

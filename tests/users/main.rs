@@ -7,5 +7,7 @@ mod support;
 mod blind;
 mod hostile;
 mod kinds;
+mod links;
 mod moment;
+mod paths;
 mod questions;

@@ -12,6 +12,7 @@ mod manifests;
 pub(super) mod mounts;
 mod other_names;
 mod place;
+mod planted;
 mod protected;
 mod qemu_img;
 mod relocate;
@@ -125,8 +126,8 @@ impl Storage for LocalFiles {
         relocate::relocate(from, to, expected, demand)
     }
 
-    fn copy(&self, from: &Path, to: &Path) -> Result<Moved, StorageError> {
-        copy::copy(from, to)
+    fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError> {
+        copy::copy(from, to, expected)
     }
 
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {

@@ -21,29 +21,10 @@ pub fn protected(files: &LocalFiles, path: &Path, facts: &FileFacts) -> Option<S
         .or_else(|| by_table(&real))
         .or_else(|| ours(files, &real))
         .or_else(|| mount(&real, facts))
-        .or_else(|| planted(&real, facts))
         .or_else(|| {
             other_names::is_in_system_folder(facts)
                 .then(|| "another name of it is in one of the system's folders".into())
         })
-}
-
-/// A symlink in a folder that everybody may write to, made by somebody who is neither us nor the
-/// folder's owner: the kernel itself follows none of these (`fs.protected_symlinks`).
-fn planted(real: &Path, facts: &FileFacts) -> Option<String> {
-    if facts.kind != FileKind::Symlink {
-        return None;
-    }
-    let folder = sys::stat_at(CWD, real.parent()?.as_os_str(), AtFlags::empty()).ok()?;
-    let is_for_everybody = folder.stx_mode & 0o1002 == 0o1002;
-    let me = rustix::process::geteuid().as_raw();
-    let is_strangers = facts.uid != me && facts.uid != folder.stx_uid;
-    (is_for_everybody && is_strangers).then(|| {
-        format!(
-            "user {} put this symlink into a folder that everybody may write to",
-            facts.uid
-        )
-    })
 }
 
 /// The path with its folders resolved; the last name may be a symlink that is meant itself.

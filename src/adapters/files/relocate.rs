@@ -67,7 +67,7 @@ pub fn look(entry: &Entry<'_>) -> Result<Option<(OwnedFd, Statx)>, StorageError>
         .transpose()
 }
 
-fn is_same(stat: &Statx, expected: &FileFacts) -> bool {
+pub fn is_same(stat: &Statx, expected: &FileFacts) -> bool {
     sys::identity(stat).is_same_file(&expected.identity) && facts::kind(stat) == expected.kind
 }
 
@@ -113,15 +113,28 @@ fn transfer(
     }
     let result = rename(source, target).and_then(|()| match look(target)? {
         Some((_, arrived)) if sys::identity(&arrived) == sys::identity(stat) => Ok(()),
-        Some(_) => {
+        Some((_, arrived)) => {
             rename(target, source)?;
-            Err(StorageError::Swapped(source.path.to_owned()))
+            Err(not_that(fd, &arrived, source))
         }
         None => Err(StorageError::Gone(target.path.to_owned())),
     });
     // On success too: `settle` sets what the plan says, this what there was.
     let locked = attributes::lock(fd.as_fd(), source.path, bits);
     result.and(locked)
+}
+
+/// Why what arrived is not what was looked at. A file that is in a lower layer of an overlay is copied
+/// to the upper one by whatever first changes it, a rename too, and is another inode then; only who
+/// has had it open all along can tell.
+fn not_that(fd: &OwnedFd, arrived: &Statx, source: &Entry<'_>) -> StorageError {
+    let is_it = sys::stat(fd).is_ok_and(|now| sys::identity(&now) == sys::identity(arrived));
+    if !is_it {
+        return StorageError::Swapped(source.path.to_owned());
+    }
+    let words = "it was in a lower layer of an overlay file system, which has made a copy of it in \
+                 the upper layer only now, and can be moved from there: type the command again";
+    StorageError::io("move", source.path, sys::said(Errno::STALE, words))
 }
 
 /// `renameat2` that never overwrites.

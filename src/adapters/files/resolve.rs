@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
+use super::planted::{self, Doubtful};
 use super::{facts, sys};
 use crate::model::FileKind;
 use crate::ports::{Resolved, StorageError};
@@ -46,8 +47,10 @@ pub fn resolve(path: &Path) -> Result<Resolved, StorageError> {
 fn walk(path: &Path) -> rustix::io::Result<Resolved> {
     let mut pending = components(path);
     let mut links = Vec::new();
+    let mut doubtful: Vec<Doubtful> = Vec::new();
     let mut followed = 0;
     let mut at = Walk::at_root()?;
+    let mut last = None;
     while let Some(name) = pending.pop_front() {
         if name == ".." {
             at.up()?;
@@ -56,23 +59,28 @@ fn walk(path: &Path) -> rustix::io::Result<Resolved> {
         let fd = match sys::open_at(&at.folder, &name, OFlags::PATH | OFlags::NOFOLLOW) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => {
+                let real = unwalked(at.real, &name, &pending);
                 return Ok(Resolved {
+                    planted: planted::judge(&doubtful, &real, None)?,
                     links,
-                    real: unwalked(at.real, &name, &pending),
+                    real,
                 });
             }
             Err(errno) => return Err(errno),
         };
         let is_last = pending.is_empty();
-        match facts::kind(&sys::stat(&fd)?) {
+        let stat = sys::stat(&fd)?;
+        match facts::kind(&stat) {
             FileKind::Symlink => {
                 followed += 1;
                 if followed > MOST_LINKS {
                     return Err(Errno::LOOP);
                 }
+                let link = at.real.join(&name);
                 if is_last {
-                    links.push(at.real.join(&name));
+                    links.push(link.clone());
                 }
+                doubtful.extend(planted::doubtful(link, &stat, &sys::stat(&at.folder)?));
                 let target = facts::link_target(fd.as_fd())?;
                 if target.is_absolute() {
                     at = Walk::at_root()?;
@@ -85,11 +93,16 @@ fn walk(path: &Path) -> rustix::io::Result<Resolved> {
                 at.real.push(&name);
                 at.folder = fd;
             }
-            _ if is_last => at.real.push(&name),
+            _ if is_last => {
+                at.real.push(&name);
+                last = Some(fd);
+            }
             _ => return Err(Errno::NOTDIR),
         }
     }
+    let end = last.as_ref().unwrap_or(&at.folder);
     Ok(Resolved {
+        planted: planted::judge(&doubtful, &at.real, Some(end.as_fd()))?,
         links,
         real: at.real,
     })

@@ -11,6 +11,7 @@ mod power;
 mod state_copy;
 mod undefine;
 
+pub(super) use kept_nvram::{Kept, look as kept_nvram};
 pub(super) use power::keeping_all;
 pub(super) use state_copy::obstacle as copy_obstacle;
 

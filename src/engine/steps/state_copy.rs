@@ -16,7 +16,8 @@ pub(super) fn copy(
     index: usize,
     file: &FileMove,
 ) -> Result<Moved, Failure> {
-    Ok(world.storage.copy(&file.path, &kept(transaction, index)?)?)
+    let to = kept(transaction, index)?;
+    Ok(world.storage.copy(&file.path, &to, &file.facts)?)
 }
 
 /// Puts the copy back where the original has gone; an original that is there is newer. Something
@@ -28,16 +29,20 @@ pub(super) fn restore(
     file: &FileMove,
 ) -> Result<Moved, Failure> {
     let copy = kept(transaction, index)?;
-    if world.storage.facts(&copy)?.is_none() {
+    let Some(waiting) = world.storage.facts(&copy)? else {
         return Ok(Moved::Already);
-    }
-    let place = Homecoming::of(transaction).place(file);
-    match obstacle(world.storage, &copy, &place, file)? {
-        Some(other) => return Err(StorageError::Occupied(other).into()),
-        // Also where something is there: it may be ours, by a run that was cut off before it was
-        // durable, and the only other one is about to go.
-        None => world.storage.copy(&copy, &place)?,
     };
+    let place = Homecoming::of(transaction).place(file);
+    let refuse_occupied = || match obstacle(world.storage, &copy, &place, file)? {
+        Some(other) => Err(StorageError::Occupied(other)),
+        None => Ok(()),
+    };
+    refuse_occupied()?;
+    // Also where something is there: it may be ours, by a run that was cut off before it was
+    // durable, and the only other one is about to go.
+    world.storage.copy(&copy, &place, &waiting)?;
+    // Whoever may write to that folder may have been quicker.
+    refuse_occupied()?;
     world.storage.remove_copy(&copy)?;
     Ok(Moved::Now)
 }

@@ -28,13 +28,13 @@ pub(super) fn undefine(
                 .hypervisor
                 .make_durable(&transaction.domain_now().name)?;
             managed_save::drop_first_name(world, transaction)?;
-            kept_nvram::drop(world, &Homecoming::of(transaction))?;
+            kept_nvram::drop(world, &transaction.plan, &Homecoming::of(transaction))?;
             return Ok(Moved::Already);
         }
     }
     unchanged(world, transaction)?;
     world.hypervisor.undefine(uuid, call)?;
-    kept_nvram::drop(world, &Homecoming::of(transaction))?;
+    kept_nvram::drop(world, &transaction.plan, &Homecoming::of(transaction))?;
     Ok(Moved::Now)
 }
 
@@ -131,7 +131,7 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect,
             domain.name
         )));
     }
-    kept_nvram::copy(world, &home)?;
+    kept_nvram::copy(world, &transaction.plan, &home)?;
     world.hypervisor.define(&home.definition()?.xml)?;
     Ok(Moved::Now.into())
 }
