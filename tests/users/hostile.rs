@@ -36,7 +36,7 @@ s=socket.socket(socket.AF_UNIX); s.bind(\"socket\")'
     );
     // A second name for one of the system's own files, on the file system that both are on.
     let folder = host.shell(
-        "d=$(mktemp -d /opt/virt-retire-XXXXXX); first=/etc/.${d#/opt/}; touch $first; \
+        "d=$(mktemp -d /opt/virt-retire-XXXXXX); first=/usr/share/.${d#/opt/}; touch $first; \
         ln $first $d/second; echo $d $first",
     );
     let (folder, first) = folder.trim().split_once(' ').unwrap();

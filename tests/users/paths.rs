@@ -289,7 +289,9 @@ const BY_DESCRIPTOR: [&str; 15] = [
 fn fault(call: &str, home: &str) -> Option<&'static str> {
     let (name, arguments) = call.split_once('(')?;
     // Not what it answered.
-    let arguments = arguments.rsplit_once(") = ").map_or(arguments, |(it, _)| it);
+    let arguments = arguments
+        .rsplit_once(") = ")
+        .map_or(arguments, |(it, _)| it);
     let in_home = |word: &str| word.contains(&format!("\"{home}"));
     // A folder's descriptor and a name: `5</var/lib/libvirt/u-web>, "name"`.
     let relative = arguments.contains(&format!("<{home}"));
@@ -297,7 +299,10 @@ fn fault(call: &str, home: &str) -> Option<&'static str> {
         return in_home(arguments).then_some("goes by a path");
     }
     if BY_DESCRIPTOR.contains(&name) {
-        let is_empty = arguments.contains("\"\"") && arguments.contains("AT_EMPTY_PATH");
+        // `utimensat` without a name is `futimens`.
+        let is_empty = arguments.contains("\"\"") && arguments.contains("AT_EMPTY_PATH")
+            || name == "utimensat" && arguments.contains(">(deleted), NULL, ")
+            || name == "utimensat" && arguments.contains(">, NULL, ");
         return ((in_home(arguments) || relative) && !is_empty).then_some("goes by a name");
     }
     if !["open", "openat", "openat2", "creat"].contains(&name) || arguments.contains("O_PATH") {

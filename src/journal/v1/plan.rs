@@ -88,4 +88,6 @@ frozen!(struct Plan = model::Plan {
     disks: Vec<DiskPlan>,
     steps: Vec<Step>,
     unseen: Vec<String>,
+} else {
+    kept: None,
 });

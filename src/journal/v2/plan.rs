@@ -2,7 +2,7 @@
 
 use super::access::{Access, Fate, User};
 use super::common::{DomainRef, Pooled};
-use super::step::Step;
+use super::step::{FileMove, Step};
 use crate::journal::mirror::mirror;
 use crate::journal::primitive::Bytes;
 use crate::model;
@@ -88,4 +88,5 @@ mirror!(struct Plan = model::Plan {
     disks: Vec<DiskPlan>,
     steps: Vec<Step>,
     unseen: Vec<String>,
+    kept: Option<Vec<FileMove>>,
 });
