@@ -110,6 +110,7 @@ impl Storage for Files {
         Ok(Resolved {
             links: Vec::new(),
             real: path.to_owned(),
+            planted: None,
         })
     }
 
@@ -285,12 +286,18 @@ impl Storage for Files {
         Ok(Moved::Now)
     }
 
-    fn copy(&self, from: &Path, to: &Path) -> Result<Moved> {
+    fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved> {
         self.need_folder(to)?;
         self.look("look at", from)?;
         if self.there(to).is_some() {
             self.sync_around(to)?;
             return Ok(Moved::Already);
+        }
+        match self.there(from) {
+            Some(now) if !now.identity.is_same_file(&expected.identity) => {
+                return Err(StorageError::Swapped(from.to_owned()));
+            }
+            _ => {}
         }
         let content = {
             let host = self.0.get();
