@@ -10,6 +10,7 @@ mod error;
 mod evidence;
 mod help;
 mod json;
+mod limits;
 mod safe;
 mod settings;
 mod text;
@@ -36,7 +37,7 @@ pub fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     context::trace(&arguments);
     let output = arguments.output;
-    match verbs::run(arguments) {
+    match limits::refuse_too_little_memory().and_then(|()| verbs::run(arguments)) {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(error) => {
             error::print(&error, output);

@@ -143,6 +143,11 @@ pub trait Storage {
     /// same file system, each tried with a real file and a real rename. `avoid` are folders that
     /// should not hold it if others will do (targets of pools).
     fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError>;
+    /// Whether files can leave this folder, as far as that is told without changing anything.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPlace`], as from [`Storage::place`].
+    fn lets_out(&self, source: &Path) -> Result<(), StorageError>;
     /// The quarantine root for manifest and XML.
     fn home(&self) -> Result<Root, StorageError>;
     /// Removes a root that was made for nothing. One that somebody else has begun to use stays, and

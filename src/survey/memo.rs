@@ -145,6 +145,10 @@ impl Storage for Memo<'_> {
         self.inner.place(source, avoid)
     }
 
+    fn lets_out(&self, source: &Path) -> Result<(), StorageError> {
+        self.inner.lets_out(source)
+    }
+
     fn home(&self) -> Result<Root, StorageError> {
         self.inner.home()
     }

@@ -332,6 +332,18 @@ fn a_place_that_was_made_for_nothing_is_gone_again() {
     let words = ["undefine", "web9", "--remove-all-storage", "--yes"];
     let told = host.retire_json(&words).expect(1);
     assert_eq!(told.json_error()["error"]["code"], "storage", "{told}");
+    // The plan knows that beforehand, without trying it out.
+    let plan = ["plan", "web9", "--remove-all-storage"];
+    let planned = host.retire_json(&plan).expect(1);
+    assert_eq!(planned.json_error()["error"], told.json_error()["error"]);
+    assert_eq!(
+        planned.json()["plans"][0]["disks"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    host.retire(&["plan", "web9", "--storage", "vda"]).expect(0);
     assert_eq!(host.shell(&format!("ls -A {}", at("a"))).trim(), "disk.raw");
     assert_eq!(host.domains(), ["web9"]);
     let list = host.retire_json(&["list"]).expect(0).json();

@@ -123,3 +123,31 @@ fn a_limit_on_file_sizes_is_an_error_and_no_end() {
     host.retire(&["rollback", &id, "--yes"]).expect(0);
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
 }
+
+/// What libraries make of too little memory is a segmentation fault, or a journal said to be damaged.
+#[test]
+fn a_limit_on_memory_is_an_error_and_no_end() {
+    let host = PrivateHost::start();
+    guest(&host);
+    host.retire(&UNDEFINE).expect(0);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    let before = Identity::capture(&host, "web1", &[]);
+    let script = "ulimit -c 0; ulimit \"-$1\" \"$2\"; shift 2; exec \"$@\"";
+    for (which, kibibytes) in [
+        ("v", "90000"),
+        ("v", "120000"),
+        ("v", "250000"),
+        ("d", "20000"),
+    ] {
+        for command in [&["list"][..], &["recover", "--yes"], &UNDEFINE] {
+            let mut words = vec!["bash", "-c", script, "limited", which, kibibytes, BINARY];
+            words.extend(["--state-dir", &host.state]);
+            words.extend(command);
+            let told = host.run(&words).expect(1);
+            assert!(told.stderr.contains("memory is limited"), "{told}");
+            assert!(!told.stderr.contains("damaged"), "{told}");
+        }
+    }
+    assert_same(&before, &Identity::capture(&host, "web1", &[]));
+    host.retire(&UNDEFINE).expect(0);
+}

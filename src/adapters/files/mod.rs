@@ -95,6 +95,10 @@ impl Storage for LocalFiles {
         place::place(self, source, avoid)
     }
 
+    fn lets_out(&self, source: &Path) -> Result<(), StorageError> {
+        place::lets_out(source)
+    }
+
     fn home(&self) -> Result<Root, StorageError> {
         place::home(self)
     }

@@ -2,10 +2,10 @@
 //! (btrfs subvolumes, bind mounts, XFS project quotas: see the field notes).
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::folders::OUR_NAME;
@@ -48,6 +48,36 @@ pub fn place(files: &LocalFiles, source: &Path, avoid: &[PathBuf]) -> Result<Roo
         path: source,
         cause: causes.join("; "),
     })
+}
+
+/// See [`Storage::lets_out`](crate::ports::Storage::lets_out).
+pub fn lets_out(source: &Path) -> Result<(), StorageError> {
+    let real = resolve::resolve(source)?.real;
+    let folder = sys::open_folder(&real)?;
+    refuse_closed(&folder, &real)?;
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    let allowed = retry_on_intr(|| rustix::fs::accessat(&folder, ".", access, AtFlags::EACCESS));
+    allowed.map_err(|errno| takes_no_file(&real, errno))
+}
+
+/// # Errors
+/// [`StorageError::NoPlace`] for a folder that forbids it by an attribute.
+fn refuse_closed(folder: &OwnedFd, path: &Path) -> Result<(), StorageError> {
+    let stat = sys::stat(folder).map_err(|errno| StorageError::io("look at", path, errno))?;
+    if attributes::forbidding(folder.as_fd(), &stat) == 0 {
+        return Ok(());
+    }
+    Err(StorageError::NoPlace {
+        path: path.to_owned(),
+        cause: "it is append-only or immutable and lets no file out".into(),
+    })
+}
+
+fn takes_no_file(source: &Path, errno: Errno) -> StorageError {
+    StorageError::NoPlace {
+        path: source.to_owned(),
+        cause: format!("it takes no new file: {errno}"),
+    }
 }
 
 type Candidate = Result<PathBuf, StorageError>;
@@ -129,16 +159,7 @@ fn probe(source: &Path, folder: &Path) -> Result<(), StorageError> {
     let there = folder.join(&name);
     let to = Entry::open(&there)?;
     let from = sys::open_folder(source)?;
-    let no_place = |cause: String| StorageError::NoPlace {
-        path: source.to_owned(),
-        cause,
-    };
-    let stat = sys::stat(&from).map_err(|errno| StorageError::io("look at", source, errno))?;
-    if attributes::forbidding(from.as_fd(), &stat) != 0 {
-        return Err(no_place(
-            "it is append-only or immutable and lets no file out".into(),
-        ));
-    }
+    refuse_closed(&from, source)?;
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     let unnamed =
         retry_on_intr(|| rustix::fs::openat(&from, ".", flags, Mode::from_raw_mode(0o600)));
@@ -147,7 +168,7 @@ fn probe(source: &Path, folder: &Path) -> Result<(), StorageError> {
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
             return probe_by_name(source, &name, &to);
         }
-        Err(errno) => return Err(no_place(format!("it takes no new file: {errno}"))),
+        Err(errno) => return Err(takes_no_file(source, errno)),
     };
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     match retry_on_intr(|| {
@@ -165,10 +186,7 @@ fn probe(source: &Path, folder: &Path) -> Result<(), StorageError> {
 fn probe_by_name(source: &Path, name: &OsStr, to: &Entry<'_>) -> Result<(), StorageError> {
     let here = source.join(name);
     let from = Entry::open(&here)?;
-    folders::create(&from.folder, name).map_err(|errno| StorageError::NoPlace {
-        path: source.to_owned(),
-        cause: format!("it takes no new file: {errno}"),
-    })?;
+    folders::create(&from.folder, name).map_err(|errno| takes_no_file(source, errno))?;
     let renamed = relocate::rename_entry(&from, to);
     remove(if renamed.is_ok() { to } else { &from })?;
     renamed.map_err(|errno| StorageError::io("move files into", &to.folder_path, errno))

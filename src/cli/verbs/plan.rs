@@ -1,9 +1,10 @@
 //! `plan`: the same value that `undefine` executes, shown.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::journal::saved_plan::{self, SavedPlan};
-use crate::model::{DomainFacts, Plan, Removal};
+use crate::model::{DomainFacts, Plan, Removal, Step};
 use crate::planner;
 use crate::ports::{Hypervisor, Storage};
 use crate::survey::{Memo, Survey};
@@ -28,7 +29,11 @@ pub fn run(
     let host = context.host()?;
     let removal = what.removal.removal(power);
     let planned = make(&host, &what.domains, &removal)?;
-    if let Some(file) = save {
+    // Shown all the same: why it cannot be done is said after what would be.
+    let reachable = reachable(&host, &planned);
+    if let Some(file) = save
+        && reachable.is_ok()
+    {
         self::save(&host, &removal, &planned, file)?;
     }
     let plans = planned.iter().map(|planned| &planned.plan);
@@ -36,7 +41,20 @@ pub fn run(
         Output::Json => json::print(&json::Plans::new(plans))?,
         Output::Text => show(&planned)?,
     }
-    refuse(&planned)
+    refuse(&planned)?;
+    reachable
+}
+
+/// Whether each file could leave its folder, as `undefine` tries before it begins.
+fn reachable(host: &Host, planned: &[Planned]) -> Result<(), CliError> {
+    let folders: BTreeSet<&Path> = (planned.iter())
+        .flat_map(|planned| planned.plan.steps.iter().filter_map(Step::file))
+        .filter_map(|moved| moved.path.parent())
+        .collect();
+    for folder in folders {
+        host.storage.lets_out(folder)?;
+    }
+    Ok(())
 }
 
 /// Plans each domain once, however often it was named.
