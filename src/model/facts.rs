@@ -158,4 +158,6 @@ pub struct DomainFacts {
     pub unsupported: Vec<String>,
     /// What could not be looked at when users were counted.
     pub unseen: Vec<String>,
+    /// It was root who looked.
+    pub seen_by_root: bool,
 }

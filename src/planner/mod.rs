@@ -111,8 +111,16 @@ fn unseen(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Option
             "not everyone who may use these disks could be looked for: {}",
             facts.unseen.join("; ")
         ),
-        hint: "run as root, or accept the risk with --accept-unseen (the journal records it)"
-            .into(),
+        hint: match facts.seen_by_root {
+            false => {
+                "run as root, or accept the risk with --accept-unseen (the journal records it)"
+            }
+            true => {
+                "make it readable or end it, or accept the risk with --accept-unseen (the journal \
+                 records it)"
+            }
+        }
+        .into(),
     })
 }
 

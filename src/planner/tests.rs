@@ -100,6 +100,7 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
         pools_beside: Vec::new(),
         unsupported: Vec::new(),
         unseen: Vec::new(),
+        seen_by_root: false,
     }
 }
 

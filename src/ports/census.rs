@@ -27,6 +27,8 @@ pub struct Sighting {
     /// Some process withholds its open files even from root: a hardened init, another user
     /// namespace. Each file has to be asked about by [`Census::holders`].
     pub blind: bool,
+    /// Whoever looked is root already.
+    pub as_root: bool,
 }
 
 /// Who uses one file now.

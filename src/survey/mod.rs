@@ -160,6 +160,7 @@ impl<'a> Survey<'a> {
             pools_beside: self.pools.beside(),
             unsupported,
             unseen: self.unseen(),
+            seen_by_root: self.graph.borrow().is_seen_by_root(),
         })
     }
 

@@ -211,5 +211,11 @@ fn who_may_not_look_is_told() {
     assert_eq!(refusal["code"], "unseen-users", "{plan:#}");
     let said = refusal["message"].as_str().unwrap();
     assert!(said.contains("libvirtd"), "{said}");
+    // It is root already.
+    let hint = refusal["hint"].as_str().unwrap();
+    assert!(
+        !hint.contains("as root") && hint.contains("--accept-unseen"),
+        "{hint}"
+    );
     assert!(host.exists(&path));
 }

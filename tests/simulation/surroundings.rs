@@ -49,6 +49,7 @@ impl Census for Surroundings {
             users: self.outsiders(),
             unseen: Vec::new(),
             blind: false,
+            as_root: true,
         }
     }
 

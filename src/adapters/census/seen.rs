@@ -65,6 +65,7 @@ impl Seen {
             users: self.found,
             unseen: self.unseen.into_iter().collect(),
             blind: self.denied,
+            as_root: uid.is_root(),
         }
     }
 }

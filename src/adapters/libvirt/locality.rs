@@ -130,7 +130,12 @@ impl Libvirt {
                 Peer::Unseen(what) if !custom_socket => FilesAre::Unseen(what.clone()),
                 Peer::Unseen(what) => FilesAre::Apart {
                     why: format!("it could not be seen {what}"),
-                    hint: "run virt-retire as root".into(),
+                    hint: match Surroundings::of_this_process().root {
+                        false => "run virt-retire as root".into(),
+                        true => "run virt-retire with the right to look into other processes \
+                                 (CAP_SYS_PTRACE), which this root does not have"
+                            .into(),
+                    },
                 },
             },
             other => other,

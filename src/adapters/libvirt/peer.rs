@@ -119,8 +119,7 @@ fn judge(pid: i32, is_daemons_socket: bool) -> Peer {
         },
         Err(_) if holds_the_state(pid) => Peer::Same,
         Err(error) => Peer::Unseen(format!(
-            "whether {name} (process {pid}) has the same files under the same paths ({error}; root \
-             can tell)"
+            "whether {name} (process {pid}) has the same files under the same paths ({error})"
         )),
     }
 }

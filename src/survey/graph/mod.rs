@@ -45,6 +45,11 @@ impl Graph {
         self.outside.blind
     }
 
+    /// See [`Sighting::as_root`].
+    pub(super) fn is_seen_by_root(&self) -> bool {
+        self.outside.as_root
+    }
+
     pub(super) fn add_unseen(&mut self, what: String) {
         self.unseen.insert(what);
     }
