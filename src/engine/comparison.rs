@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::journal::manifest;
-use crate::model::{Transaction, TransactionId};
+use crate::model::{Transaction, TransactionId, quoted};
 use crate::ports::{Folder, JournalReader, Proof, Quarantine, StorageError};
 
 use super::Engine;
@@ -76,8 +76,8 @@ impl Finding {
                     .into()
             }
             Finding::Unproven { folder, .. } => format!(
-                "if you know where it comes from: virt-retire rebuild --add --from '{}'",
-                folder.display()
+                "if you know where it comes from: virt-retire rebuild --add --from {}",
+                quoted(&folder.display().to_string())
             ),
         }
     }

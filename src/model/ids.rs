@@ -29,8 +29,13 @@ impl DomainRef {
         if self.name.starts_with('-') || !self.name.chars().all(is_shown) {
             return self.uuid.to_string();
         }
-        format!("'{}'", self.name.replace('\'', r"'\''"))
+        quoted(&self.name)
     }
+}
+
+/// One word for a shell, whatever is in it: hints are copied there.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

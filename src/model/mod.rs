@@ -28,7 +28,7 @@ pub use facts::{
     Unreadable,
 };
 pub use file::{FileFacts, FileKind, Identity, Timestamp};
-pub use ids::{DomainRef, TransactionId};
+pub use ids::{DomainRef, TransactionId, quoted};
 pub use plan::{ChainLink, DiskPlan, Fate, Plan, RUNNING_GUEST, Reason};
 pub use policy::{POLICY_NAMESPACE, POLICY_PREFIX, Policy};
 pub use refusal::{Refusal, RefusalCode};

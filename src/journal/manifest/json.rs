@@ -181,10 +181,7 @@ impl Flags {
             stop_first,
             graceful,
         } = transaction.removal.clone();
-        let word = |verdict| match verdict {
-            Verdict::Remove => "remove".to_owned(),
-            Verdict::Keep => "keep".to_owned(),
-        };
+        let word = |verdict: Verdict| verdict.word().to_owned();
         Self {
             storage: named,
             remove_all_storage: all,
