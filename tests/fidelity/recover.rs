@@ -29,6 +29,16 @@ fn crash(host: &PrivateHost, name: &str, step: &str, call: &str, nth: usize) {
     assert_eq!(killed.code, 137, "{killed}");
 }
 
+/// Kills a command at its first call of this name in a step of this kind.
+#[track_caller]
+fn crash_of(host: &PrivateHost, words: &[&str], step: &str, call: &str) {
+    let killed = host.traced(words, &mut |point| {
+        let met = point.step.contains(step) && point.call == call;
+        if met { After::Kill } else { After::GoOn }
+    });
+    assert_eq!(killed.code, 137, "{killed}");
+}
+
 #[test]
 fn what_an_open_transaction_claims_is_refused_by_name() {
     let host = PrivateHost::start();
@@ -214,4 +224,65 @@ fn what_an_interrupted_run_told_libvirt_is_made_durable_by_the_next() {
     assert_eq!(recovered.code, 0, "{recovered}");
     assert!(recovered.points.iter().any(is_libvirts), "{recovered}");
     assert_same(&before, &Identity::capture(&host, "shop", &[]));
+}
+
+/// Found by `tests/simulation`: whoever starts a guest from its managed save before that has its
+/// second name uses it up. There is nothing to bring back then, and nothing that should be stuck.
+#[test]
+fn a_saved_state_that_somebody_used_before_it_was_ours_makes_nobody_stuck() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("saved").define(&host);
+    guest.managed_save();
+    crash_of(
+        &host,
+        &[
+            "undefine",
+            "saved",
+            "--managed-save",
+            "--remove-all-storage",
+            "--yes",
+        ],
+        "save-managed-save",
+        "linkat",
+    );
+    guest.start();
+    let recovered = host.retire_json(&["recover", "--yes"]).expect(0).json();
+    let one = &recovered["transactions"][0];
+    assert_eq!(one["recovery"], "undone", "{one}");
+    assert_eq!(host.virsh(&["domstate", "saved"]), "running");
+    guest.stop();
+    host.retire(&["undefine", "saved", "--remove-all-storage", "--yes"])
+        .expect(0);
+}
+
+/// Found by `tests/simulation`: somebody undefines the domain while its rollback is interrupted, and
+/// the rollback, which cannot go on, is undone. libvirt's name for the saved state must go, too: the
+/// next guest of that name would resume it.
+#[test]
+fn a_saved_state_is_not_left_to_the_next_guest_of_that_name() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("saved").autostart().define(&host);
+    let save = guest.managed_save();
+    host.retire(&[
+        "undefine",
+        "saved",
+        "--managed-save",
+        "--remove-all-storage",
+        "--yes",
+    ])
+    .expect(0);
+    crash_of(
+        &host,
+        &["rollback", "1", "--yes"],
+        "save-managed-save",
+        "renameat2",
+    );
+    host.virsh(&["undefine", "saved"]);
+    let recovered = host.retire_json(&["recover", "--yes"]).expect(0).json();
+    let one = &recovered["transactions"][0];
+    match one["state"].as_str() {
+        Some("committed") => assert!(!host.exists(&save), "the next 'saved' would resume it"),
+        Some("rolled-back") => assert!(host.virsh(&["list", "--all", "--name"]).contains("saved")),
+        _ => panic!("{one}"),
+    }
 }
