@@ -12,6 +12,8 @@ use super::scenario::{DISK, WEB};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Move {
     Start,
+    /// The guest ends.
+    End,
     /// Defines it, as it was.
     Define,
     /// Defines it, or edits it, otherwise.
@@ -40,8 +42,9 @@ pub enum Move {
     Fault,
 }
 
-pub const ALL: [Move; 15] = [
+pub const ALL: [Move; 16] = [
     Move::Start,
+    Move::End,
     Move::Define,
     Move::Edit,
     Move::DefineOther,
@@ -69,6 +72,7 @@ impl Move {
         let folder = disk.parent().unwrap();
         match self {
             Move::Start => host.start(WEB),
+            Move::End => host.end(WEB),
             Move::Define => host.libvirt.status(WEB).is_none() && define(host, &host.web.clone()),
             Move::Edit => {
                 let edited = host.web.replace("<title>web", "<title>edited");
@@ -161,7 +165,8 @@ impl Move {
     pub fn take_back(self, host: &mut Host) {
         let disk = Path::new(DISK);
         match self {
-            Move::Start => drop(host.libvirt.running.remove(&WEB)),
+            Move::Start => drop(host.end(WEB)),
+            Move::End => {}
             Move::DefineOther | Move::TakeName => {
                 host.libvirt.defined.remove(&STRANGER);
                 host.libvirt.sync(STRANGER);

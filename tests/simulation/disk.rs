@@ -255,7 +255,13 @@ impl Disk {
 
     /// Names and contents that a power cut may still take back.
     pub fn in_doubt(&self) -> Vec<String> {
-        let changes = self.waiting.iter().map(|change| format!("{change:?}"));
+        // Nobody finds what was in a folder that is gone.
+        let is_seen = |path: &Path| self.is_folder(folder_of(path));
+        let seen = self.waiting.iter().filter(|change| match change {
+            Change::Add { path, .. } | Change::Remove { path } => is_seen(path),
+            Change::Rename { from, to, .. } => is_seen(from) || is_seen(to),
+        });
+        let changes = seen.map(|change| format!("{change:?}"));
         let contents = self.names.iter().filter(|(_, inode)| {
             let node = self.nodes.get(inode);
             node.is_some_and(|node| node.content != node.on_medium)

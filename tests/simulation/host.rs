@@ -96,6 +96,7 @@ pub struct Host {
     pub script: Script,
     pub mutant: Mutant,
     pub crashed: Option<Crash>,
+    pub had_no_power: bool,
     pub signals: u8,
     /// When the script's act took place, if it changed anything.
     pub acted: Option<usize>,
@@ -171,6 +172,7 @@ impl Host {
             script: Script::default(),
             mutant: Mutant::None,
             crashed: None,
+            had_no_power: false,
             signals: 0,
             acted: None,
             is_taken_back: false,
@@ -324,6 +326,7 @@ impl Host {
     pub fn restart(&mut self) {
         match self.crashed.take() {
             Some(Crash::Power(pattern)) => {
+                self.had_no_power = true;
                 let mut luck = Luck::of(pattern);
                 self.disk.lose_power(&mut luck);
                 self.libvirt.lose_power(&mut luck);
@@ -331,6 +334,8 @@ impl Host {
             Some(Crash::Kill) | None => {}
         }
         self.held.clear();
+        // Whether it is made to last by whoever needs it, a second crash will tell.
+        self.left_in_doubt = self.in_doubt();
         self.signals = 0;
         self.fails_now = false;
         self.tell(|| "*** restarted".into());

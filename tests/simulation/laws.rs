@@ -29,11 +29,8 @@ pub fn broken(scenario: &Scenario, host: &Host, act: Option<Move>) -> Vec<String
         }
     }
     if host.journal.is_empty() && act.is_none() {
-        for (uuid, definition) in &scenario.definitions {
-            let now = host.libvirt.defined.get(uuid).map(|(_, now)| now);
-            if now != Some(definition) {
-                broken.push("law 1: nothing was begun, and a definition is gone".into());
-            }
+        if host.libvirt.defined != scenario.start.libvirt.defined {
+            broken.push("law 1: nothing was begun, and a definition is another".into());
         }
         for original in &scenario.originals {
             if host.disk.inode(&original.path) != Some(original.inode) {
@@ -54,6 +51,16 @@ fn nothing_is_lost(scenario: &Scenario, host: &Host, act: Option<Move>, broken: 
         if matches!(act, Some(Move::Start | Move::Undefine))
             && path.extension().is_some_and(|it| it == "save")
         {
+            continue;
+        }
+        if original.is_copied {
+            let mut files = host.disk.names();
+            if !files.any(|(_, it)| host.disk.content(it) == Some(&original.content)) {
+                broken.push(format!("law 2: no copy is left of {}", path.display()));
+            }
+            continue;
+        }
+        if path.extension().is_some_and(|it| it == "fd") && took_nvram(act) {
             continue;
         }
         if host.disk.names_of(original.inode).is_empty() {
@@ -81,6 +88,12 @@ fn nothing_is_lost(scenario: &Scenario, host: &Host, act: Option<Move>, broken: 
     }
 }
 
+/// A guest that is not defined takes its NVRAM along when it ends. (That we end none that somebody
+/// else has undefined is looked at when it happens.)
+fn took_nvram(act: Option<Move>) -> bool {
+    matches!(act, Some(Move::End | Move::Undefine))
+}
+
 fn is_there(transaction: &Transaction, host: &Host, act: Option<Move>, broken: &mut Vec<String>) {
     let id = transaction.id;
     let uuid = transaction.domain().uuid;
@@ -97,9 +110,23 @@ fn is_there(transaction: &Transaction, host: &Host, act: Option<Move>, broken: &
             }
         }
         None if ours(act, &[Move::Undefine]) => {}
+        // It was transient, and is again; or the host went down, or it ended, before it was ours.
+        None if !transaction.plan.persistent
+            && (host.libvirt.running.contains_key(&uuid)
+                || host.had_no_power
+                || ours(act, &[Move::End])) => {}
         None => broken.push(format!(
             "law 1: {id} is rolled back, and its domain is not defined"
         )),
+    }
+    for (_, copied, place) in transaction.copies() {
+        if host.disk.inode(&copied.path).is_none() {
+            let path = copied.path.display();
+            broken.push(format!("law 1: {id} is rolled back, and {path} is gone"));
+        }
+        if host.disk.inode(&place).is_some() {
+            broken.push(format!("law 1: {id} is rolled back, and its copy is left"));
+        }
     }
     for (_, moved, stored) in transaction.files() {
         let inode = moved.facts.identity.inode;
@@ -111,8 +138,9 @@ fn is_there(transaction: &Transaction, host: &Host, act: Option<Move>, broken: &
         }
         let is_home = host.disk.inode(&moved.path) == Some(inode);
         let is_aside = host.disk.inode(Path::new(ASIDE)) == Some(inode);
+        let is_gone = moved.role == FileRole::Nvram && took_nvram(act);
         let set_aside = moved.role == FileRole::ManagedSave && act.is_some();
-        if !is_home && !is_aside && !set_aside {
+        if !is_home && !is_aside && !set_aside && !is_gone {
             let names = host.disk.names_of(inode);
             broken.push(format!(
                 "law 1: {id} is rolled back, and {path} is at {names:?}"

@@ -36,6 +36,8 @@ pub struct Daemon {
     pub running: BTreeMap<Uuid, Running>,
     /// Volumes that it lists of its pool.
     pub volumes: BTreeSet<String>,
+    /// A job runs in its pool.
+    pub is_busy: bool,
 }
 
 pub fn definition(xml: &str) -> Definition {
@@ -125,6 +127,16 @@ impl Daemon {
         })
     }
 
+    /// Its QEMU is gone. A domain that is not defined is no more, and its NVRAM goes with it.
+    pub fn ends(&mut self, uuid: Uuid) -> Option<PathBuf> {
+        let running = self.running.remove(&uuid)?;
+        let read = DomainXml::read(running.xml.reveal()).unwrap();
+        match self.defined.contains_key(&uuid) {
+            true => None,
+            false => read.firmware.nvram,
+        }
+    }
+
     fn all(&self) -> BTreeSet<Uuid> {
         let uuids = self.defined.keys().chain(self.running.keys());
         uuids.copied().collect()
@@ -172,6 +184,15 @@ impl Host {
         };
         self.libvirt.running.insert(uuid, running);
         true
+    }
+
+    pub fn end(&mut self, uuid: Uuid) -> bool {
+        let is_running = self.libvirt.running.contains_key(&uuid);
+        if let Some(nvram) = self.libvirt.ends(uuid) {
+            self.disk.remove(&nvram);
+            self.disk.sync_folder(nvram.parent().unwrap());
+        }
+        is_running
     }
 
     fn refresh(&mut self) {
@@ -344,6 +365,9 @@ impl Hypervisor for Libvirt {
 
     fn refresh_pool(&self, _: &str) -> Result<Refreshed> {
         self.change("refresh the pool")?;
+        if self.0.get().libvirt.is_busy {
+            return refused("refresh the pool", "pool has asynchronous jobs running");
+        }
         self.0.edit().refresh();
         Ok(Refreshed::Done)
     }
@@ -442,7 +466,16 @@ impl Hypervisor for Libvirt {
 
     fn destroy(&self, uuid: Uuid) -> Result<()> {
         self.change("destroy")?;
-        self.0.edit().libvirt.running.remove(&uuid);
+        let mut host = self.0.edit();
+        let asked = host.last.get("status").copied().unwrap_or(0);
+        if host.libvirt.running.contains_key(&uuid)
+            && !host.libvirt.defined.contains_key(&uuid)
+            && host.acted.is_none_or(|at| at <= asked)
+        {
+            let text = "law 2: it ends a guest that will take its NVRAM along";
+            host.breaches.push(text.into());
+        }
+        host.end(uuid);
         Ok(())
     }
 

@@ -56,6 +56,9 @@ fn explore(every: usize, how: impl Fn(&mut Explorer)) -> Vec<Finding> {
     let mut told = Vec::new();
     for scenario in scenario::all() {
         let name = scenario.name;
+        if std::env::var("VIRT_RETIRE_SCENARIO").is_ok_and(|only| only != name) {
+            continue;
+        }
         let begun = std::time::Instant::now();
         let mut explorer = Explorer::new(scenario, every, Mutant::None);
         how(&mut explorer);
@@ -76,7 +79,7 @@ fn explore(every: usize, how: impl Fn(&mut Explorer)) -> Vec<Finding> {
 
 #[test]
 fn after_every_crash_and_every_crash_of_its_recovery_the_laws_hold() {
-    explore(every(7), Explorer::crashes);
+    explore(every(17), Explorer::crashes);
 }
 
 #[test]
@@ -96,7 +99,7 @@ fn whatever_somebody_else_does_at_any_moment_the_laws_hold() {
 
 #[test]
 fn whatever_somebody_else_does_before_and_after_every_crash_the_laws_hold() {
-    explore(every(61), Explorer::moves_and_crashes);
+    explore(every(127), Explorer::moves_and_crashes);
 }
 
 #[test]

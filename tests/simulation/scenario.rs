@@ -8,8 +8,8 @@ use virt_retire::engine::{
     Engine, EngineError, Retirement, Wish, World, commit, open_transactions,
 };
 use virt_retire::model::{
-    Autostart, Definition, Evidence, Plan, Removal, State, StorageFlags, Transaction,
-    TransactionId, Verdict,
+    Autostart, Definition, Evidence, Plan, Removal, SecretXml, Snapshot, State, Step, StorageFlags,
+    Transaction, TransactionId, Verdict,
 };
 use virt_retire::planner;
 use virt_retire::ports::Hypervisor;
@@ -46,6 +46,8 @@ pub struct Original {
     pub path: PathBuf,
     pub inode: Inode,
     pub content: Content,
+    /// The plan copies it and leaves it where it is: libvirt may remove it later.
+    pub is_copied: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -54,7 +56,6 @@ pub struct Scenario {
     pub start: Host,
     pub verb: Verb,
     pub originals: Vec<Original>,
-    pub definitions: Vec<(Uuid, Definition)>,
 }
 
 /// How a verb ended, as its exit code would tell.
@@ -126,10 +127,20 @@ fn xml(name: &str, uuid: Uuid, disk: &str, os: &str) -> String {
     )
 }
 
+/// What is in a small world, besides a domain with a disk.
+#[derive(Clone, Copy, Default)]
 struct Small {
     base: bool,
+    /// NVRAM and autostart.
     firmware: bool,
+    saved: bool,
+    snapshot: bool,
     two: bool,
+    running: bool,
+    transient: bool,
+    /// A job runs in the pool: libvirt makes no new list of it.
+    busy: bool,
+    keep: bool,
 }
 
 fn host(small: &Small) -> Host {
@@ -154,8 +165,6 @@ fn host(small: &Small) -> Host {
     if small.firmware {
         host.disk
             .create(Path::new(NVRAM), Content::of("web's NVRAM"));
-        host.disk
-            .create(&save_of("web"), Content::of("web's memory"));
         if let Some((_, definition)) = host.libvirt.defined.get_mut(&WEB) {
             definition.autostart = Autostart {
                 always: true,
@@ -163,6 +172,28 @@ fn host(small: &Small) -> Host {
             };
         }
     }
+    if small.saved {
+        let memory = Content::of("web's memory");
+        host.disk.create(&save_of("web"), memory);
+    }
+    if small.snapshot
+        && let Some((_, definition)) = host.libvirt.defined.get_mut(&WEB)
+    {
+        let xml = "<domainsnapshot><name>clean</name></domainsnapshot>";
+        definition.snapshots.push(Snapshot {
+            name: "clean".into(),
+            parent: None,
+            xml: SecretXml::new(xml.into()),
+        });
+        definition.current_snapshot = Some("clean".into());
+    }
+    if small.running {
+        assert!(host.start(WEB));
+    }
+    if small.transient {
+        host.libvirt.defined.remove(&WEB);
+    }
+    host.libvirt.is_busy = small.busy;
     if small.two {
         host.disk
             .create(Path::new(DB_DISK), Content::of("db's disk"));
@@ -176,11 +207,14 @@ fn host(small: &Small) -> Host {
 fn removal(small: &Small) -> Removal {
     Removal {
         storage: StorageFlags {
-            all: true,
+            all: !small.keep,
+            keep: small.keep,
             ..StorageFlags::default()
         },
-        managed_save: small.firmware,
-        nvram: small.firmware.then_some(Verdict::Remove),
+        stop_first: small.running && !small.keep,
+        managed_save: small.saved,
+        snapshots_metadata: small.snapshot,
+        nvram: (small.firmware && !small.keep).then_some(Verdict::Remove),
         ..Removal::default()
     }
 }
@@ -193,7 +227,6 @@ fn undefine(name: &'static str, small: &Small, prepare: bool) -> Scenario {
     let memo = Memo::new(&ports.storage);
     let survey = Survey::new(&ports.hypervisor, &memo, &ports.around).unwrap();
     let mut plans = Vec::new();
-    let mut definitions = Vec::new();
     let mut originals: Vec<Original> = Vec::new();
     let domains = if small.two {
         &["web", "db"][..]
@@ -205,15 +238,23 @@ fn undefine(name: &'static str, small: &Small, prepare: bool) -> Scenario {
         let facts = survey.domain(&domain).unwrap();
         let plan = planner::plan(&facts, &survey.meant(&removal, &facts.disks));
         assert!(plan.is_executable(), "{name}: {:?}", plan.refusals);
-        for moved in plan.steps.iter().filter_map(virt_retire::model::Step::file) {
+        let copied = plan.steps.iter().filter_map(|step| match step {
+            Step::CopyState(copied) => Some(copied),
+            _ => None,
+        });
+        for moved in plan.steps.iter().filter_map(Step::file).chain(copied) {
             let inode = moved.facts.identity.inode;
             originals.push(Original {
                 path: moved.path.clone(),
                 inode,
                 content: start.disk.content(inode).unwrap().clone(),
+                is_copied: !plan
+                    .steps
+                    .iter()
+                    .filter_map(Step::file)
+                    .any(|it| it == moved),
             });
         }
-        definitions.push((domain.uuid, facts.definition.clone()));
         plans.push((plan, facts.definition));
     }
     Scenario {
@@ -225,7 +266,6 @@ fn undefine(name: &'static str, small: &Small, prepare: bool) -> Scenario {
             prepare,
         },
         originals,
-        definitions,
     }
 }
 
@@ -244,23 +284,44 @@ fn then(before: Scenario, name: &'static str, verb: Verb) -> Scenario {
 }
 
 pub fn all() -> Vec<Scenario> {
-    let one = Small {
-        base: false,
-        firmware: false,
-        two: false,
-    };
+    let one = Small::default();
     let base = Small { base: true, ..one };
     let firmware = Small {
         firmware: true,
+        saved: true,
         ..one
     };
     let two = Small { two: true, ..one };
+    let running = Small {
+        running: true,
+        firmware: true,
+        ..one
+    };
+    let transient = Small {
+        transient: true,
+        ..running
+    };
+    let snapshot = Small {
+        snapshot: true,
+        ..one
+    };
+    let busy = Small { busy: true, ..base };
+    let keep = Small {
+        keep: true,
+        ..running
+    };
     vec![
         undefine("one disk", &one, false),
         undefine("disk and base", &base, false),
         undefine("NVRAM and managed save", &firmware, false),
         undefine("two domains", &two, false),
         undefine("prepare", &one, true),
+        undefine("prepare two domains", &two, true),
+        undefine("a snapshot", &snapshot, false),
+        undefine("while a job runs in the pool", &busy, false),
+        undefine("destroy", &running, false),
+        undefine("destroy a transient guest", &transient, false),
+        undefine("keep the storage of a running guest", &keep, false),
         then(undefine("prepare", &one, true), "commit", Verb::Commit),
         then(
             undefine("prepare", &base, true),

@@ -52,6 +52,9 @@ pub(super) fn redefine_checkpoints(
 }
 
 pub(super) fn set_autostart(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+    if never_undefined(transaction) {
+        return Ok(Moved::Already);
+    }
     let DomainRef { name, uuid } = Homecoming::of(transaction).domain().clone();
     let wanted = transaction.definition.autostart;
     if world.hypervisor.autostart(uuid)? == wanted {

@@ -77,8 +77,8 @@ pub(super) fn stop(
     graceful: Option<u64>,
 ) -> Result<Moved, Failure> {
     let uuid = transaction.domain_now().uuid;
-    let runs = |status: Option<crate::ports::Status>| status.is_some_and(|status| status.active);
-    if !runs(world.hypervisor.status(uuid)?) {
+    let status = world.hypervisor.status(uuid)?;
+    if !status.as_ref().is_some_and(|status| status.active) {
         let_go(world, transaction);
         return Ok(Moved::Already);
     }
@@ -87,6 +87,14 @@ pub(super) fn stop(
     if was_stopped(transaction) {
         return Err(Failure::Unfit(format!(
             "domain '{}' was started in the meantime",
+            transaction.domain_now().name
+        )));
+    }
+    // A transient one was defined by the step before.
+    if status.is_some_and(|status| !status.persistent) {
+        return Err(Failure::Unfit(format!(
+            "domain '{}' was undefined in the meantime, and would take its NVRAM and TPM state \
+             along when it ends",
             transaction.domain_now().name
         )));
     }
