@@ -251,6 +251,29 @@ fn nothing_a_user_does_while_copies_come_back_reaches_root_s_files() {
     });
 }
 
+/// A state folder that is made in a user's folder.
+#[test]
+fn the_mode_of_a_new_state_folder_is_not_given_to_another() {
+    let mut host = host();
+    define(&host, "web");
+    let (home, open) = (home("web"), "/var/lib/libvirt/open");
+    let state = format!("{home}/state");
+    host.state = state.clone();
+    host.shell(&format!("mkdir -m 751 {open}"));
+    let words = ["undefine", "web", "--keep-storage", "--keep-nvram", "--yes"];
+    let mut is_swapped = false;
+    let traced = host.traced(&words, &mut |point| {
+        if !is_swapped && point.call.contains("chmod") && point.target.starts_with(&state) {
+            host.shell(&format!("mv {state} {state}.was; ln -s {open} {state}"));
+            is_swapped = true;
+        }
+        After::GoOn
+    });
+    assert!(is_swapped, "{traced}");
+    let found = fs::metadata(host.path(open)).unwrap();
+    assert_eq!(found.mode() & 0o7777, 0o751, "{traced}");
+}
+
 /// Calls that change what a name stands for, or what it is.
 const BY_NAME: [&str; 12] = [
     "rename",

@@ -2,8 +2,10 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::fault::Fault;
 use super::sync::sync_folder;
@@ -96,7 +98,15 @@ fn make(state_dir: &Path) -> io::Result<()> {
 /// Makes one folder of mode 0700 whatever the umask; one that is there is fine.
 pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => fs::set_permissions(folder, Permissions::from_mode(0o700)),
+        // By its descriptor: in a folder of somebody else's the name may lead elsewhere by now.
+        Ok(()) => {
+            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+            let made = fs::OpenOptions::new()
+                .read(true)
+                .custom_flags(flags.bits() as i32)
+                .open(folder)?;
+            made.set_permissions(Permissions::from_mode(0o700))
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
