@@ -13,7 +13,8 @@
 //! | [`ports`] | narrow traits: hypervisor, storage, journal, clock, control | model |
 //! | [`journal`] | what lies on disk: versioned structs of its own | model |
 //! | [`survey`] | from libvirt and the files to the planner's facts; changes nothing | ports, xml |
-//! | [`engine`] | executes, undoes, decides, recovers | ports, journal, xml |
+//! | [`engine`] | executes, undoes, decides, recovers | ports, journal, xml, survey |
+//! | [`retire`] | from domains and flags to a batch that the engine runs | all above |
 //! | [`adapters`] | the ports' real implementations: `virt`, the file system, `sled` | ports and below |
 //! | [`cli`] | the command line; the only place that prints | all |
 //!
@@ -91,5 +92,6 @@ pub mod journal;
 pub mod model;
 pub mod planner;
 pub mod ports;
+pub mod retire;
 pub mod survey;
 pub mod xml;

@@ -2,6 +2,7 @@
 
 pub mod census;
 pub mod clock;
+pub mod domain_lock;
 pub mod files;
 pub mod libvirt;
 pub mod sled_journal;

@@ -4,11 +4,12 @@ use std::io::IsTerminal;
 
 use crate::adapters::census::HostCensus;
 use crate::adapters::clock::SystemClock;
+use crate::adapters::domain_lock::{DomainLocks, Waiting};
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
 use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
 use crate::engine::{self, Comparison, Finding, World};
-use crate::model::{Evidence, TransactionId};
+use crate::model::{DomainRef, Evidence, TransactionId};
 use crate::ports::{Control, Hypervisor, JournalError};
 use crate::survey;
 
@@ -177,6 +178,27 @@ impl Context {
         let Comparison { findings, unsealed } = engine::compare(&files, journal)?;
         engine::seal(&files, journal, unsealed)?;
         Ok(findings)
+    }
+
+    /// Holds these domains, whatever journal another command writes to; after the journal, never
+    /// before it.
+    pub fn lock(
+        &self,
+        host: &Host,
+        domains: &[DomainRef],
+        purpose: &str,
+    ) -> Result<DomainLocks, CliError> {
+        let mut waiting = Waiting {
+            wait: self.settings.wait.value,
+            purpose,
+            on_wait: &mut |holder| self.tell_waiting(holder),
+        };
+        Ok(DomainLocks::take(
+            &host.hypervisor,
+            &host.storage,
+            domains,
+            &mut waiting,
+        )?)
     }
 
     /// Whether there is a journal. Where there is none there are no transactions, and a command

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::adapters::domain_lock::DomainLockError;
 use crate::engine::EngineError;
 use crate::model::{Direction, EventKind, Refusal, Step, Transaction};
 use crate::ports::{HypervisorError, JournalError, StorageError};
@@ -212,6 +213,27 @@ impl From<JournalError> for CliError {
     }
 }
 
+impl From<DomainLockError> for CliError {
+    fn from(error: DomainLockError) -> Self {
+        let message = format!("{error}. Nothing was changed.");
+        match error {
+            DomainLockError::Held { .. } => Self::new(
+                Exit::Held,
+                "domain-held",
+                message,
+                "try again later, or wait longer with --wait SECONDS",
+            ),
+            DomainLockError::Unusable { path, .. } => Self::new(
+                Exit::Error,
+                "domain-lock",
+                message,
+                format!("to see it: ls -ld '{}'", path.display()),
+            ),
+            DomainLockError::Hypervisor(error) => error.into(),
+        }
+    }
+}
+
 impl From<SurveyError> for CliError {
     fn from(error: SurveyError) -> Self {
         match error {
@@ -258,6 +280,12 @@ impl From<EngineError> for CliError {
                 "damaged",
                 format!("{message}. Nothing was changed."),
                 "restore by hand: the manifest beside the quarantined files says how",
+            ),
+            EngineError::Unlooked(_) => Self::new(
+                Exit::Error,
+                "last-look",
+                format!("{message}. Nothing was changed."),
+                "fix the cause, then try again",
             ),
             EngineError::Interrupted => Self::interrupted(),
             EngineError::PutBack { transaction, .. } => Self::new(

@@ -1,45 +1,69 @@
 //! Decisions on a transaction: commit, roll back, and what a failed step leads to.
 
-use crate::model::{Direction, EventKind, Evidence, Rename, State, Transaction, TransactionId};
+use crate::model::{
+    Direction, EventKind, Evidence, Refusal, RefusalCode, Rename, State, Transaction, TransactionId,
+};
 
 use super::error::{EngineError, Failure, NotAgain};
 use super::homecoming::{Homecoming, Wish};
-use super::run::{self, Stop, Unwritten};
+use super::run::{Stop, Unwritten};
 use super::steps::keeping_all;
-use super::{Engine, preflight};
-use crate::ports::Journal;
-
-/// Commits a prepared transaction: a decision, not a deletion (law 2). It touches nothing but the
-/// journal, so it works while libvirt is down.
-///
-/// # Errors
-/// [`EngineError::WrongState`]; [`EngineError::Unfinished`] where the journal takes no record.
-pub fn commit(
-    journal: &mut dyn Journal,
-    id: TransactionId,
-    by: Evidence,
-) -> Result<Transaction, EngineError> {
-    let mut transaction = may_commit(journal, id)?;
-    let decided = Unwritten::one(decided("commit", by));
-    run::enter(journal, &mut transaction, decided, State::Committed, None)?;
-    Ok(transaction)
-}
-
-/// What [`commit`] would find in its way.
-///
-/// # Errors
-/// [`EngineError::WrongState`]; nothing was changed.
-pub fn may_commit(journal: &dyn Journal, id: TransactionId) -> Result<Transaction, EngineError> {
-    let transaction = journal.read(id)?;
-    if transaction.state() != State::Prepared {
-        return Err(wrong_state(&transaction, "committed"));
-    }
-    Ok(transaction)
-}
+use super::{Engine, look, preflight};
 
 impl Engine<'_> {
-    /// Commits what this very command has prepared.
-    pub fn commit_own(&mut self, transaction: &mut Transaction) -> Result<(), EngineError> {
+    /// Commits a prepared transaction: a decision, not a deletion (law 2).
+    ///
+    /// # Errors
+    /// As [`Engine::may_commit`]; [`EngineError::Unfinished`] where the journal takes no record.
+    pub fn commit(&mut self, id: TransactionId, by: Evidence) -> Result<Transaction, EngineError> {
+        let mut transaction = self.may_commit(id)?;
+        let decided = Unwritten::one(decided("commit", by));
+        self.enter(&mut transaction, decided, State::Committed, None)?;
+        Ok(transaction)
+    }
+
+    /// What [`Engine::commit`] would find in its way. A prepared transaction may have waited for
+    /// days: the domain may have been defined again since, its files may be another's by name, and
+    /// their places taken.
+    ///
+    /// # Errors
+    /// [`EngineError::WrongState`], [`EngineError::Refused`]; also where libvirt does not answer,
+    /// because nobody guesses what it would say (law 6). Nothing was changed.
+    pub fn may_commit(&self, id: TransactionId) -> Result<Transaction, EngineError> {
+        let transaction = self.journal.read(id)?;
+        if transaction.state() != State::Prepared {
+            return Err(wrong_state(&transaction, "committed"));
+        }
+        let back = format!("or bring this one back: virt-retire rollback {id}");
+        look::refuse_claimed(
+            &self.world,
+            &[&transaction],
+            &format!("end that use, then: virt-retire commit {id}; {back}"),
+        )?;
+        let occupied = look::occupied_places(&self.world, &transaction)?;
+        if !occupied.is_empty() {
+            let refusal = |path: &std::path::PathBuf| Refusal {
+                code: RefusalCode::PathOccupied,
+                subject: path.display().to_string(),
+                message: format!(
+                    "{} is another file by now, so that this retirement could not be undone later",
+                    path.display()
+                ),
+                hint: format!("move that file away, then: virt-retire commit {id}"),
+            };
+            return Err(EngineError::Refused {
+                refusals: occupied.iter().map(refusal).collect(),
+            });
+        }
+        // Last, so that as little time as can be lies between this and the decision.
+        look::refuse_defined_again(&self.world, &[&transaction], &|_| {
+            format!("undefine it first, then: virt-retire commit {id}; {back}")
+        })?;
+        Ok(transaction)
+    }
+
+    /// Commits what this very command has prepared and looked at.
+    pub(super) fn commit_own(&mut self, transaction: &mut Transaction) -> Result<(), EngineError> {
         self.enter(transaction, Unwritten::none(), State::Committed, None)
     }
 
@@ -62,6 +86,7 @@ impl Engine<'_> {
         let rename = wish.draw(&transaction).map_err(EngineError::Xml)?;
         let mut refusals = preflight::rollback(&self.world, &transaction, rename.as_ref())?;
         refusals.extend(self.held_by_others(&transaction, earlier)?);
+        refusals.extend(look::refuse_used(&self.world, &transaction)?);
         if !refusals.is_empty() {
             return Err(EngineError::Refused { refusals });
         }
@@ -110,7 +135,7 @@ impl Engine<'_> {
 
     /// Rolls back what this very command has prepared, because another domain of the same command
     /// failed.
-    pub fn rollback_own(
+    pub(super) fn rollback_own(
         &mut self,
         transaction: Transaction,
         cause: &str,
@@ -138,7 +163,7 @@ impl Engine<'_> {
         ) {
             Ok(()) => Ok(transaction),
             Err(Stop::Unfinished(error)) => Err(error),
-            Err(Stop::Failed { step, cause }) => {
+            Err(Stop::Failed { step, cause, .. }) => {
                 let why = Some(format!("rollback failed at '{step}': {cause}"));
                 Err(self.turn_round(transaction, Direction::Forward, (before, why), step, cause))
             }
@@ -171,7 +196,13 @@ impl Engine<'_> {
         step: String,
         cause: Failure,
     ) -> EngineError {
-        match self.run_to(&mut transaction, direction, Unwritten::none(), end, why) {
+        let turned = match direction {
+            Direction::Forward => self.finish(&mut transaction, end, why),
+            Direction::Back => {
+                self.run_to(&mut transaction, direction, Unwritten::none(), end, why)
+            }
+        };
+        match turned {
             Ok(()) => EngineError::PutBack {
                 transaction: Box::new(transaction),
                 step,

@@ -14,6 +14,9 @@ pub enum Failure {
     Storage(#[from] StorageError),
     #[error("the domain's saved XML is not understood: {0}")]
     Xml(#[from] crate::xml::XmlError),
+    /// Somebody else has taken up the file since the plan was made; in words.
+    #[error("{0} since the plan was made")]
+    InUse(String),
     /// The world is not as the step needs it; in words.
     #[error("{0}")]
     Unfit(String),
@@ -61,6 +64,9 @@ pub enum EngineError {
         by: TransactionId,
         state: State,
     },
+    /// Nothing was changed: the last look at the host gave no answer.
+    #[error("{0}")]
+    Unlooked(String),
     /// Nothing was changed.
     #[error("interrupted by a signal before anything was begun")]
     Interrupted,

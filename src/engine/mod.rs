@@ -17,13 +17,16 @@
 //!    first and comes back last; after it, what may only happen once nobody can start the domain.
 
 mod bases;
+mod batch;
 mod begin;
 mod candidates;
 mod claims;
 mod comparison;
 mod decide;
 mod error;
+mod finish;
 mod homecoming;
+mod look;
 mod preflight;
 mod rebuild;
 mod recover;
@@ -31,10 +34,11 @@ mod run;
 mod shared_state;
 mod steps;
 
+pub use batch::{Batch, NotRetired};
 pub use begin::Retirement;
 pub use candidates::{Candidate, Candidates, Sources, candidates};
 pub use comparison::{Comparison, Finding, compare, seal};
-pub use decide::{commit, may_commit, wrong_state};
+pub use decide::wrong_state;
 pub use error::{EngineError, Failure, NotAgain};
 pub use homecoming::{Wish, brought_back};
 pub use rebuild::{Inferred, Origin, infer};

@@ -7,9 +7,9 @@
 use crate::model::{Claim, Direction, Evidence, State, Transaction, TransactionId};
 
 use super::decide::decided;
-use super::error::EngineError;
+use super::error::{EngineError, Failure};
 use super::run::{Stop, Unwritten};
-use super::{Engine, World};
+use super::{Engine, World, look};
 
 /// What became of one open transaction.
 pub struct Recovery {
@@ -85,8 +85,7 @@ impl Engine<'_> {
             self.enter(&mut transaction, unwritten, State::RollingBack, why)?;
             unwritten = Unwritten::none();
         }
-        let (back, forward) = (Direction::Back, Direction::Forward);
-        let back = match self.run_to(&mut transaction, back, unwritten, State::RolledBack, None) {
+        let back = match self.undo(&mut transaction, unwritten) {
             Ok(()) => {
                 return Ok(Recovery {
                     transaction,
@@ -94,14 +93,14 @@ impl Engine<'_> {
                 });
             }
             Err(Stop::Unfinished(error)) => return Err(error),
-            Err(Stop::Failed { step, cause }) => format!("'{step}' failed: {cause}"),
+            Err(Stop::Failed { step, cause, .. }) => format!("'{step}' failed: {cause}"),
         };
         let end = match before {
             State::Committed => State::Committed,
             _ => State::Prepared,
         };
         let why = Some(back.clone());
-        match self.run_to(&mut transaction, forward, Unwritten::none(), end, why) {
+        match self.finish(&mut transaction, end, why) {
             Ok(()) => {
                 if end == State::Prepared && transaction.commit_at_once {
                     self.commit_own(&mut transaction)?;
@@ -112,7 +111,7 @@ impl Engine<'_> {
                 })
             }
             Err(Stop::Unfinished(error)) => Err(error),
-            Err(Stop::Failed { step, cause }) => {
+            Err(Stop::Failed { step, cause, .. }) => {
                 let forward = format!("'{step}' failed: {cause}");
                 match self.stick(transaction, forward, back) {
                     EngineError::Stuck {
@@ -127,6 +126,29 @@ impl Engine<'_> {
                 }
             }
         }
+    }
+
+    /// Brings everything back, unless somebody uses a file where it waits: to move it home would take
+    /// it away from them (law 5).
+    fn undo(&mut self, transaction: &mut Transaction, unwritten: Unwritten) -> Result<(), Stop> {
+        let failed = |cause| Stop::Failed {
+            index: 0,
+            step: "look at the quarantine".into(),
+            cause,
+        };
+        let used = look::used_in_quarantine(&self.world, transaction).map_err(failed)?;
+        if let Some(one) = used.first() {
+            self.write(transaction, unwritten.into_kinds())
+                .map_err(Stop::Unfinished)?;
+            return Err(failed(Failure::InUse(one.phrase())));
+        }
+        self.run_to(
+            transaction,
+            Direction::Back,
+            unwritten,
+            State::RolledBack,
+            None,
+        )
     }
 }
 

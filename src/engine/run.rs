@@ -22,6 +22,10 @@ impl Unwritten {
         self.0.extend(kinds);
     }
 
+    pub(super) fn into_kinds(self) -> Vec<EventKind> {
+        self.0
+    }
+
     pub(super) fn none() -> Self {
         Self(Vec::new())
     }
@@ -43,7 +47,11 @@ pub(super) enum OnSignal {
 /// Why a run stopped before its end.
 pub(super) enum Stop {
     /// One step failed; its failure is in the journal.
-    Failed { step: String, cause: Failure },
+    Failed {
+        index: usize,
+        step: String,
+        cause: Failure,
+    },
     /// The journal takes no more, or the operator wants out: only `recover` can go on.
     Unfinished(EngineError),
 }
@@ -75,19 +83,22 @@ impl Engine<'_> {
         transaction: &mut Transaction,
         direction: Direction,
         on_signal: OnSignal,
+        unwritten: Unwritten,
+    ) -> Result<Unwritten, Stop> {
+        let order = left_in(transaction, direction);
+        self.run_steps(transaction, &order, direction, on_signal, unwritten)
+    }
+
+    /// Runs these steps in this order.
+    pub(super) fn run_steps(
+        &mut self,
+        transaction: &mut Transaction,
+        order: &[usize],
+        direction: Direction,
+        on_signal: OnSignal,
         mut unwritten: Unwritten,
     ) -> Result<Unwritten, Stop> {
-        let progress = transaction.progress();
-        let order: Vec<usize> = match direction {
-            Direction::Forward => (0..transaction.plan.steps.len())
-                .filter(|index| progress[*index] != Progress::Done)
-                .collect(),
-            Direction::Back => undo_order(&transaction.plan.steps)
-                .into_iter()
-                .filter(|index| !matches!(progress[*index], Progress::Pending | Progress::Undone))
-                .collect(),
-        };
-        for index in order {
+        for index in order.iter().copied() {
             let intent = EventKind::Intent {
                 step: index,
                 direction,
@@ -122,13 +133,20 @@ impl Engine<'_> {
                     if let Some(text) = effect.note {
                         unwritten.0.push(EventKind::Noted { text });
                     }
+                    if let Some(cause) = effect.ends {
+                        let step = step.kind().to_owned();
+                        tracing::warn!(%step, direction = direction.word(), %cause, "ended");
+                        let kinds = std::mem::take(&mut unwritten.0);
+                        self.write(transaction, kinds).map_err(Stop::Unfinished)?;
+                        return Err(Stop::Failed { index, step, cause });
+                    }
                 }
                 Err(cause) => {
                     let step = step.kind().to_owned();
                     tracing::warn!(%step, direction = direction.word(), %cause, "step failed");
                     self.write(transaction, vec![outcome(Err(cause.to_string()))])
                         .map_err(Stop::Unfinished)?;
-                    return Err(Stop::Failed { step, cause });
+                    return Err(Stop::Failed { index, step, cause });
                 }
             }
         }
@@ -151,6 +169,21 @@ impl Engine<'_> {
 
     pub(super) fn turns_back(&self, on_signal: OnSignal) -> bool {
         on_signal == OnSignal::TurnBack && self.world.control.wants_rollback()
+    }
+}
+
+/// The steps that are left in `direction`, in the order in which they are run.
+pub(super) fn left_in(transaction: &Transaction, direction: Direction) -> Vec<usize> {
+    let progress = transaction.progress();
+    let steps = &transaction.plan.steps;
+    match direction {
+        Direction::Forward => (0..steps.len())
+            .filter(|index| progress[*index] != Progress::Done)
+            .collect(),
+        Direction::Back => undo_order(steps)
+            .into_iter()
+            .filter(|index| !matches!(progress[*index], Progress::Pending | Progress::Undone))
+            .collect(),
     }
 }
 

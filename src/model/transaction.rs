@@ -260,6 +260,35 @@ impl Transaction {
         })
     }
 
+    /// Whether step `index` found its effect there when it was first run, so that somebody else has
+    /// done it: an earlier run of ours had not so much as intended it.
+    pub fn was_found_done(&self, index: usize) -> bool {
+        let mut intents = 0;
+        for event in &self.events {
+            match event.kind {
+                EventKind::Intent {
+                    step,
+                    direction: Direction::Forward,
+                } if step == index => intents += 1,
+                EventKind::Outcome {
+                    step,
+                    direction: Direction::Forward,
+                    result: Ok(already),
+                } if step == index => return already && intents == 1,
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// Whether the domain was undefined by somebody else before this transaction came to it. A
+    /// transient one that has ended by itself had no definition to begin with.
+    pub fn was_undefined_by_others(&self) -> bool {
+        let is_undefine = |step: &Step| matches!(step, Step::Undefine(_));
+        let undefine = self.plan.steps.iter().position(is_undefine);
+        self.plan.persistent && undefine.is_some_and(|index| self.was_found_done(index))
+    }
+
     /// Where the file of step `index` waits while it is in quarantine.
     pub fn stored(&self, index: usize) -> Option<PathBuf> {
         let moved = self.plan.steps.get(index)?.file()?;

@@ -3,6 +3,7 @@
 //! changed.
 
 mod artefacts;
+mod batch;
 mod detached;
 mod disks;
 mod fate;
@@ -11,7 +12,7 @@ mod obstacles;
 mod policy;
 mod steps;
 
-pub use obstacles::names_of;
+pub use batch::batch;
 
 use crate::model::{DomainFacts, Plan, Refusal, RefusalCode, Removal};
 

@@ -33,7 +33,7 @@ use pools::Pools;
 
 pub use memo::Memo;
 pub use pieces::{Piece, Role};
-pub use recheck::newcomers;
+pub use recheck::{As, Leaving, newcomers};
 
 #[derive(Debug, Error)]
 pub enum SurveyError {

@@ -1,38 +1,107 @@
-//! Whether a domain has taken up files that have been moved since the plan was made.
+//! Whether anybody has taken up files of a retirement since its plan was made.
+
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use crate::model::{FileMove, User};
 use crate::ports::{Hypervisor, Storage};
 
+use super::graph::Graph;
 use super::pools::Pools;
 use super::{Memo, SurveyError, domains};
 
-/// Domains that name one of these files by now, as a disk, as a backing file or as anything else:
-/// each file that is used, with its users. Each list of files comes with the domain they were
-/// taken from. Who named a file before the plan was made is none, because that plan was refused.
-///
-/// The files have left their places; whoever names such a place, by whatever name, names the file
-/// that was there.
+/// One retirement's files, wherever they are by now.
+pub struct Leaving<'a> {
+    /// The domain they were taken from, whose own use of them is none.
+    pub owner: Uuid,
+    /// Each file with its place in quarantine.
+    pub files: Vec<(&'a FileMove, PathBuf)>,
+    /// Images of the domain that stay where they are. Its guest has written them, or they were
+    /// judged when the plan was made: what they name is no news.
+    pub stays: Vec<&'a Path>,
+}
+
+/// How the places are looked at that the files have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum As {
+    /// As if the files were in them still: whoever names such a place, by whatever name, names the
+    /// file that was there.
+    BeforeTheMoves,
+    /// As they are: only who names a file in quarantine uses it.
+    TheyAre,
+}
+
+/// Domains and images that use one of these files by now: domains that name it as a disk, as a
+/// backing file or as anything else, and images in the pools and beside the files that stand on it.
+/// The answer has one list of users for each file of each retirement, empty where there are none.
+/// Who used a file when the plan was made is not among them, because that plan was refused.
 ///
 /// # Errors
 /// libvirt does not answer.
-pub fn newcomers<'m>(
+pub fn newcomers(
     hypervisor: &dyn Hypervisor,
     storage: &dyn Storage,
-    moves: &[(Uuid, Vec<&'m FileMove>)],
-) -> Result<Vec<(&'m FileMove, Vec<User>)>, SurveyError> {
-    let all = || moves.iter().flat_map(|(_, files)| files.iter().copied());
-    if all().next().is_none() {
-        return Ok(Vec::new());
+    leaving: &[Leaving],
+    how: As,
+) -> Result<Vec<Vec<Vec<User>>>, SurveyError> {
+    // A device's number may have changed at a reboot since the plan was made.
+    let mut now: Vec<Vec<FileMove>> = Vec::new();
+    for one in leaving {
+        let files = one.files.iter().map(|(file, stored)| {
+            let mut file = (*file).clone();
+            for place in [&file.path.clone(), stored] {
+                match storage.glance(place)? {
+                    Some(found) if found.identity.is_same_file(&file.facts.identity) => {
+                        file.facts.identity = found.identity;
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+            Ok(file)
+        });
+        now.push(files.collect::<Result<_, SurveyError>>()?);
     }
-    let memo = Memo::before(storage, all());
+    if now.iter().all(Vec::is_empty) {
+        return Ok(now.iter().map(|_| Vec::new()).collect());
+    }
+    let memo = match how {
+        As::BeforeTheMoves => Memo::before(storage, now.iter().flatten()),
+        As::TheyAre => Memo::new(storage),
+    };
     let pools = Pools::new(hypervisor, &memo)?;
-    let graph = domains(hypervisor, &memo, &pools)?;
-    Ok(moves
+    let mut graph = domains(hypervisor, &memo, &pools)?;
+    own(&mut graph, &memo, leaving, &now);
+    let folders = |file: &FileMove| file.path.parent().map(Path::to_owned);
+    for folder in pools.folders() {
+        graph.add_folder(&memo, folder);
+    }
+    for folder in now.iter().flatten().filter_map(folders) {
+        graph.add_folder(&memo, &folder);
+    }
+    Ok(leaving
         .iter()
-        .flat_map(|(owner, files)| files.iter().map(|file| (*owner, *file)))
-        .map(|(owner, file)| (file, graph.users(&file.facts.identity, owner)))
-        .filter(|(_, users)| !users.is_empty())
+        .zip(&now)
+        .map(|(one, files)| {
+            files
+                .iter()
+                .map(|file| graph.users(&file.facts.identity, one.owner))
+                .collect()
+        })
         .collect())
+}
+
+/// An image of a domain that is being retired is no stranger's, though no domain has it attached.
+fn own(graph: &mut Graph, memo: &Memo, leaving: &[Leaving], now: &[Vec<FileMove>]) {
+    for (one, files) in leaving.iter().zip(now) {
+        for file in files {
+            graph.attach(file.facts.identity.key());
+        }
+        for path in &one.stays {
+            if let Ok(Some(facts)) = memo.glance(path) {
+                graph.attach(facts.identity.key());
+            }
+        }
+    }
 }

@@ -89,10 +89,14 @@ fn what_was_prepared_on_purpose_waits_for_its_decision() {
     assert_eq!(recovered["transactions"].as_array().unwrap().len(), 0);
     let listed = host.retire_json(&["list"]).expect(0).json();
     assert_eq!(listed["transactions"][0]["state"], "prepared");
-    // A decision needs no libvirt.
+    // Whether the domain is defined again only libvirt knows: nobody decides without asking it.
     host.kill_libvirtd();
-    host.retire(&["commit", "1", "--yes"]).expect(0);
+    let unasked = host.retire_json(&["commit", "1", "--yes"]).expect(1);
+    assert_eq!(unasked.json_error()["error"]["code"], "libvirt-unreachable");
+    let listed = host.retire_json(&["list"]).expect(0).json();
+    assert_eq!(listed["transactions"][0]["state"], "prepared");
     host.start_libvirtd();
+    host.retire(&["commit", "1", "--yes"]).expect(0);
 }
 
 #[test]

@@ -6,9 +6,11 @@
 mod support;
 
 mod bad_input;
+mod batch;
 mod clock;
 mod completion;
 mod concurrent;
+mod domain_lock;
 mod failures;
 mod json;
 mod locality;

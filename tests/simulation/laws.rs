@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use virt_retire::model::{FileRole, State, Transaction};
+use virt_retire::model::{FileRole, Progress, State, Transaction};
 
 use super::adversary::{ASIDE, Move, STRANGER};
 use super::disk::Content;
@@ -171,9 +171,21 @@ fn is_retired(transaction: &Transaction, host: &Host, act: Option<Move>, broken:
     if act.is_none() && host.libvirt.defined.contains_key(&uuid) {
         broken.push(format!("law 1: {id} is {state}, and its domain is defined"));
     }
-    for (_, moved, stored) in transaction.files() {
+    let progress = transaction.progress();
+    // What somebody uses is left to him.
+    let is_used = matches!(
+        act,
+        Some(Move::DefineOther | Move::TakeName | Move::Overlay | Move::Open | Move::Start)
+    );
+    let mut all_left = is_used;
+    for (index, moved, stored) in transaction.files() {
         let inode = moved.facts.identity.inode;
         let path = moved.path.display();
+        let is_done = progress[index] == Progress::Done;
+        if is_used && !is_done && host.disk.inode(&moved.path) == Some(inode) {
+            continue;
+        }
+        all_left &= moved.path != Path::new(DISK);
         let used_up = moved.role == FileRole::ManagedSave
             && matches!(act, Some(Move::Start | Move::Undefine));
         if host.disk.inode(&stored) != Some(inode) && !used_up {
@@ -185,7 +197,7 @@ fn is_retired(transaction: &Transaction, host: &Host, act: Option<Move>, broken:
             broken.push(format!("law 1: {id} is {state}, and {path} is at home"));
         }
     }
-    if uuid != WEB {
+    if uuid != WEB || all_left {
         return;
     }
     // Law 5.

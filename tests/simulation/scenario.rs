@@ -4,16 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
-use virt_retire::engine::{
-    Engine, EngineError, Retirement, Wish, World, commit, open_transactions,
-};
+use virt_retire::engine::{Engine, EngineError, Retirement, Wish, World, open_transactions};
 use virt_retire::model::{
     Autostart, Definition, Evidence, Plan, Removal, SecretXml, Snapshot, State, Step, StorageFlags,
     Transaction, TransactionId, Verdict,
 };
 use virt_retire::planner;
 use virt_retire::ports::Hypervisor;
-use virt_retire::survey::{Memo, Survey, newcomers};
+use virt_retire::survey::{Memo, Survey};
 
 use super::disk::{Content, Inode};
 use super::host::{Host, Mutant, Script, Shared};
@@ -355,7 +353,7 @@ impl Scenario {
                 removal,
                 prepare,
             } => retire(shared, &mut ports, plans, removal, *prepare),
-            Verb::Commit => report(commit(&mut ports.journal, TransactionId(1), evidence())),
+            Verb::Commit => report(ports.engine().commit(TransactionId(1), evidence())),
             Verb::Rollback => roll_back(&mut ports),
         }
     }
@@ -391,62 +389,26 @@ fn retire(
     removal: &Removal,
     prepare: bool,
 ) -> Report {
-    let mut prepared = Vec::new();
-    for (plan, definition) in plans {
-        let result = ports.engine().prepare(Retirement {
-            plan: plan.clone(),
-            definition: definition.clone(),
-            removal: removal.clone(),
-            evidence: evidence(),
-            commit_at_once: !prepare,
-        });
-        match result {
-            Ok(transaction) => prepared.push(transaction),
-            Err(error) => return put_back(ports, prepared, told(&error)),
+    let retirements = plans.iter().map(|(plan, definition)| Retirement {
+        plan: plan.clone(),
+        definition: definition.clone(),
+        removal: removal.clone(),
+        evidence: evidence(),
+        commit_at_once: !prepare,
+    });
+    let batch = ports.engine().retire(retirements.collect());
+    let Some(failed) = batch.failed else {
+        if prepare {
+            // The last look comes after the record.
+            let mut host = shared.edit();
+            host.decided_after = host.last.clone();
         }
-    }
-    if let Some(why) = taken_up(ports, &prepared) {
-        return put_back(ports, prepared, Report::Refused(why));
-    }
-    if shared.get().signals > 0 {
-        return put_back(ports, prepared, Report::Refused("interrupted".into()));
-    }
-    for transaction in &mut prepared {
-        if !prepare && let Err(error) = ports.engine().commit_own(transaction) {
-            return told(&error);
-        }
-    }
-    Report::Done
-}
-
-fn taken_up(ports: &Ports, prepared: &[Transaction]) -> Option<String> {
-    let moves: Vec<_> = prepared
-        .iter()
-        .map(|transaction| {
-            let files = transaction.files().map(|(_, moved, _)| moved).collect();
-            (transaction.domain().uuid, files)
-        })
-        .collect();
-    match newcomers(&ports.hypervisor, &ports.storage, &moves) {
-        Ok(found) if found.is_empty() => None,
-        Ok(found) => Some(format!("in use: {:?}", found[0].1)),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
-fn put_back(ports: &mut Ports, prepared: Vec<Transaction>, cause: Report) -> Report {
-    let none = prepared.is_empty();
-    let mut half = false;
-    for transaction in prepared.into_iter().rev() {
-        half |= ports
-            .engine()
-            .rollback_own(transaction, "the batch failed")
-            .is_err();
-    }
-    match cause {
+        return Report::Done;
+    };
+    match told(&failed.error) {
         Report::Open(why) => Report::Open(why),
-        cause if half => Report::Open(format!("half of it: {cause:?}")),
-        cause if none => cause,
+        cause if !failed.half.is_empty() => Report::Open(format!("half of it: {cause:?}")),
+        cause if failed.put_back.is_empty() => cause,
         _ => Report::PutBack,
     }
 }

@@ -11,3 +11,4 @@ mod links;
 mod moment;
 mod paths;
 mod questions;
+mod world;

@@ -15,6 +15,10 @@ pub struct How {
     /// Stop before the decision; `commit` or `rollback` takes it later
     #[arg(long)]
     pub prepare: bool,
+    /// Several domains: each is a decision of its own, and one that fails keeps no other from being
+    /// retired; without this all are retired or none. If some are and some are not, exit 4
+    #[arg(long)]
+    pub each: bool,
     /// Why, for the journal
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,

@@ -4,6 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::journal::saved_plan;
+use crate::ports::HypervisorError;
+use crate::retire;
+use crate::survey::SurveyError;
 
 use super::super::args::How;
 use super::super::context::Context;
@@ -28,13 +31,13 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     undefine::reasoned(&saved.removal, how)?;
     let host = context.host_of(&saved.uri)?;
     let domain = [saved.plan.domain.uuid.to_string()];
-    let changed = || CliError::refused(&[undefine::changed(&saved.plan.domain)]);
+    let changed = || CliError::refused(&[retire::changed(&saved.plan.domain)]);
     let make = || -> Result<_, CliError> {
         // A domain that is no more has changed, too.
         let planned =
-            plan::make(&host, &domain, &saved.removal).map_err(|error| match error.code {
-                "no-such-domain" => changed(),
-                _ => error,
+            retire::plan(&host.world(), &domain, &saved.removal).map_err(|error| match error {
+                SurveyError::Hypervisor(HypervisorError::NoSuchDomain(_)) => changed(),
+                _ => error.into(),
             })?;
         let same = planned.iter().all(|planned| {
             planned.plan.is_same_as(&saved.plan)
@@ -48,7 +51,10 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     if !how.sure.yes {
         undefine::ask(context, &planned)?;
     }
-    let journal = context.journal(&format!("apply {}", saved.plan.domain.name))?;
+    let purpose = format!("apply {}", saved.plan.domain.name);
+    let journal = context.journal(&purpose)?;
+    let domains = [saved.plan.domain.clone()];
+    let _locks = context.lock(&host, &domains, &purpose)?;
     let planned = make()?;
     undefine::execute(context, &host, journal, planned, &saved.removal, how)
 }

@@ -44,15 +44,24 @@ pub fn ask(
         .collect::<Result<Vec<_>, _>>()?;
     // Nobody else is kept waiting while the operator reads.
     drop(reader);
-    for transaction in &transactions {
-        if !fits(transaction.state()) {
-            return Err(wrong_state(transaction, done).into());
-        }
-    }
+    refuse_wrong(&transactions, done, fits)?;
     for transaction in &transactions {
         say(&text::would_come_back(transaction));
     }
     confirm(&format!("{verb} {}?", super::report::named(ids)))
+}
+
+/// # Errors
+/// One of them is in a state that the verb is not for: exit 1, nothing changed.
+pub fn refuse_wrong(
+    transactions: &[Transaction],
+    done: &'static str,
+    fits: fn(State) -> bool,
+) -> Result<(), CliError> {
+    match transactions.iter().find(|one| !fits(one.state())) {
+        Some(wrong) => Err(wrong_state(wrong, done).into()),
+        None => Ok(()),
+    }
 }
 
 /// The connection they were all made at.

@@ -1,7 +1,7 @@
 //! `commit`: the decision that a prepared transaction stands.
 
-use crate::engine;
-use crate::model::{State, Transaction, TransactionId};
+use crate::engine::Engine;
+use crate::model::{DomainRef, State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
 use super::super::args::Sure;
@@ -23,15 +23,20 @@ pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), C
         .iter()
         .map(|id| journal.read(*id))
         .collect::<Result<Vec<_>, _>>()?;
+    batch::refuse_wrong(&wanted, "committed", |state| state == State::Prepared)?;
+    let host = context.host_of(batch::made_at(&wanted)?)?;
+    let domains: Vec<DomainRef> = wanted.iter().map(|one| one.domain().clone()).collect();
+    let _locks = context.lock(&host, &domains, &purpose)?;
+    let mut engine = Engine::new(host.world(), &mut journal);
     for id in &ids {
-        engine::may_commit(&journal, *id)?;
+        engine.may_commit(*id)?;
     }
     context.begin()?;
     let mut done: Vec<Transaction> = Vec::new();
     let mut failed = None;
-    for before in wanted {
-        let by = evidence::gather(&before.evidence.uri, None, Vec::new());
-        match engine::commit(&mut journal, before.id, by) {
+    for id in ids {
+        let by = evidence::gather(host.uri(), None, Vec::new());
+        match engine.commit(id, by) {
             Ok(transaction) => done.push(transaction),
             Err(error) => {
                 failed = Some(error);

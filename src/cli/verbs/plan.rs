@@ -4,21 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::journal::saved_plan::{self, SavedPlan};
-use crate::model::{DomainFacts, Plan, Removal, Step};
-use crate::planner;
+use crate::model::{Removal, Step};
 use crate::ports::{Hypervisor, Storage};
-use crate::survey::{Memo, Survey};
+use crate::retire::{self, Planned};
 
 use super::super::args::{Output, Power, What};
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
 use super::super::{json, text};
-
-/// A plan with the facts it was made from.
-pub struct Planned {
-    pub facts: DomainFacts,
-    pub plan: Plan,
-}
 
 pub fn run(
     context: &Context,
@@ -28,7 +21,8 @@ pub fn run(
 ) -> Result<(), CliError> {
     let host = context.host()?;
     let removal = what.removal.removal(power);
-    let planned = make(&host, &what.domains, &removal)?;
+    let mut planned = retire::plan(&host.world(), &what.domains, &removal)?;
+    planned.sort_by_key(|one| one.position);
     // Shown all the same: why it cannot be done is said after what would be.
     let reachable = reachable(&host, &planned);
     if let Some(file) = save
@@ -57,25 +51,6 @@ fn reachable(host: &Host, planned: &[Planned]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Plans each domain once, however often it was named.
-pub fn make(host: &Host, domains: &[String], removal: &Removal) -> Result<Vec<Planned>, CliError> {
-    let memo = Memo::new(&host.storage);
-    let survey = Survey::new(&host.hypervisor, &memo, &host.census)?;
-    let mut planned: Vec<Planned> = Vec::new();
-    for spec in domains {
-        let domain = host.hypervisor.find(spec)?;
-        if planned
-            .iter()
-            .all(|planned| planned.plan.domain.uuid != domain.uuid)
-        {
-            let facts = survey.domain(&domain)?;
-            let plan = planner::plan(&facts, &survey.meant(removal, &facts.disks));
-            planned.push(Planned { facts, plan });
-        }
-    }
-    Ok(planned)
-}
-
 pub fn show(planned: &[Planned]) -> Result<(), CliError> {
     let plans: Vec<String> = planned
         .iter()
@@ -87,14 +62,10 @@ pub fn show(planned: &[Planned]) -> Result<(), CliError> {
 /// # Errors
 /// One of the plans is refused: exit 3.
 pub fn refuse(planned: &[Planned]) -> Result<(), CliError> {
-    let refusals: Vec<_> = planned
-        .iter()
-        .flat_map(|planned| planned.plan.refusals.clone())
-        .collect();
-    if refusals.is_empty() {
-        Ok(())
-    } else {
-        Err(CliError::refused(&refusals))
+    let refusals = retire::refusals(planned);
+    match refusals.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::refused(&refusals)),
     }
 }
 

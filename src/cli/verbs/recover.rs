@@ -1,11 +1,12 @@
 //! `recover`: finish or undo whatever a crash left open. Safe at every boot.
 
+use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{Engine, Finding, Recovered, Recovery, open_transactions};
 use crate::model::Transaction;
 
 use super::super::args::{Output, Sure};
 use super::super::confirm::confirm;
-use super::super::context::Context;
+use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
 use super::super::evidence;
 use super::super::safe::safe;
@@ -31,10 +32,7 @@ pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
     for transaction in open {
         // Each at the libvirt it was on. One that is out of reach keeps no other waiting.
         let recovery = match context.host_of(&transaction.evidence.uri) {
-            Ok(host) => Engine::new(host.world(), &mut journal).recover(
-                transaction.id,
-                &evidence::gather(host.uri(), None, Vec::new()),
-            )?,
+            Ok(host) => one(context, &host, &mut journal, transaction)?,
             Err(error) => Recovery {
                 transaction,
                 result: Recovered::Left {
@@ -64,6 +62,29 @@ fn refuse_unrecorded(findings: &[Finding]) -> Result<(), CliError> {
         messages.join("; "),
         first.hint(),
     ))
+}
+
+/// One whose domain another command holds, with a journal of its own, is left to the next recovery.
+fn one(
+    context: &Context,
+    host: &Host,
+    journal: &mut SledJournal,
+    transaction: Transaction,
+) -> Result<Recovery, CliError> {
+    let domains = [transaction.domain().clone()];
+    let _locks = match context.lock(host, &domains, "recover") {
+        Ok(locks) => locks,
+        Err(error) => {
+            return Ok(Recovery {
+                transaction,
+                result: Recovered::Left {
+                    because: error.message,
+                },
+            });
+        }
+    };
+    let by = evidence::gather(host.uri(), None, Vec::new());
+    Ok(Engine::new(host.world(), journal).recover(transaction.id, &by)?)
 }
 
 /// # Errors

@@ -44,6 +44,8 @@ pub fn run(
         true => context.host_if_at(made_at)?,
         false => context.host_of(made_at)?,
     };
+    let domains: Vec<_> = wanted.iter().map(|one| one.domain().clone()).collect();
+    let _locks = context.lock(&host, &domains, &purpose)?;
     let mut engine = Engine::new(host.world(), &mut journal);
     for (index, id) in ids.iter().enumerate() {
         engine.may_roll_back(*id, wish, &ids[..index])?;

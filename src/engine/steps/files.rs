@@ -8,6 +8,7 @@ use crate::ports::{Demand, Moved};
 use super::super::World;
 use super::super::error::Failure;
 use super::super::homecoming::Homecoming;
+use super::super::look::in_use;
 use super::stored;
 
 pub(super) fn quarantine(
@@ -19,9 +20,7 @@ pub(super) fn quarantine(
     let from = Homecoming::of(transaction).place(moved);
     let to = stored(transaction, index)?;
     let first_time = !transaction.was_done(index);
-    if first_time {
-        unused(world, &moved.path, moved)?;
-    }
+    unused(world, &from, moved)?;
     // Once it has been in quarantine it is ours, and a failed rollback must be able to take it
     // there again, whatever happened to it meanwhile.
     let demand = match first_time {
@@ -29,25 +28,19 @@ pub(super) fn quarantine(
         false => Demand::SameFile,
     };
     let result = world.storage.relocate(&from, &to, &moved.facts, demand)?;
-    if first_time {
-        // Whoever opened it between the look and the move has it open now, and goes on writing.
-        unused(world, &to, moved)?;
-    }
+    // Whoever opened it between the look and the move has it open now, and goes on writing.
+    unused(world, &to, moved)?;
     Ok(result)
 }
 
-/// Law 5 at the moment of truth: on the file itself, wherever it is by now.
+/// Who has the file open at this moment, wherever it is by now.
 fn unused(world: &World, path: &Path, moved: &FileMove) -> Result<(), Failure> {
-    let users = world.census.holders(path, &moved.facts).holders;
-    if users.is_empty() {
+    let holders = world.census.holders(path, &moved.facts).holders;
+    if holders.is_empty() {
         return Ok(());
     }
-    let users: Vec<String> = users.iter().map(|one| one.user.phrase()).collect();
-    Err(Failure::Unfit(format!(
-        "{} is in use since the plan was made: {}",
-        moved.path.display(),
-        users.join(", ")
-    )))
+    let users: Vec<_> = holders.into_iter().map(|one| one.user).collect();
+    Err(Failure::InUse(in_use(&moved.path, &users)))
 }
 
 pub(super) fn restore(

@@ -67,11 +67,11 @@ pub(super) fn restore(
             world.storage.unlink_spare(&spare, &image.path)?;
             let path = image.path.display();
             return Ok(Effect {
-                moved: Moved::Already,
                 note: Some(format!(
                     "{NOT_PUT_BACK}: somebody has used it up or removed it since {path} was \
                      brought back"
                 )),
+                ..Effect::from(Moved::Already)
             });
         }
     }
@@ -89,7 +89,10 @@ pub(super) fn restore(
             aside.display()
         )
     });
-    Ok(Effect { moved, note })
+    Ok(Effect {
+        note,
+        ..Effect::from(moved)
+    })
 }
 
 /// Whether an earlier rollback brought it back, or was cut off when it may have.
@@ -142,6 +145,9 @@ fn misfit(
     }
     if world.storage.facts(&saved.image.path)?.is_some() {
         return Ok(Some("the domain has been saved anew since".into()));
+    }
+    if transaction.was_undefined_by_others() {
+        return Ok(Some("somebody else has undefined the domain".into()));
     }
     let running = world.hypervisor.status(transaction.domain_now().uuid)?;
     if running.is_some_and(|status| status.active) {

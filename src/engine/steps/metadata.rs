@@ -56,6 +56,9 @@ pub(super) fn set_autostart(world: &World, transaction: &Transaction) -> Result<
         return Ok(Moved::Already);
     }
     let DomainRef { name, uuid } = Homecoming::of(transaction).domain().clone();
+    if never_undefined(transaction) {
+        return Ok(Moved::Already);
+    }
     let wanted = transaction.definition.autostart;
     if world.hypervisor.autostart(uuid)? == wanted {
         world.hypervisor.make_durable(&name)?;
@@ -65,8 +68,12 @@ pub(super) fn set_autostart(world: &World, transaction: &Transaction) -> Result<
     Ok(Moved::Now)
 }
 
-/// Undefine was not even intended: libvirt still has all of it.
+/// Undefine was not even intended, and libvirt still has all of it; or somebody else did it, and
+/// there is nothing of ours to put back.
 fn never_undefined(transaction: &Transaction) -> bool {
+    if transaction.was_undefined_by_others() {
+        return true;
+    }
     transaction
         .plan
         .steps

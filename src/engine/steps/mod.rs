@@ -26,11 +26,17 @@ pub(super) struct Effect {
     pub moved: Moved,
     /// What the operator should know besides.
     pub note: Option<String>,
+    /// Why the run ends here although the step is as it should be: not by our doing.
+    pub ends: Option<Failure>,
 }
 
 impl From<Moved> for Effect {
     fn from(moved: Moved) -> Self {
-        Self { moved, note: None }
+        Self {
+            moved,
+            note: None,
+            ends: None,
+        }
     }
 }
 
@@ -61,10 +67,12 @@ pub(super) fn run(
         (Step::CopyState(file), Forward) => state_copy::copy(world, transaction, index, file),
         (Step::CopyState(file), Back) => state_copy::restore(world, transaction, index, file),
         (Step::MakePersistent, Forward) => power::make_persistent(world, transaction),
-        (Step::MakePersistent, Back) => power::make_transient(world, transaction),
+        (Step::MakePersistent, Back) => power::make_transient(world, transaction, index),
         (Step::Stop { graceful }, Forward) => power::stop(world, transaction, *graceful),
         (Step::Stop { .. }, Back) => Ok(Moved::Already),
-        (Step::Undefine(call), Forward) => undefine::undefine(world, transaction, *call),
+        (Step::Undefine(call), Forward) => {
+            return undefine::undefine(world, transaction, index, *call);
+        }
         (Step::Undefine(_), Back) => return undefine::define(world, transaction),
         (Step::ConfirmInactive, Forward) => undefine::confirm_inactive(world, transaction),
         (Step::ConfirmInactive, Back) => Ok(Moved::Already),

@@ -77,16 +77,15 @@ fn refresh(
             Ok(Refreshed::NoList) => return Moved::Already.into(),
             Ok(Refreshed::Restarted { cause }) => {
                 return Effect {
-                    moved: Moved::Now,
                     note: Some(format!(
                         "libvirt stopped pool '{pool}' when its list of volumes was made anew \
                          ({cause}); it has been started again"
                     )),
+                    ..Effect::from(Moved::Now)
                 };
             }
             Ok(Refreshed::Stopped { cause }) => {
                 return Effect {
-                    moved: Moved::Now,
                     note: Some(format!(
                         "POOL '{pool}' IS STOPPED, and guests with volumes in it cannot start: \
                          libvirt could not read all of {} when its list of volumes was made anew \
@@ -94,6 +93,7 @@ fn refresh(
                          virsh pool-start '{pool}'",
                         folder.display()
                     )),
+                    ..Effect::from(Moved::Now)
                 };
             }
             Err(error) => (error.to_string(), None),
@@ -113,11 +113,11 @@ fn noted(pool: &str, blocker: Option<&Path>, cause: &str) -> Effect {
         format!("move {} away or repair it, then: ", file.display())
     });
     Effect {
-        moved: Moved::Now,
         note: Some(format!(
             "libvirt's list of volumes of pool '{pool}' is out of date ({cause}); to fix it: \
              {first}virsh pool-refresh '{pool}'"
         )),
+        ..Effect::from(Moved::Now)
     }
 }
 

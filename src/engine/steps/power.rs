@@ -35,8 +35,16 @@ pub(super) fn make_persistent(world: &World, transaction: &Transaction) -> Resul
 
 /// A guest that still runs is as transient as it was. One that has ended stays defined: undoing
 /// that too would leave its storage and nothing that knows how to use it.
-pub(super) fn make_transient(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+pub(super) fn make_transient(
+    world: &World,
+    transaction: &Transaction,
+    index: usize,
+) -> Result<Moved, Failure> {
     let uuid = transaction.domain_now().uuid;
+    // Somebody else had defined it already, and theirs stays.
+    if transaction.was_found_done(index) {
+        return Ok(Moved::Already);
+    }
     match world.hypervisor.status(uuid)? {
         Some(status) if status.persistent && status.active => {
             world.hypervisor.undefine(uuid, keeping_all())?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Definition, Direction, EventKind, SavedState, Step, Transaction, UndefineCall};
-use crate::ports::Moved;
+use crate::ports::{HypervisorError, Moved};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -13,8 +13,9 @@ use super::{Effect, kept_nvram, managed_save};
 pub(super) fn undefine(
     world: &World,
     transaction: &Transaction,
+    index: usize,
     call: UndefineCall,
-) -> Result<Moved, Failure> {
+) -> Result<Effect, Failure> {
     let uuid = Homecoming::of(transaction).domain().uuid;
     match world.hypervisor.status(uuid)? {
         Some(status) if status.persistent => {
@@ -27,15 +28,90 @@ pub(super) fn undefine(
             world
                 .hypervisor
                 .make_durable(&transaction.domain_now().name)?;
-            managed_save::drop_first_name(world, transaction)?;
-            kept_nvram::drop(world, &transaction.plan, &Homecoming::of(transaction))?;
-            return Ok(Moved::Already);
+            let found = found_undefined(transaction, index);
+            if found.ends.is_none() {
+                managed_save::drop_first_name(world, transaction)?;
+                kept_nvram::drop(world, &transaction.plan, &Homecoming::of(transaction))?;
+            }
+            return Ok(found);
         }
     }
+    if is_defined_by_others(transaction, index) {
+        return Err(Failure::Unfit(format!(
+            "domain '{}' has been defined by somebody else since it was undefined",
+            transaction.domain_now().name
+        )));
+    }
     unchanged(world, transaction)?;
-    world.hypervisor.undefine(uuid, call)?;
+    match world.hypervisor.undefine(uuid, call) {
+        Ok(()) => {}
+        // Somebody was quicker: libvirt says no to the second of two.
+        Err(error @ (HypervisorError::NoSuchDomain(_) | HypervisorError::Refused { .. })) => {
+            let status = world.hypervisor.status(uuid)?;
+            if status.is_some_and(|status| status.persistent) {
+                return Err(error.into());
+            }
+            return Ok(found_undefined(transaction, index));
+        }
+        Err(error) => return Err(error.into()),
+    }
     kept_nvram::drop(world, &transaction.plan, &Homecoming::of(transaction))?;
-    Ok(Moved::Now)
+    Ok(Moved::Now.into())
+}
+
+/// There was nothing left to undefine. Where no earlier run of this transaction can have done it,
+/// somebody else has, a second retirement perhaps, and it is theirs to finish or to undo: this one
+/// ends, and does not define the domain again.
+fn found_undefined(transaction: &Transaction, index: usize) -> Effect {
+    let intents = forward_intents(transaction, index);
+    let by_others = transaction.plan.persistent && intents <= 1;
+    Effect {
+        ends: by_others.then(|| {
+            Failure::Unfit(format!(
+                "domain '{}' has been undefined by somebody else since the plan was made, and \
+                 stays so",
+                transaction.domain().name
+            ))
+        }),
+        ..Effect::from(Moved::Already)
+    }
+}
+
+fn forward_intents(transaction: &Transaction, index: usize) -> usize {
+    let is_one = |event: &&crate::model::Event| {
+        matches!(event.kind, EventKind::Intent { step, direction: Direction::Forward }
+            if step == index)
+    };
+    transaction.events.iter().filter(is_one).count()
+}
+
+/// Whether the last rollback found the domain defined when it first came to define it: then it was
+/// not by us, and is not ours to undefine.
+fn is_defined_by_others(transaction: &Transaction, index: usize) -> bool {
+    let (mut intents, mut by_others) = (0, false);
+    for event in &transaction.events {
+        match event.kind {
+            EventKind::Intent {
+                step,
+                direction: Direction::Back,
+            } if step == index => intents += 1,
+            EventKind::Outcome {
+                step,
+                direction: Direction::Back,
+                result: Ok(already),
+            } if step == index => {
+                by_others = already && intents == 1;
+            }
+            // Undefined again since: by then it was ours.
+            EventKind::Outcome {
+                step,
+                direction: Direction::Forward,
+                result: Ok(_),
+            } if step == index => (intents, by_others) = (0, false),
+            _ => {}
+        }
+    }
+    by_others
 }
 
 /// What was saved must be what is about to be dropped: an edit, a new snapshot or a started and
@@ -119,9 +195,13 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect,
     {
         world.hypervisor.make_durable(&domain.name)?;
         return Ok(Effect {
-            moved: Moved::Already,
             note: another(world, transaction)?,
+            ..Effect::from(Moved::Already)
         });
+    }
+    // A step that was not ours is not undone: whoever undefined it may have its files by now.
+    if transaction.was_undefined_by_others() {
+        return Ok(Moved::Already.into());
     }
     if let Some(other) = world.hypervisor.status_by_name(&domain.name)?
         && other.domain.uuid != domain.uuid

@@ -29,6 +29,8 @@ pub(super) struct Graph {
     active: HashSet<Uuid>,
     /// The live XML of running persistent domains.
     live: HashMap<Uuid, SecretXml>,
+    /// Images of domains that are being retired.
+    attached: HashSet<Key>,
     /// Folders whose images have been looked into.
     scanned: HashSet<Key>,
     unseen: BTreeSet<String>,
@@ -109,7 +111,15 @@ impl Graph {
         self.unseen.iter()
     }
 
+    /// The inode is an image of a domain, which libvirt need not have any more.
+    pub(super) fn attach(&mut self, key: Key) {
+        self.attached.insert(key);
+    }
+
     fn is_attached(&self, key: Key) -> bool {
+        if self.attached.contains(&key) {
+            return true;
+        }
         self.uses
             .get(&key)
             .is_some_and(|uses| uses.iter().any(|found| found.owner.is_some()))

@@ -66,7 +66,9 @@ fn change(context: &Context, spec: &str, edit: &Edit, sure: Sure) -> Result<(), 
         confirm(&edit.question(&domain))?;
     }
     // Held, so that no transaction saves the definition while it changes.
-    let mut journal = context.journal(&format!("policy of {}", domain.name))?;
+    let purpose = format!("policy of {}", domain.name);
+    let mut journal = context.journal(&purpose)?;
+    let _locks = context.lock(&host, std::slice::from_ref(&domain), &purpose)?;
     let engine = Engine::new(host.world(), &mut journal);
     if let Some((by, state)) = engine.claimed_by(&domain)? {
         return Err(EngineError::Claimed {

@@ -9,10 +9,10 @@ use crate::model::{
 };
 use crate::planner;
 use crate::ports::{Hypervisor, JournalReader, Storage};
+use crate::retire::{Planned, changed};
 use crate::survey::{Memo, Survey};
 use crate::xml::DomainXml;
 
-use super::super::plan::Planned;
 use super::super::undefine;
 use super::before;
 
@@ -26,7 +26,9 @@ pub(super) fn retire(
     touched: &mut Vec<Summary>,
 ) -> Result<(), CliError> {
     let name = &watched.domain.name;
-    let mut journal = context.journal(&format!("watch: end of {name}"))?;
+    let purpose = format!("watch: end of {name}");
+    let mut journal = context.journal(&purpose)?;
+    let _locks = context.lock(host, std::slice::from_ref(&watched.domain), &purpose)?;
     let left = before::unfinished(&journal, watched)?;
     if let Some(left) = &left {
         before::undo(host, &mut journal, left, touched)?;
@@ -66,11 +68,24 @@ pub(super) fn retire(
     }
     let how = How {
         prepare: false,
+        each: false,
         reason: Some(reason),
         sure: Sure { yes: true },
     };
-    let planned = vec![Planned { facts, plan }];
-    undefine::carry_out(context, host, journal, planned, &removal, &how, touched)
+    let planned = vec![Planned {
+        facts,
+        plan,
+        position: 0,
+    }];
+    undefine::carry_out(
+        context,
+        host,
+        &mut journal,
+        planned,
+        &removal,
+        &how,
+        touched,
+    )
 }
 
 /// What a rollback will not bring back.
@@ -92,7 +107,7 @@ fn refuse_strangers(host: &Host, watched: &Watched, plan: &Plan) -> Result<(), C
             .facts(path)?
             .is_some_and(|now| now.identity.is_same_file(&then.identity));
         if !is_same {
-            return Err(CliError::refused(&[undefine::changed(&watched.domain)]));
+            return Err(CliError::refused(&[changed(&watched.domain)]));
         }
     }
     Ok(())

@@ -1,0 +1,279 @@
+//! Law 5 at the moment of truth: who has taken up the files of a retirement since its plan was made.
+//!
+//! A plan's survey is old the moment it is made. The engine itself looks again, so that no caller can
+//! leave it out: at each move who has the file open (`steps::files`), and here, before files are
+//! moved without a survey and after the last move, which domains and images name them.
+
+use std::path::PathBuf;
+
+use crate::model::{
+    Fate, FileMove, FileRole, Progress, Refusal, RefusalCode, Step, Transaction, User,
+};
+use crate::survey::{As, Leaving, SurveyError, newcomers};
+
+use super::World;
+use super::error::{EngineError, Failure};
+
+/// A file that somebody else uses by now.
+pub(super) struct Claimed {
+    pub step: usize,
+    pub path: PathBuf,
+    pub users: Vec<User>,
+}
+
+impl Claimed {
+    /// As a note and a refusal have it.
+    pub(super) fn phrase(&self) -> String {
+        in_use(&self.path, &self.users)
+    }
+
+    fn refusal(&self, hint: &str) -> Refusal {
+        Refusal {
+            code: RefusalCode::InUse,
+            subject: self.path.display().to_string(),
+            message: format!("{} since the plan was made", self.phrase()),
+            hint: hint.to_owned(),
+        }
+    }
+}
+
+/// `/path is in use: disk vda of domain web`.
+pub(super) fn in_use(path: &std::path::Path, users: &[User]) -> String {
+    /// Beyond this a list tells nobody anything.
+    const MOST: usize = 8;
+    let mut named: Vec<String> = users.iter().take(MOST).map(User::phrase).collect();
+    if users.len() > MOST {
+        named.push(format!("and {} more", users.len() - MOST));
+    }
+    format!("{} is in use: {}", path.display(), named.join(", "))
+}
+
+/// Every file of these retirements that a domain or an image names by now, as if all of them were
+/// still where they came from.
+pub(super) fn claimed(
+    world: &World,
+    transactions: &[&Transaction],
+) -> Result<Vec<Claimed>, Failure> {
+    find(world, transactions, As::BeforeTheMoves)
+}
+
+/// The same as a refusal of all of them.
+pub(super) fn refuse_claimed(
+    world: &World,
+    transactions: &[&Transaction],
+    hint: &str,
+) -> Result<(), EngineError> {
+    let claimed = claimed(world, transactions)?;
+    let refusals: Vec<Refusal> = claimed.iter().map(|one| one.refusal(hint)).collect();
+    match refusals.is_empty() {
+        true => Ok(()),
+        false => Err(EngineError::Refused { refusals }),
+    }
+}
+
+/// Files that somebody uses where they wait in quarantine: to bring them back would take them away.
+pub(super) fn used_in_quarantine(
+    world: &World,
+    transaction: &Transaction,
+) -> Result<Vec<Claimed>, Failure> {
+    find(world, &[transaction], As::TheyAre).map(|found| {
+        found
+            .into_iter()
+            .filter(|one| {
+                // At home it is what the way back leaves alone.
+                let stored = transaction.stored(one.step);
+                stored.is_some_and(|it| matches!(world.storage.facts(&it), Ok(Some(_))))
+            })
+            .collect()
+    })
+}
+
+/// The same, and who has such a file open, as refusals of a rollback.
+pub(super) fn refuse_used(
+    world: &World,
+    transaction: &Transaction,
+) -> Result<Vec<Refusal>, EngineError> {
+    let mut used = used_in_quarantine(world, transaction)?;
+    for (step, moved, stored) in transaction.files() {
+        if used.iter().any(|one| one.step == step) {
+            continue;
+        }
+        let holders = world.census.holders(&stored, &moved.facts).holders;
+        if !holders.is_empty() {
+            used.push(Claimed {
+                step,
+                path: moved.path.clone(),
+                users: holders.into_iter().map(|one| one.user).collect(),
+            });
+        }
+    }
+    let hint = format!(
+        "end that use of the file in quarantine, then: virt-retire rollback {}",
+        transaction.id
+    );
+    Ok(used.iter().map(|one| one.refusal(&hint)).collect())
+}
+
+fn find(world: &World, transactions: &[&Transaction], how: As) -> Result<Vec<Claimed>, Failure> {
+    let leaving: Vec<Leaving> = transactions
+        .iter()
+        .map(|transaction| Leaving {
+            owner: transaction.domain().uuid,
+            files: files(transaction)
+                .map(|(_, moved, stored)| (moved, stored))
+                .collect(),
+            stays: stays(transaction),
+        })
+        .collect();
+    let found = newcomers(world.hypervisor, world.storage, &leaving, how)?;
+    let mut claimed = Vec::new();
+    for (transaction, users) in transactions.iter().zip(found) {
+        for ((step, moved, _), users) in files(transaction).zip(users) {
+            if !users.is_empty() {
+                claimed.push(Claimed {
+                    step,
+                    path: moved.path.clone(),
+                    users,
+                });
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+/// A managed save is the domain's alone: libvirt would take it for that of whoever is called so now,
+/// and resume this guest's memory in another one.
+fn files(transaction: &Transaction) -> impl Iterator<Item = (usize, &FileMove, PathBuf)> {
+    let is_anybodys = |moved: &FileMove| moved.role != FileRole::ManagedSave;
+    transaction
+        .files()
+        .filter(move |(_, moved, _)| is_anybodys(moved))
+}
+
+/// The domain's own images that its plan leaves where they are.
+fn stays(transaction: &Transaction) -> Vec<&std::path::Path> {
+    let disks = transaction.plan.disks.iter();
+    disks
+        .filter(|disk| disk.fate != Fate::Quarantine)
+        .flat_map(|disk| {
+            let chain = disk.chain.iter().map(|link| link.path.as_path());
+            disk.path.as_deref().into_iter().chain(chain)
+        })
+        .filter(|path| path.is_absolute())
+        .collect()
+}
+
+/// These steps, and those of the same disks: an image that stays needs what is below it, and the
+/// symlinks by which it is named.
+pub(super) fn with_their_disks(transaction: &Transaction, steps: &[usize]) -> Vec<usize> {
+    let plan = &transaction.plan.steps;
+    let target = |index: usize| plan.get(index).and_then(Step::file).and_then(target_of);
+    let targets: Vec<&str> = steps.iter().filter_map(|index| target(*index)).collect();
+    (0..plan.len())
+        .filter(|index| {
+            steps.contains(index) || target(*index).is_some_and(|its| targets.contains(&its))
+        })
+        .collect()
+}
+
+fn target_of(moved: &FileMove) -> Option<&str> {
+    match &moved.role {
+        FileRole::Disk { target }
+        | FileRole::Backing { target }
+        | FileRole::DataFile { target }
+        | FileRole::Link { target } => Some(target),
+        FileRole::ManagedSave
+        | FileRole::Nvram
+        | FileRole::TpmState
+        | FileRole::SnapshotMemory { .. } => None,
+    }
+}
+
+/// Whether the domain is defined though its retirement has taken the definition away: somebody
+/// else has defined it since. A guest that runs on after its definition went is not.
+pub(super) fn defined_again(
+    world: &World,
+    transaction: &Transaction,
+) -> Result<Option<String>, Failure> {
+    if !transaction.undefines() {
+        return Ok(None);
+    }
+    let domain = transaction.domain();
+    let status = world.hypervisor.status(domain.uuid)?;
+    Ok(status.filter(|status| status.persistent).map(|status| {
+        let also = match status.domain.name == domain.name {
+            true => String::new(),
+            false => format!(" under the name '{}'", status.domain.name),
+        };
+        format!(
+            "domain '{}' has been defined{also} by somebody else since it was undefined",
+            domain.name
+        )
+    }))
+}
+
+/// The same of several, as a refusal.
+pub(super) fn refuse_defined_again(
+    world: &World,
+    transactions: &[&Transaction],
+    hint: &dyn Fn(&Transaction) -> String,
+) -> Result<(), EngineError> {
+    let mut refusals = Vec::new();
+    for transaction in transactions {
+        if let Some(message) = defined_again(world, transaction)? {
+            refusals.push(Refusal {
+                code: RefusalCode::NameTaken,
+                subject: transaction.domain().name.clone(),
+                message,
+                hint: hint(transaction),
+            });
+        }
+    }
+    match refusals.is_empty() {
+        true => Ok(()),
+        false => Err(EngineError::Refused { refusals }),
+    }
+}
+
+/// Places that files have left, and where somebody has put another file since.
+pub(super) fn occupied_places(
+    world: &World,
+    transaction: &Transaction,
+) -> Result<Vec<PathBuf>, Failure> {
+    let progress = transaction.progress();
+    let mut occupied = Vec::new();
+    for (index, moved, _) in transaction.files() {
+        if progress.get(index) != Some(&Progress::Done) {
+            continue;
+        }
+        if let Some(there) = world.storage.facts(&moved.path)?
+            && !there.identity.is_same_file(&moved.facts.identity)
+        {
+            occupied.push(moved.path.clone());
+        }
+    }
+    Ok(occupied)
+}
+
+impl From<SurveyError> for Failure {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::Hypervisor(error) => error.into(),
+            SurveyError::Storage(error) => error.into(),
+            SurveyError::Refused(refusal) => Failure::Unfit(refusal.message),
+        }
+    }
+}
+
+impl From<Failure> for EngineError {
+    /// Of a look, which changes nothing.
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Hypervisor(error) => error.into(),
+            Failure::Storage(error) => error.into(),
+            Failure::Xml(error) => EngineError::Xml(error),
+            Failure::InUse(_) | Failure::Unfit(_) => EngineError::Unlooked(failure.to_string()),
+            Failure::Interrupted => EngineError::Interrupted,
+        }
+    }
+}

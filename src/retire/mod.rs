@@ -1,0 +1,126 @@
+//! The application: from domains and flags to retired domains. It knows the world through the ports
+//! alone; whoever calls it parses a command before and prints the answer afterwards.
+//!
+//! The survey, the plans and the refusals are here. That all are prepared before the first is
+//! committed, that one more look is taken before anything is decided, and that all are put back where
+//! one fails, is the engine's affair ([`Engine::retire`]), so that nobody can leave it out.
+
+use crate::engine::{Batch, Engine, Retirement, World};
+use crate::model::{DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal};
+use crate::planner;
+use crate::survey::{Memo, Survey, SurveyError};
+
+/// A plan with the facts it was made from.
+pub struct Planned {
+    pub facts: DomainFacts,
+    pub plan: Plan,
+    /// As which of the domains it was named, from 0.
+    pub position: usize,
+}
+
+/// Plans each domain once, however often it was named. In the order in which they can be retired:
+/// whoever stands on another's file comes before it.
+///
+/// # Errors
+/// A domain is not there, or libvirt does not answer.
+pub fn plan(
+    world: &World,
+    domains: &[String],
+    removal: &Removal,
+) -> Result<Vec<Planned>, SurveyError> {
+    let memo = Memo::new(world.storage);
+    let survey = Survey::new(world.hypervisor, &memo, world.census)?;
+    let mut found: Vec<(DomainFacts, Removal)> = Vec::new();
+    for domain in named(world, domains)? {
+        let facts = survey.domain(&domain)?;
+        let meant = survey.meant(removal, &facts.disks);
+        found.push((facts, meant));
+    }
+    let all: Vec<_> = found.iter().map(|(facts, meant)| (facts, meant)).collect();
+    let plans = planner::batch(&all);
+    let mut found: Vec<_> = found.into_iter().map(|(facts, _)| Some(facts)).collect();
+    Ok(plans
+        .into_iter()
+        .filter_map(|(index, plan)| {
+            let facts = found.get_mut(index)?.take()?;
+            Some(Planned {
+                facts,
+                plan,
+                position: index,
+            })
+        })
+        .collect())
+}
+
+/// The domains that these words mean, each once.
+///
+/// # Errors
+/// A domain is not there, or libvirt does not answer.
+pub fn named(world: &World, words: &[String]) -> Result<Vec<DomainRef>, SurveyError> {
+    let mut found: Vec<DomainRef> = Vec::new();
+    for word in words {
+        let domain = world.hypervisor.find(word)?;
+        if found.iter().all(|one| one.uuid != domain.uuid) {
+            found.push(domain);
+        }
+    }
+    Ok(found)
+}
+
+/// Why these plans are not executed.
+pub fn refusals(planned: &[Planned]) -> Vec<Refusal> {
+    let all = planned.iter().flat_map(|one| &one.plan.refusals);
+    all.cloned().collect()
+}
+
+/// The refusal of what is not as it was when its plan was made.
+pub fn changed(domain: &DomainRef) -> Refusal {
+    Refusal {
+        code: RefusalCode::ChangedSincePlan,
+        subject: domain.name.clone(),
+        message: format!(
+            "domain '{}', its disks or their users have changed since the plan was made",
+            domain.name
+        ),
+        hint: format!(
+            "look at it again: virt-retire plan {} with the same flags",
+            domain.typed()
+        ),
+    }
+}
+
+/// Whether the plans that were shown are those that would be executed now; if not, the first that
+/// has changed.
+pub fn first_changed<'a>(shown: &[Planned], now: &'a [Planned]) -> Option<&'a DomainRef> {
+    let is_same = |now: &Planned| {
+        let mut shown = shown.iter();
+        let shown = shown.find(|shown| shown.plan.domain.uuid == now.plan.domain.uuid);
+        shown.is_some_and(|shown| {
+            shown.plan.is_same_as(&now.plan) && shown.facts.definition == now.facts.definition
+        })
+    };
+    let changed = now.iter().find(|now| !is_same(now));
+    changed.map(|planned| &planned.plan.domain)
+}
+
+/// Runs the plans as one batch. `evidence` says who does it and why, of what could not be looked at
+/// and was accepted.
+pub fn carry_out(
+    engine: &mut Engine,
+    planned: Vec<Planned>,
+    removal: &Removal,
+    prepare: bool,
+    evidence: &dyn Fn(Vec<String>) -> Evidence,
+) -> Batch {
+    let retirements = planned.into_iter().map(|planned| Retirement {
+        evidence: evidence(match removal.accept_unseen {
+            true => planned.facts.unseen.clone(),
+            false => Vec::new(),
+        }),
+        plan: planned.plan,
+        definition: planned.facts.definition,
+        removal: removal.clone(),
+        commit_at_once: !prepare,
+    });
+    engine.retire(retirements.collect())
+}

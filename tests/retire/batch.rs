@@ -1,0 +1,201 @@
+//! Several domains in one command. If these tests fail, a template and its clones cannot go together, or some
+//! of a batch are retired and some are not though nobody asked for that.
+
+use crate::support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
+
+const ALL: [&str; 3] = ["template", "clone1", "clone2"];
+
+fn template_and_clones(host: &PrivateHost) {
+    GuestBuilder::new("template")
+        .disk(Disk::pool("base.qcow2"))
+        .define(host);
+    let base = format!("{}/base.qcow2", host.pool);
+    for name in ["clone1", "clone2"] {
+        GuestBuilder::new(name)
+            .disk(Disk::pool(&format!("{name}.qcow2")).on_base(&base, "qcow2"))
+            .define(host);
+    }
+    host.refresh_pools();
+}
+
+fn identities(host: &PrivateHost) -> Vec<Identity> {
+    ALL.map(|name| Identity::capture(host, name, &[])).into()
+}
+
+fn undefine<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    [&["undefine"][..], names, &["--remove-all-storage", "--yes"]].concat()
+}
+
+fn transactions(host: &PrivateHost) -> Vec<serde_json::Value> {
+    let listed = host.retire_json(&["list"]).expect(0).json();
+    listed["transactions"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_template_and_all_its_clones_go_together_in_any_order() {
+    let host = PrivateHost::start();
+    template_and_clones(&host);
+    let before = identities(&host);
+    let orders = [
+        ["template", "clone1", "clone2"],
+        ["clone1", "template", "clone2"],
+        ["clone2", "clone1", "template"],
+    ];
+    for order in orders {
+        let plan = [&["plan"][..], &order, &["--remove-all-storage"]].concat();
+        let planned = host.retire_json(&plan).expect(0).json();
+        // Told as it was asked for.
+        let named: Vec<_> = planned["plans"].as_array().unwrap().iter().collect();
+        for (plan, name) in named.iter().zip(order) {
+            assert_eq!(plan["domain"]["name"], name);
+        }
+        let done = host.retire_json(&undefine(&order)).expect(0).json();
+        let done = done["transactions"].as_array().unwrap().clone();
+        assert_eq!(done.len(), 3);
+        // Whoever stands on the base leaves before it.
+        assert_eq!(done[2]["domain"], "template");
+        assert!(host.domains().is_empty());
+        for image in ["base.qcow2", "clone1.qcow2", "clone2.qcow2"] {
+            assert!(!host.exists(&format!("{}/{image}", host.pool)), "{image}");
+        }
+        let id = |index: usize| done[index]["id"].to_string();
+        // A clone cannot come back before what it stands on.
+        let refused = host.retire(&["rollback", &id(0), "--yes"]).expect(3);
+        assert!(refused.stderr.contains(&id(2)), "{refused}");
+        host.retire(&["rollback", &id(2), &id(1), &id(0), "--yes"])
+            .expect(0);
+        for (before, now) in before.iter().zip(identities(&host)) {
+            assert_same(before, &now);
+        }
+    }
+}
+
+/// A template whose clone is not in the batch stays, and so does all else.
+#[test]
+fn without_all_its_clones_a_template_stays() {
+    let host = PrivateHost::start();
+    template_and_clones(&host);
+    let before = identities(&host);
+    let refused = host
+        .retire_json(&undefine(&["template", "clone1"]))
+        .expect(3);
+    let error = refused.json_error()["error"].clone();
+    assert_eq!(error["code"], "in-use");
+    assert!(error["message"].to_string().contains("clone2"), "{refused}");
+    assert!(
+        !error["message"].to_string().contains("clone1.qcow2"),
+        "{refused}"
+    );
+    for (before, now) in before.iter().zip(identities(&host)) {
+        assert_same(before, &now);
+    }
+}
+
+/// What a clone of the batch keeps still needs the template.
+#[test]
+fn a_clone_that_keeps_its_disk_keeps_the_template() {
+    let host = PrivateHost::start();
+    template_and_clones(&host);
+    host.retire(&["policy", "set", "clone1", "vda", "keep", "--yes"])
+        .expect(0);
+    let refused = host.retire_json(&undefine(&ALL)).expect(3);
+    let error = refused.json_error()["error"].clone();
+    assert_eq!(error["code"], "in-use");
+    assert!(error["message"].to_string().contains("clone1"), "{refused}");
+    assert_eq!(host.domains().len(), 3);
+}
+
+/// Somebody opens the template's disk in the middle: all come back.
+#[test]
+fn where_one_fails_all_come_back() {
+    use crate::support::tracer::After;
+    let host = PrivateHost::start();
+    template_and_clones(&host);
+    let base = format!("{}/base.qcow2", host.pool);
+    let mut is_open = None;
+    let ended = host.traced(&undefine(&ALL), &mut |point| {
+        if is_open.is_none() && point.step.contains("clone2.qcow2") {
+            is_open = Some(std::fs::File::open(host.path(&base)).unwrap());
+        }
+        After::GoOn
+    });
+    assert_eq!(ended.code, 4, "{ended}");
+    assert!(is_open.take().is_some());
+    assert_eq!(host.domains(), ["clone1", "clone2", "template"]);
+    for name in ["clone1", "clone2", "base"] {
+        assert!(
+            host.exists(&format!("{}/{name}.qcow2", host.pool)),
+            "{ended}"
+        );
+    }
+    let states: Vec<_> = transactions(&host)
+        .iter()
+        .map(|one| one["state"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(states, ["rolled-back"; 3]);
+}
+
+/// A kill in the middle of the batch: one recover, and all are there.
+#[test]
+fn after_a_kill_one_recover_has_them_all_back() {
+    use crate::support::tracer::After;
+    let host = PrivateHost::start();
+    template_and_clones(&host);
+    let before = identities(&host);
+    let killed = host.traced(
+        &undefine(&ALL),
+        &mut |point| match point.call == "renameat2" && point.target.ends_with("base.qcow2") {
+            true => After::Kill,
+            false => After::GoOn,
+        },
+    );
+    assert_eq!(killed.code, 137, "{killed}");
+    host.retire(&["recover", "--yes"]).expect(0);
+    for (before, now) in before.iter().zip(identities(&host)) {
+        assert_same(before, &now);
+    }
+}
+
+#[test]
+fn each_is_a_decision_of_its_own() {
+    let host = PrivateHost::start();
+    for name in ["one", "two", "three"] {
+        GuestBuilder::new(name)
+            .disk(Disk::unmanaged(&format!("{name}.raw")))
+            .define(&host);
+    }
+    host.virsh(&["start", "two"]);
+    let each = [undefine(&["one", "two", "three"]), vec!["--each"]].concat();
+    let without = undefine(&["one", "two", "three"]);
+    host.retire(&without).expect(3);
+    assert_eq!(host.domains().len(), 3);
+    let partly = host.retire_json(&each).expect(4);
+    let done = partly.json()["transactions"].as_array().unwrap().clone();
+    assert_eq!(done.len(), 2, "{partly}");
+    assert!(done.iter().all(|one| one["state"] == "committed"));
+    let error = partly.json_error()["error"].clone();
+    assert_eq!(error["code"], "active-domain");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("'two'") && !message.contains("Nothing was changed"));
+    assert_eq!(host.domains(), ["two"]);
+    // Where none can be had nothing has changed.
+    let none = [undefine(&["two"]), vec!["--each"]].concat();
+    host.retire(&none).expect(3);
+    host.virsh(&["destroy", "two"]);
+    host.retire(&none).expect(0);
+    assert!(host.domains().is_empty());
+}
+
+/// The template too, and a clone that fails keeps it.
+#[test]
+fn each_in_an_order_that_can_be() {
+    let host = PrivateHost::start();
+    template_and_clones(&host);
+    let each = [undefine(&ALL), vec!["--each"]].concat();
+    host.retire(&each).expect(0);
+    assert!(host.domains().is_empty());
+    host.retire(&["rollback", "3", "2", "1", "--yes"]).expect(0);
+    host.virsh(&["start", "clone2"]);
+    let partly = host.retire(&each).expect(4);
+    assert_eq!(host.domains(), ["clone2", "template"], "{partly}");
+}
