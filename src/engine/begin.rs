@@ -37,17 +37,7 @@ impl Engine<'_> {
         self.refuse_claimed(&retirement.plan, None)?;
         let left_out = self.leave_out_numbers()?;
         let mut transaction = self.begin(retirement)?;
-        // In the event log as well as in the record of the flags: who reads the one sees it.
-        let cause = transaction.removal.override_protection.then(|| {
-            format!(
-                "the domain's protection is overridden: {}",
-                transaction
-                    .evidence
-                    .reason
-                    .as_deref()
-                    .unwrap_or("no reason")
-            )
-        });
+        let cause = overridden(&transaction);
         self.enter(&mut transaction, Unwritten::none(), State::Executing, cause)?;
         // After the state: entering it ends the notes of earlier runs.
         let mut unwritten = Unwritten::none();
@@ -148,6 +138,22 @@ impl Engine<'_> {
             started_at: self.world.clock.now(),
         })
     }
+}
+
+/// What the operator has overridden or accepted, for the event log as well as for the record of the
+/// flags: who reads the one sees it.
+fn overridden(transaction: &Transaction) -> Option<String> {
+    let protection = transaction.removal.override_protection.then(|| {
+        format!(
+            "the domain's protection is overridden: {}",
+            (transaction.evidence.reason.as_deref()).unwrap_or("no reason")
+        )
+    });
+    let definition = transaction.plan.not_redefinable.as_ref().map(|cause| {
+        format!("accepted: libvirt would not define the domain again as it is: {cause}")
+    });
+    let all: Vec<String> = protection.into_iter().chain(definition).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// The number for people, the UUID because two journals may share a quarantine.

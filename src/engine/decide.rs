@@ -1,13 +1,14 @@
 //! Decisions on a transaction: commit, roll back, and what a failed step leads to.
 
 use crate::model::{
-    Direction, EventKind, Evidence, Refusal, RefusalCode, Rename, State, Transaction, TransactionId,
+    Direction, EventKind, Evidence, Refusal, RefusalCode, State, Transaction, TransactionId,
 };
 
 use super::error::{EngineError, Failure, NotAgain};
-use super::homecoming::{Homecoming, Wish};
+use super::homecoming::Homecoming;
 use super::run::{Stop, Unwritten};
 use super::steps::keeping_all;
+use super::terms::{Terms, Wish};
 use super::{Engine, look, preflight};
 
 impl Engine<'_> {
@@ -77,20 +78,27 @@ impl Engine<'_> {
         id: TransactionId,
         wish: &Wish,
         earlier: &[TransactionId],
-    ) -> Result<(Transaction, Option<Rename>), EngineError> {
+    ) -> Result<(Transaction, Terms), EngineError> {
         let transaction = self.journal.read(id)?;
-        if !matches!(transaction.state(), State::Prepared | State::Committed) {
+        let leads_out = transaction.state() == State::Stuck && wish.leads_out();
+        if !leads_out && !matches!(transaction.state(), State::Prepared | State::Committed) {
             return Err(wrong_state(&transaction, "rolled back"));
         }
         self.refuse_claimed(&transaction.plan, Some(id))?;
-        let rename = wish.draw(&transaction).map_err(EngineError::Xml)?;
-        let mut refusals = preflight::rollback(&self.world, &transaction, rename.as_ref())?;
+        let terms = wish.draw(&self.world, &transaction)?;
+        let mut refusals = preflight::rollback(&self.world, &transaction, &terms)?;
         refusals.extend(self.held_by_others(&transaction, earlier)?);
         refusals.extend(look::refuse_used(&self.world, &transaction)?);
+        let home = Homecoming::under(&transaction, &terms);
+        if wish.accept_changed_base {
+            refusals.retain(|one| one.code != RefusalCode::BaseChanged);
+        } else {
+            refusals.extend(self.changed_bases(&transaction, &home, earlier)?);
+        }
         if !refusals.is_empty() {
             return Err(EngineError::Refused { refusals });
         }
-        Ok((transaction, rename))
+        Ok((transaction, terms))
     }
 
     /// Puts everything back. Nothing is moved where something stands in the way.
@@ -104,13 +112,26 @@ impl Engine<'_> {
         wish: &Wish,
         by: Evidence,
     ) -> Result<Transaction, EngineError> {
-        let (transaction, rename) = self.may_roll_back(id, wish, &[])?;
+        let (transaction, terms) = self.may_roll_back(id, wish, &[])?;
+        let home = Homecoming::under(&transaction, &terms);
+        let mut told = self.missing(&transaction, &home)?;
+        if wish.accept_changed_base {
+            let accepted = self.changed_bases(&transaction, &home, &[])?;
+            told.extend(
+                accepted
+                    .into_iter()
+                    .map(|one| format!("accepted: {}", one.message)),
+            );
+        }
         if !self.world.control.may_begin() {
             return Err(EngineError::Interrupted);
         }
         let mut first = Unwritten::one(decided("rollback", by));
-        first.extend(rename.map(EventKind::Renamed));
-        self.roll_back(transaction, first, None)
+        if transaction.state() != State::Stuck {
+            first.extend(terms.rename.map(EventKind::Renamed));
+        }
+        first.extend(terms.amendment.map(EventKind::Amended));
+        self.roll_back(transaction, first, None, told)
     }
 
     /// Starts the domain of a transaction that was rolled back; one that was transient is transient
@@ -140,7 +161,8 @@ impl Engine<'_> {
         transaction: Transaction,
         cause: &str,
     ) -> Result<Transaction, EngineError> {
-        self.roll_back(transaction, Unwritten::none(), Some(cause.to_owned()))
+        let cause = Some(cause.to_owned());
+        self.roll_back(transaction, Unwritten::none(), cause, Vec::new())
     }
 
     fn roll_back(
@@ -148,12 +170,13 @@ impl Engine<'_> {
         mut transaction: Transaction,
         first: Unwritten,
         cause: Option<String>,
+        mut told: Vec<String>,
     ) -> Result<Transaction, EngineError> {
-        let before = transaction.state();
+        let before = transaction.state_before_rollback();
         self.enter(&mut transaction, first, State::RollingBack, cause)?;
-        let costs = Homecoming::of(&transaction).costs();
+        told.extend(Homecoming::of(&transaction).costs());
         let mut notes = Unwritten::none();
-        notes.extend(costs.into_iter().map(|text| EventKind::Noted { text }));
+        notes.extend(told.into_iter().map(|text| EventKind::Noted { text }));
         match self.run_to(
             &mut transaction,
             Direction::Back,
@@ -163,6 +186,11 @@ impl Engine<'_> {
         ) {
             Ok(()) => Ok(transaction),
             Err(Stop::Unfinished(error)) => Err(error),
+            // It got stuck on its way there, and is not gone on with: nobody wants it retired.
+            Err(Stop::Failed { step, cause, .. }) if !before.ends_a_rollback_in_vain() => {
+                let back = format!("'{step}' failed: {cause}");
+                Err(self.stick(transaction, "it was not tried".into(), back))
+            }
             Err(Stop::Failed { step, cause, .. }) => {
                 let why = Some(format!("rollback failed at '{step}': {cause}"));
                 Err(self.turn_round(transaction, Direction::Forward, (before, why), step, cause))

@@ -24,6 +24,13 @@ pub enum Failure {
     Interrupted,
 }
 
+impl Failure {
+    /// Whether libvirt answered to the inverse of step `step` that it does not define the domain.
+    pub(super) fn is_no_to_define(&self, step: &str) -> bool {
+        step == "undefine" && matches!(self, Self::Hypervisor(HypervisorError::Refused { .. }))
+    }
+}
+
 /// What of a domain that was brought back is not as it was.
 #[derive(Debug, Error)]
 pub enum NotAgain {

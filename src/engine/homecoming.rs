@@ -1,66 +1,26 @@
-//! As what, and where, a rollback brings a domain back: as it was, or under another name or UUID
-//! where somebody has taken its own. All of it follows from the journal, so that a recovery goes on
-//! under the same identity.
+//! As what, and where, a rollback brings a domain back: as it was, under another name or UUID where
+//! somebody has taken its own, with a repaired definition where libvirt does not take the old one, at
+//! another place where the old one is gone. All of it follows from the journal, so that a recovery goes
+//! on on the same terms.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    Checkpoint, Definition, DomainRef, Fate, FileMove, FileRole, Rename, SecretXml, Snapshot, Step,
-    Transaction, Verdict,
+    Amendment, Checkpoint, Definition, DomainRef, FileMove, FileRole, Rename, SecretXml, Snapshot,
+    Step, Transaction, Verdict,
 };
-use crate::xml::{DomainXml, IdentityChange, XmlError, change_identity, mac_addresses};
+use crate::xml::{DomainXml, IdentityChange, XmlError, change_identity, change_paths};
 
-/// What an operator asks for with `--as-name`, `--new-uuid`, `--new-macs`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wish {
-    pub name: Option<String>,
-    pub new_uuid: bool,
-    pub new_macs: bool,
-}
-
-impl Wish {
-    /// Draws what is to be new. `None` where nothing was asked for.
-    pub(super) fn draw(&self, transaction: &Transaction) -> Result<Option<Rename>, XmlError> {
-        if *self == Self::default() {
-            return Ok(None);
-        }
-        let old = transaction.domain();
-        let macs = if self.new_macs {
-            mac_addresses(transaction.definition.xml.reveal())?
-        } else {
-            Vec::new()
-        };
-        Ok(Some(Rename {
-            domain: DomainRef {
-                name: self.name.clone().unwrap_or_else(|| old.name.clone()),
-                uuid: match self.new_uuid {
-                    true => uuid::Uuid::new_v4(),
-                    false => old.uuid,
-                },
-            },
-            macs: macs
-                .into_iter()
-                .map(|mac| (mac.clone(), like(&mac)))
-                .collect(),
-        }))
-    }
-}
-
-/// Another address of the same maker: the first three bytes say who that is.
-fn like(mac: &str) -> String {
-    let drawn = uuid::Uuid::new_v4();
-    let [one, two, three, ..] = drawn.as_bytes();
-    let maker = mac.get(..8).unwrap_or("52:54:00");
-    format!("{maker}:{one:02x}:{two:02x}:{three:02x}")
-}
+use super::terms::Terms;
 
 /// The identity under which the steps of a transaction deal with the domain now. On the way there
 /// it is the domain's own.
 pub(super) struct Homecoming<'a> {
-    transaction: &'a Transaction,
-    rename: Option<&'a Rename>,
+    pub(super) transaction: &'a Transaction,
+    pub(super) rename: Option<&'a Rename>,
+    amendment: Option<&'a Amendment>,
 }
 
 impl<'a> Homecoming<'a> {
@@ -68,15 +28,33 @@ impl<'a> Homecoming<'a> {
         Self {
             transaction,
             rename: transaction.renamed(),
+            amendment: transaction.amendment(),
         }
     }
 
-    /// Before the rename is in the journal.
-    pub(super) fn under(transaction: &'a Transaction, rename: Option<&'a Rename>) -> Self {
+    /// Before the terms are in the journal.
+    pub(super) fn under(transaction: &'a Transaction, terms: &'a Terms) -> Self {
         Self {
             transaction,
-            rename,
+            rename: terms.rename.as_ref(),
+            amendment: terms.amendment.as_ref(),
         }
+    }
+
+    /// Whether the domain stays undefined.
+    pub(super) fn files_only(&self) -> bool {
+        self.amendment.is_some_and(|amendment| amendment.files_only)
+    }
+
+    pub(super) fn has_repaired_xml(&self) -> bool {
+        self.amendment
+            .is_some_and(|amendment| amendment.xml.is_some())
+    }
+
+    /// Whether some files come back at another place.
+    pub(super) fn has_other_paths(&self) -> bool {
+        self.amendment
+            .is_some_and(|amendment| !amendment.paths.is_empty())
     }
 
     pub(super) fn domain(&self) -> &'a DomainRef {
@@ -96,11 +74,17 @@ impl<'a> Homecoming<'a> {
     /// The saved XML is none: the journal is damaged.
     pub(super) fn definition(&self) -> Result<Cow<'a, Definition>, XmlError> {
         let saved = &self.transaction.definition;
-        if self.rename.is_none() {
+        if self.rename.is_none() && self.amendment.is_none() {
             return Ok(Cow::Borrowed(saved));
         }
         let change = self.change()?;
-        let changed = |xml: &SecretXml| change_identity(xml.reveal(), &change).map(SecretXml::new);
+        let changed = |xml: &SecretXml| {
+            let moved = self.moved_xml(xml)?;
+            match self.rename {
+                Some(_) => change_identity(&moved, &change).map(SecretXml::new),
+                None => Ok(SecretXml::new(moved.into_owned())),
+            }
+        };
         let snapshot = |one: &Snapshot| {
             Ok(Snapshot {
                 xml: changed(&one.xml)?,
@@ -114,7 +98,7 @@ impl<'a> Homecoming<'a> {
             })
         };
         Ok(Cow::Owned(Definition {
-            xml: changed(&saved.xml)?,
+            xml: changed(self.xml())?,
             snapshots: saved
                 .snapshots
                 .iter()
@@ -127,26 +111,54 @@ impl<'a> Homecoming<'a> {
         }))
     }
 
-    /// Where a file of the plan is when it is not in quarantine: its own place, unless libvirt
-    /// named that after the domain, as `domrename` knows too.
+    /// The domain's XML before anything in it is changed.
+    fn xml(&self) -> &'a SecretXml {
+        let repaired = self.amendment.and_then(|amendment| amendment.xml.as_ref());
+        repaired.unwrap_or(&self.transaction.definition.xml)
+    }
+
+    /// An XML with the paths of files that have another place now.
+    fn moved_xml<'x>(&self, xml: &'x SecretXml) -> Result<Cow<'x, str>, XmlError> {
+        let Some(amendment) = self.amendment.filter(|it| !it.paths.is_empty()) else {
+            return Ok(Cow::Borrowed(xml.reveal()));
+        };
+        let changed = change_paths(xml.reveal(), |old| {
+            let new = amendment.moved(Path::new(old));
+            // libvirt's XML is UTF-8: another path could not be said in it.
+            (new != Path::new(old)).then(|| new.to_str().map(str::to_owned))?
+        })?;
+        Ok(Cow::Owned(changed))
+    }
+
+    /// Where a path of the plan is now.
+    pub(super) fn moved<'p>(&self, path: &'p Path) -> Cow<'p, Path> {
+        match self.amendment.map(|amendment| amendment.moved(path)) {
+            Some(new) if new != path => Cow::Owned(new.to_owned()),
+            _ => Cow::Borrowed(path),
+        }
+    }
+
+    /// Where a file of the plan is when it is not in quarantine: its own place or the one that the
+    /// operator has named instead, unless libvirt named that after the domain, as `domrename` knows too.
     pub(super) fn place<'m>(&self, moved: &'m FileMove) -> Cow<'m, Path> {
+        let path = self.moved(&moved.path);
         let other = match moved.role {
             // What a symlink leads to is named by that link alone, which keeps its text.
             _ if !self.is_named(moved) => None,
-            FileRole::Nvram => self.renamed_nvram(&moved.path),
+            FileRole::Nvram => self.renamed_nvram(&path),
             FileRole::TpmState => {
                 let old = self.transaction.domain().uuid.to_string();
-                let is_ours = moved.path.file_name() == Some(OsStr::new(&old));
-                is_ours.then(|| moved.path.with_file_name(self.domain().uuid.to_string()))
+                let is_ours = path.file_name() == Some(OsStr::new(&old));
+                is_ours.then(|| path.with_file_name(self.domain().uuid.to_string()))
             }
             _ => None,
         };
-        other.map_or(Cow::Borrowed(&moved.path), Cow::Owned)
+        other.map_or(path, Cow::Owned)
     }
 
     /// Whether it is the first of its kind: the one that libvirt itself names. Those after it are
     /// what it leads to.
-    fn is_named(&self, moved: &FileMove) -> bool {
+    pub(super) fn is_named(&self, moved: &FileMove) -> bool {
         let mut first = self.transaction.plan.steps.iter().filter_map(state);
         first
             .find(|other| other.role == moved.role)
@@ -166,7 +178,7 @@ impl<'a> Homecoming<'a> {
         if !stayed || is_copied || !self.has_other_name() {
             return Ok(None);
         }
-        let xml = DomainXml::read(self.transaction.definition.xml.reveal())?;
+        let xml = DomainXml::read(&self.moved_xml(self.xml())?)?;
         let nvram = xml.firmware.nvram;
         Ok(nvram.and_then(|path| {
             let new = self.renamed_nvram(&path)?;
@@ -176,7 +188,7 @@ impl<'a> Homecoming<'a> {
 
     fn change(&self) -> Result<IdentityChange, XmlError> {
         let (old, new) = (self.transaction.domain(), self.domain());
-        let xml = DomainXml::read(self.transaction.definition.xml.reveal())?;
+        let xml = DomainXml::read(&self.moved_xml(self.xml())?)?;
         let nvram = xml.firmware.nvram.and_then(|path| {
             let new = self.renamed_nvram(&path)?;
             Some((path.to_str()?.to_owned(), new.to_str()?.to_owned()))
@@ -194,78 +206,6 @@ impl<'a> Homecoming<'a> {
         let old = format!("{}_VARS.", self.transaction.domain().name);
         let ending = path.file_name()?.to_str()?.strip_prefix(&old)?;
         Some(path.with_file_name(format!("{}_VARS.{ending}", self.domain().name)))
-    }
-
-    /// Disks that only the running guest had: their files come back, and the definition does not
-    /// have them.
-    fn live_disks(&self) -> Vec<String> {
-        let gone = self.transaction.plan.disks.iter();
-        let gone = gone.filter(|disk| disk.is_live_only() && disk.fate == Fate::Quarantine);
-        gone.filter_map(|disk| {
-            Some(format!(
-                "disk {} was the running guest's alone, and the definition does not have it: its file \
-                 is back at {}",
-                disk.target,
-                disk.path.as_ref()?.display(),
-            ))
-        })
-        .collect()
-    }
-
-    /// What is not as it was, for the operator: what only the running guest had, and what another
-    /// identity costs.
-    pub(super) fn costs(&self) -> Vec<String> {
-        let mut costs = self.live_disks();
-        let Some(rename) = self.rename else {
-            return costs;
-        };
-        let steps = &self.transaction.plan.steps;
-        for moved in steps.iter().filter_map(Step::file) {
-            let place = self.place(moved);
-            match moved.role {
-                FileRole::TpmState if self.has_other_uuid() && *place != *moved.path => {
-                    costs.push(format!(
-                        "TPM state is tied to the UUID: it is now in {}, and what the guest sealed to \
-                         its old identity may not open",
-                        place.display()
-                    ));
-                }
-                FileRole::Nvram if *place != *moved.path => {
-                    costs.push(format!("the NVRAM is now {}", place.display()));
-                }
-                FileRole::SnapshotMemory { ref snapshot } if self.is_named(moved) => costs.push(format!(
-                    "libvirt will not revert to snapshot '{snapshot}': its memory file holds the old \
-                     identity"
-                )),
-                _ => {}
-            }
-        }
-        if let Ok(Some((kept, copy))) = self.nvram_copy() {
-            costs.push(format!(
-                "the NVRAM that was kept, {}, stays: the domain has a copy of it as it is now, {}",
-                kept.display(),
-                copy.display()
-            ));
-        }
-        if self.has_other_uuid() && self.transaction.removal.tpm == Some(Verdict::Keep) {
-            costs.push(
-                "TPM state that was kept in place belongs to the old UUID: the guest will find an \
-                 empty TPM"
-                    .into(),
-            );
-        }
-        if rename.macs.is_empty() {
-            costs.push(
-                "its network cards have the addresses they had (--new-macs changes them)".into(),
-            );
-        } else {
-            let new: Vec<&str> = rename.macs.iter().map(|(_, new)| new.as_str()).collect();
-            costs.push(format!(
-                "its network cards have new addresses: {}",
-                new.join(", ")
-            ));
-        }
-        costs
     }
 }
 

@@ -22,17 +22,22 @@ mod begin;
 mod candidates;
 mod claims;
 mod comparison;
+mod costs;
 mod decide;
 mod error;
 mod finish;
 mod homecoming;
+mod links;
 mod look;
+mod named;
+mod places;
 mod preflight;
 mod rebuild;
 mod recover;
 mod run;
 mod shared_state;
 mod steps;
+mod terms;
 
 pub use batch::{Batch, NotRetired};
 pub use begin::Retirement;
@@ -40,9 +45,10 @@ pub use candidates::{Candidate, Candidates, Sources, candidates};
 pub use comparison::{Comparison, Finding, compare, seal};
 pub use decide::wrong_state;
 pub use error::{EngineError, Failure, NotAgain};
-pub use homecoming::{Wish, brought_back};
+pub use homecoming::brought_back;
 pub use rebuild::{Inferred, Origin, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
+pub use terms::Wish;
 
 use crate::ports::{Census, Clock, Control, Hypervisor, Journal, Quarantine, Storage};
 

@@ -1,25 +1,28 @@
 //! What stands in the way of a rollback, looked for before anything is moved (law 4).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::model::{FileRole, Progress, Refusal, RefusalCode, Rename, Step, Transaction};
+use crate::model::{FileRole, Progress, Refusal, RefusalCode, Step, Transaction, TransactionId};
 
 use super::World;
 use super::error::EngineError;
 use super::homecoming::Homecoming;
-use super::shared_state;
 use super::steps::copy_obstacle;
+use super::terms::Terms;
+use super::{links, named, places, shared_state};
 
 pub(super) fn rollback(
     world: &World,
     transaction: &Transaction,
-    rename: Option<&Rename>,
+    terms: &Terms,
 ) -> Result<Vec<Refusal>, EngineError> {
-    let home = Homecoming::under(transaction, rename);
+    let home = Homecoming::under(transaction, terms);
     let mut refusals = Vec::new();
+    // Said once of each.
+    let mut faulty: Vec<PathBuf> = Vec::new();
     let progress = transaction.progress();
     let to_undo = |index: &usize| !matches!(progress[*index], Progress::Pending | Progress::Undone);
-    for (index, moved, stored) in transaction.files().filter(|(index, ..)| to_undo(index)) {
+    for (_, moved, stored) in transaction.files().filter(|(index, ..)| to_undo(index)) {
         let waiting = world.storage.facts(&stored)?;
         let place = home.place(moved);
         // Under another name the managed save does not go back to its old one.
@@ -36,15 +39,17 @@ pub(super) fn rollback(
                 moved.path.display(),
                 format!("{} is another file than was put there", stored.display()),
             )),
-            (None, None) => refusals.push(lost(
-                transaction,
-                moved.path.display(),
-                format!(
-                    "it is not at {} (is a file system not mounted?)",
-                    stored.display()
-                ),
-            )),
-            _ => refusals.extend(missing_folder(world, transaction, index)?),
+            (None, None) => {
+                let why = places::absence(world, &stored)?;
+                refusals.push(lost(transaction, moved.path.display(), why));
+            }
+            // A managed save image that does not fit goes beside its old place.
+            (Some(_), None) if !faulty.contains(&folder_of(&place)) => {
+                let fault = places::fault(world, transaction, &place, Some(&stored));
+                faulty.extend(fault.is_some().then(|| folder_of(&place)));
+                refusals.extend(fault);
+            }
+            _ => {}
         }
     }
     for (index, step) in transaction.plan.steps.iter().enumerate() {
@@ -52,15 +57,32 @@ pub(super) fn rollback(
             continue;
         };
         let place = home.place(file);
-        if to_undo(&index)
-            && let Some(other) = copy_obstacle(world.storage, &copy, &place, file)?
-        {
+        if !to_undo(&index) {
+            continue;
+        }
+        if let Some(other) = copy_obstacle(world.storage, &copy, &place, file)? {
             refusals.push(occupied(transaction, &other));
         }
+        let is_needed =
+            world.storage.facts(&place)?.is_none() && world.storage.facts(&copy)?.is_some();
+        if is_needed && !faulty.contains(&folder_of(&place)) {
+            let fault = places::fault(world, transaction, &place, None);
+            faulty.extend(fault.is_some().then(|| folder_of(&place)));
+            refusals.extend(fault);
+        }
     }
-    if transaction.undefines() {
-        refusals.extend(name_taken(world, transaction, &home)?);
-        if rename.is_some() {
+    refusals.extend(links::refusals(world, transaction, &home)?);
+    refusals.extend(named::refusals(world, transaction, &home)?);
+    // What a rollback that got stuck has defined already is no other.
+    let defines = (transaction.plan.steps.iter().enumerate())
+        .any(|(index, step)| matches!(step, Step::Undefine(_)) && to_undo(&index));
+    if defines && !home.files_only() {
+        let taken = name_taken(world, transaction, &home)?;
+        if taken.is_none() {
+            refusals.extend(not_redefinable(world, transaction, &home)?);
+        }
+        refusals.extend(taken);
+        if terms.rename.is_some() {
             refusals.extend(shared_state::refusals(world, transaction, &home)?);
         }
     }
@@ -92,29 +114,42 @@ fn lost(transaction: &Transaction, original: impl std::fmt::Display, how: String
     }
 }
 
-fn missing_folder(
+fn folder_of(place: &Path) -> PathBuf {
+    place.parent().unwrap_or(Path::new("/")).to_owned()
+}
+
+/// libvirt is asked before a file is moved: whatever it would say to the definition later, when the files
+/// are back already, it says now.
+fn not_redefinable(
     world: &World,
     transaction: &Transaction,
-    index: usize,
+    home: &Homecoming<'_>,
 ) -> Result<Option<Refusal>, EngineError> {
-    let Some(folder) = transaction.plan.steps[index]
-        .file()
-        .and_then(|moved| moved.path.parent())
-    else {
+    let definition = home.definition().map_err(EngineError::Xml)?;
+    let name = &transaction.domain().name;
+    let id = transaction.id;
+    let Some(cause) = world.hypervisor.refusal_to_define(&definition.xml)? else {
         return Ok(None);
     };
-    Ok(match world.storage.facts(folder)? {
-        Some(_) => None,
-        None => Some(Refusal {
-            code: RefusalCode::ChangedSincePlan,
-            subject: folder.display().to_string(),
-            message: format!("the folder {} is gone", folder.display()),
-            hint: format!(
-                "make it again (is a file system not mounted?), then: virt-retire rollback {}",
-                transaction.id
-            ),
-        }),
-    })
+    let which = match home.has_repaired_xml() {
+        true => "under this definition",
+        false => "as it was",
+    };
+    Ok(Some(Refusal {
+        code: RefusalCode::NotRedefinable,
+        subject: name.clone(),
+        message: format!("libvirt does not define domain '{name}' {which}: {cause}"),
+        hint: ways_out(id),
+    }))
+}
+
+/// What there is to do about a domain that libvirt does not take back.
+pub(super) fn ways_out(id: TransactionId) -> String {
+    format!(
+        "mend the cause, or repair the definition (virt-retire show {id} --security-info shows it) and bring \
+         the domain back with it: virt-retire rollback {id} --xml FILE; or bring back the files alone: \
+         virt-retire rollback {id} --files"
+    )
 }
 
 fn name_taken(

@@ -22,6 +22,9 @@ pub enum Recovered {
     /// It could not be undone, so the retirement was finished.
     Finished {
         because: String,
+        /// libvirt did not take the definition back, and will not by itself: no rollback works that does
+        /// not say what to do about that.
+        undefinable: bool,
     },
     Stuck {
         forward: String,
@@ -85,6 +88,7 @@ impl Engine<'_> {
             self.enter(&mut transaction, unwritten, State::RollingBack, why)?;
             unwritten = Unwritten::none();
         }
+        let undefinable;
         let back = match self.undo(&mut transaction, unwritten) {
             Ok(()) => {
                 return Ok(Recovery {
@@ -93,7 +97,10 @@ impl Engine<'_> {
                 });
             }
             Err(Stop::Unfinished(error)) => return Err(error),
-            Err(Stop::Failed { step, cause, .. }) => format!("'{step}' failed: {cause}"),
+            Err(Stop::Failed { step, cause, .. }) => {
+                undefinable = cause.is_no_to_define(&step);
+                format!("'{step}' failed: {cause}")
+            }
         };
         let end = match before {
             State::Committed => State::Committed,
@@ -107,7 +114,10 @@ impl Engine<'_> {
                 }
                 Ok(Recovery {
                     transaction,
-                    result: Recovered::Finished { because: back },
+                    result: Recovered::Finished {
+                        because: back,
+                        undefinable,
+                    },
                 })
             }
             Err(Stop::Unfinished(error)) => Err(error),

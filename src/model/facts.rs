@@ -156,6 +156,8 @@ pub struct DomainFacts {
     pub pools_beside: Vec<(String, String)>,
     /// Parts of the domain that this version cannot bring back, each in words.
     pub unsupported: Vec<String>,
+    /// Why libvirt would not define it again, if so.
+    pub not_redefinable: Option<String>,
     /// What could not be looked at when users were counted.
     pub unseen: Vec<String>,
     /// It was root who looked.

@@ -4,6 +4,7 @@
 //! `cli`. So a change here never changes a stored byte by accident.
 
 mod access;
+mod amendment;
 mod definition;
 mod evidence;
 mod facts;
@@ -21,6 +22,7 @@ mod user;
 mod watched;
 
 pub use access::{Access, Device};
+pub use amendment::Amendment;
 pub use definition::{Autostart, Checkpoint, Definition, SecretXml, Snapshot};
 pub use evidence::Evidence;
 pub use facts::{

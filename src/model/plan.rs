@@ -89,6 +89,8 @@ pub struct ChainLink {
     pub path: PathBuf,
     pub fate: Fate,
     pub used_by: Vec<User>,
+    /// Of a base that stays while the image on it goes: what it was then.
+    pub facts: Option<FileFacts>,
 }
 
 /// One disk, and what happens to it.
@@ -136,6 +138,8 @@ pub struct Plan {
     /// NVRAM that stays in its place (`--keep-nvram`), its symlinks before it: a rollback under
     /// another name copies this file and no other. `None` in a record of before this was written down.
     pub kept: Option<Vec<FileMove>>,
+    /// Why libvirt would not define the domain again, if so; in an executable plan, accepted.
+    pub not_redefinable: Option<String>,
 }
 
 impl Plan {

@@ -21,6 +21,10 @@ pub enum RefusalCode {
     Protected,
     PolicyInvalid,
     NoSuchDisk,
+    NotRedefinable,
+    BaseChanged,
+    PlaceChanged,
+    OtherDomain,
 }
 
 impl RefusalCode {
@@ -44,6 +48,10 @@ impl RefusalCode {
             RefusalCode::Protected => "protected-domain",
             RefusalCode::PolicyInvalid => "invalid-policy",
             RefusalCode::NoSuchDisk => "no-such-disk",
+            RefusalCode::NotRedefinable => "not-redefinable",
+            RefusalCode::BaseChanged => "base-changed",
+            RefusalCode::PlaceChanged => "place-changed",
+            RefusalCode::OtherDomain => "other-domain",
         }
     }
 }

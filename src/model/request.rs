@@ -55,6 +55,8 @@ pub struct Removal {
     pub delete_volume_snapshots: bool,
     /// Go on although some users of the disks could not be looked for.
     pub accept_unseen: bool,
+    /// Go on although libvirt would not define the domain again as it is.
+    pub accept_not_redefinable: bool,
     /// Go on although the domain's policy protects it; needs a reason.
     pub override_protection: bool,
     /// The domain will have been stopped by the time the steps run (`destroy`).

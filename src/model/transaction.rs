@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::{
-    Definition, DomainRef, Evidence, FileFacts, FileMove, Plan, Removal, State, Step, TransactionId,
+    Amendment, Definition, DomainRef, Evidence, FileFacts, FileMove, Plan, Removal, State, Step,
+    TransactionId,
 };
 
 /// Which way a step is run.
@@ -74,6 +75,9 @@ pub enum EventKind {
     /// The rollback that begins now defines the domain under another identity. Durable before its
     /// first effect, so that a recovery goes on under the same one.
     Renamed(Rename),
+    /// The rollback that begins now, or that goes on now from `stuck`, departs from what was saved.
+    /// Durable before its first effect, as above.
+    Amended(Amendment),
 }
 
 /// Under which identity a rollback brings a domain back, where it is not its own. Chosen once and
@@ -211,6 +215,21 @@ impl Transaction {
             }
         }
         renamed
+    }
+
+    /// In what the present or finished rollback departs from what was saved.
+    pub fn amendment(&self) -> Option<&Amendment> {
+        let mut amended = None;
+        for event in &self.events {
+            match &event.kind {
+                EventKind::Amended(amendment) => amended = Some(amendment),
+                EventKind::Entered { state, .. } if state.ends_a_rollback_in_vain() => {
+                    amended = None;
+                }
+                _ => {}
+            }
+        }
+        amended
     }
 
     /// The domain as it is called now: its own name and UUID, or what the present or finished
@@ -390,6 +409,7 @@ impl Transaction {
             held: self.is_held(),
             notes: self.notes(),
             restored_as: self.renamed().map(|rename| rename.domain.clone()),
+            files_only: self.amendment().is_some_and(|it| it.files_only),
         }
     }
 
@@ -425,6 +445,8 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// See [`Transaction::renamed`].
     pub restored_as: Option<DomainRef>,
+    /// See [`super::Amendment::files_only`].
+    pub files_only: bool,
 }
 
 impl Summary {
@@ -440,11 +462,13 @@ impl Summary {
                 }
                 if state.ends_a_rollback_in_vain() {
                     self.restored_as = None;
+                    self.files_only = false;
                 }
             }
             EventKind::Held { held } => self.held = *held,
             EventKind::Noted { text } => self.notes.push(text.clone()),
             EventKind::Renamed(rename) => self.restored_as = Some(rename.domain.clone()),
+            EventKind::Amended(amendment) => self.files_only = amendment.files_only,
             EventKind::Settled { bytes, .. } => self.bytes = *bytes,
             EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Decided { .. } => {}
         }

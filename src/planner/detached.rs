@@ -23,6 +23,7 @@ pub fn told(facts: &DomainFacts) -> impl Iterator<Item = DiskPlan> + '_ {
                 path: link.file.path.clone(),
                 fate: Fate::Keep,
                 used_by: link.file.users.clone(),
+                facts: None,
             })
             .collect(),
         used_by: detached.file.users.clone(),

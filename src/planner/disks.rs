@@ -93,6 +93,7 @@ fn decided(
         chain.push(ChainLink {
             path: link.file.path.clone(),
             fate: if goes { Fate::Quarantine } else { Fate::Keep },
+            facts: (fate == Fate::Quarantine && !goes).then(|| link.file.facts.clone()),
             used_by: match fate == Fate::Quarantine && !goes {
                 true => all_users(facts, &link.file, kept),
                 false => link.file.users.clone(),

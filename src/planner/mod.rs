@@ -24,6 +24,7 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
     refusals.extend(policy::problems(facts));
     refusals.extend(transient(facts, removal));
     refusals.extend(unsupported(facts));
+    refusals.extend(not_redefinable(facts, removal));
     let decided = disks::decide(facts, &removal.storage, &mut refusals);
     let kept_files = kept::files(facts, decided.iter().map(|disk| disk.plan.fate));
     let disks_go = decided.iter().any(|disk| disk.moves());
@@ -49,6 +50,7 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
         steps,
         unseen: facts.unseen.clone(),
         kept: Some(artefacts.kept),
+        not_redefinable: facts.not_redefinable.clone(),
     }
 }
 
@@ -82,6 +84,25 @@ fn running(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Optio
         hint: format!(
             "to stop it first: virt-retire destroy {0} with the same flags; to undefine it and \
              let it run on: virt-retire undefine {0} --keep-storage",
+            facts.domain.typed()
+        ),
+    })
+}
+
+/// What libvirt would not take back is not taken from it without a word: no rollback could be whole.
+fn not_redefinable(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
+    let cause = facts.not_redefinable.as_ref()?;
+    (!removal.accept_not_redefinable).then(|| Refusal {
+        code: RefusalCode::NotRedefinable,
+        subject: facts.domain.name.clone(),
+        message: format!(
+            "libvirt would not define domain '{}' again as it is: {cause}",
+            facts.domain.name
+        ),
+        hint: format!(
+            "repair its definition first (virsh edit {}), or go on with --accept-not-redefinable: a \
+             later rollback then needs a repaired definition (virt-retire rollback ID --xml FILE) or \
+             brings back the files alone (virt-retire rollback ID --files)",
             facts.domain.typed()
         ),
     })

@@ -121,8 +121,15 @@ fn unreadable(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
         unreadable.path.display(),
         unreadable.cause
     );
-    let hint = "make it readable (is a file system not mounted?), or leave the disk out with \
-                --storage or --keep-storage";
+    // Of what is denied or broken a mount is not the cause.
+    let absent = ["no such file", "No such file", "is gone"];
+    let hint = match absent.iter().any(|words| unreadable.cause.contains(words)) {
+        true => {
+            "is a file system not mounted? Make it readable, or leave the disk out with --storage or \
+             --keep-storage"
+        }
+        false => "make it readable, or leave the disk out with --storage or --keep-storage",
+    };
     let code = RefusalCode::UnreadableChain;
     refuse(disk, Reason::Unreadable, code, message, hint)
 }

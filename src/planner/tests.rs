@@ -101,6 +101,7 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
         unsupported: Vec::new(),
         unseen: Vec::new(),
         seen_by_root: false,
+        not_redefinable: None,
     }
 }
 

@@ -202,6 +202,9 @@ pub trait Hypervisor {
     fn make_durable(&self, name: &str) -> Result<(), HypervisorError>;
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError>;
     fn define(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError>;
+    /// Why libvirt would not define this XML, in its own words; `None` where it would. Changes nothing,
+    /// whether a domain of that name or UUID is defined or not.
+    fn refusal_to_define(&self, xml: &SecretXml) -> Result<Option<String>, HypervisorError>;
     fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError>;
     fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<(), HypervisorError>;
     /// Defines metadata of a snapshot that is in the files already; one of that name that exists

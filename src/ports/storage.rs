@@ -150,6 +150,12 @@ pub trait Storage {
     fn lets_out(&self, source: &Path) -> Result<(), StorageError>;
     /// The quarantine root for manifest and XML.
     fn home(&self) -> Result<Root, StorageError>;
+    /// Whether files that wait in `waiting`, a folder of ours, can be renamed into `folder`: tried, because
+    /// `EXDEV` cannot be inferred. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// Why they cannot.
+    fn may_return(&self, waiting: &Path, folder: &Path) -> Result<(), StorageError>;
     /// Removes a root that was made for nothing. One that somebody else has begun to use stays, and
     /// one that is gone already is fine.
     fn unmake(&self, root: &Path) -> Result<(), StorageError>;

@@ -153,6 +153,10 @@ impl Storage for Memo<'_> {
         self.inner.home()
     }
 
+    fn may_return(&self, waiting: &Path, folder: &Path) -> Result<(), StorageError> {
+        self.inner.may_return(waiting, folder)
+    }
+
     fn unmake(&self, root: &Path) -> Result<(), StorageError> {
         self.inner.unmake(root)
     }

@@ -12,6 +12,7 @@ mod named;
 mod pieces;
 mod pools;
 mod recheck;
+mod redefinable;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -146,6 +147,7 @@ impl<'a> Survey<'a> {
         let detached = self.detached(domain.uuid, &definition, &disks)?;
         let states: Vec<&DomainXml> = [&xml].into_iter().chain(&live).collect();
         let artefacts = self.artefacts(domain, &states, &definition, &mut unsupported)?;
+        let not_redefinable = self.not_redefinable(&definition)?;
         Ok(DomainFacts {
             domain: domain.clone(),
             title: xml.title.clone(),
@@ -159,6 +161,7 @@ impl<'a> Survey<'a> {
             policy_problems,
             pools_beside: self.pools.beside(),
             unsupported,
+            not_redefinable,
             unseen: self.unseen(),
             seen_by_root: self.graph.borrow().is_seen_by_root(),
         })

@@ -1,10 +1,9 @@
 //! A domain's XML under another identity: name, UUID, MAC addresses, and the NVRAM file that libvirt
 //! names after it. Only those places are touched; every other byte stays as libvirt wrote it.
 
-use std::ops::Range;
-
 use roxmltree::{Document, Node};
 
+use super::edit::{Edits, applied, inside};
 use super::{XmlError, child, children, text};
 
 /// What a domain is called before and after.
@@ -34,16 +33,7 @@ pub fn change_identity(xml: &str, change: &IdentityChange) -> Result<String, Xml
             }
         }
     }
-    edits.sort_by_key(|(range, _)| range.start);
-    let mut changed = String::with_capacity(xml.len());
-    let mut copied = 0;
-    for (range, new) in edits {
-        changed.push_str(&xml[copied..range.start]);
-        changed.push_str(&escaped(&new));
-        copied = range.end;
-    }
-    changed.push_str(&xml[copied..]);
-    Ok(changed)
+    Ok(applied(xml, edits))
 }
 
 /// The distinct MAC addresses of a domain's interfaces, as they are spelled.
@@ -59,8 +49,6 @@ pub fn mac_addresses(xml: &str) -> Result<Vec<String>, XmlError> {
     }
     Ok(found)
 }
-
-type Edits = Vec<(Range<usize>, String)>;
 
 fn domain(root: Node<'_, '_>, change: &IdentityChange, edits: &mut Edits) {
     let mut replace = |node: Option<Node>, (old, new): &(String, String)| {
@@ -107,27 +95,6 @@ fn attribute(node: Option<Node>, name: &str, changes: &[(String, String)], edits
     if let Some((_, new)) = new {
         edits.push((attribute.range_value(), new.clone()));
     }
-}
-
-/// What stands between an element's tags.
-fn inside(node: Node<'_, '_>) -> Option<Range<usize>> {
-    let (first, last) = (node.first_child()?, node.last_child()?);
-    Some(first.range().start..last.range().end)
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '\'' => escaped.push_str("&apos;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

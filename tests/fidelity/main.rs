@@ -6,8 +6,10 @@ mod support;
 
 mod artefacts;
 mod chains;
+mod changed_world;
 mod files;
 mod heaviest;
+mod not_redefinable;
 mod overlay;
 mod rebuild;
 mod recover;

@@ -125,6 +125,7 @@ pub fn removal() -> Removal {
         wipe_storage: true,
         delete_volume_snapshots: true,
         accept_unseen: true,
+        accept_not_redefinable: true,
         override_protection: true,
         stop_first: true,
         graceful: Some(90),
@@ -146,6 +147,7 @@ pub fn plan() -> Plan {
         reason: Reason::RemoveUnmanaged,
         size: 1 << 40,
         chain: vec![ChainLink {
+            facts: Some(facts(30)),
             path: hostile_path(),
             fate: Fate::Keep,
             used_by: vec![user(UserKind::Domain), user(UserKind::Image)],
@@ -231,6 +233,7 @@ pub fn plan() -> Plan {
         steps,
         unseen: vec!["processes".into()],
         kept: Some(vec![moved(60, FileRole::Nvram, hostile_path())]),
+        not_redefinable: Some("no such machine".into()),
     }
 }
 
@@ -273,6 +276,26 @@ pub fn transaction() -> Transaction {
     }
 }
 
+/// What format 1 has of [`transaction`].
+pub fn of_format_1() -> Transaction {
+    let mut transaction = transaction();
+    transaction.removal.accept_not_redefinable = false;
+    transaction.plan.not_redefinable = None;
+    transaction.plan.kept = None;
+    let disks = transaction.plan.disks.iter_mut();
+    for link in disks.flat_map(|disk| &mut disk.chain) {
+        link.facts = None;
+    }
+    transaction
+}
+
+/// Those of [`kinds`] that format 1 has.
+pub fn kinds_of_format_1() -> Vec<EventKind> {
+    let mut kinds = kinds();
+    kinds.retain(|kind| !matches!(kind, EventKind::Amended(_)));
+    kinds
+}
+
 /// Every kind of event.
 pub fn kinds() -> Vec<EventKind> {
     let mut kinds = vec![
@@ -291,6 +314,11 @@ pub fn kinds() -> Vec<EventKind> {
                 uuid: uuid::Uuid::from_u128(9),
             },
             macs: vec![("52:54:00:00:00:01".into(), "52:54:00:00:00:02".into())],
+        }),
+        EventKind::Amended(Amendment {
+            xml: Some(SecretXml::new("<domain/>".into())),
+            files_only: true,
+            paths: vec![("/old".into(), hostile_path())],
         }),
         EventKind::Decided {
             verb: "recover".into(),

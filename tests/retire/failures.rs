@@ -147,7 +147,8 @@ fn an_emulator_that_is_gone_leaves_the_domain_retired_until_it_is_back() {
         // libvirt defines a domain whose emulator it remembers; then it is whole but for that.
         assert_eq!(host.domains(), ["web1"], "{told}");
     } else {
-        assert_eq!(told.code, 4, "{told}");
+        assert_eq!(told.code, 3, "{told}");
+        assert_eq!(error(&told).0, "not-redefinable");
         assert!(host.domains().is_empty() && !host.exists(guest.path("vda")));
     }
     host.shell(&format!("mv {emulator}.away {emulator}"));
@@ -216,7 +217,7 @@ fn what_stands_in_the_way_of_a_rollback_is_named_and_left_alone() {
 
     // The folder it came from is gone, or is another.
     host.shell(&format!("mv {0} {0}.away", host.images));
-    refused("changed-since-plan", &host.images);
+    refused("place-changed", &host.images);
     host.shell(&format!("mv {0}.away {0}", host.images));
 
     // A quarantined file is gone, or was replaced.
@@ -242,8 +243,9 @@ fn a_rollback_that_cannot_move_a_file_back_leaves_the_domain_retired() {
     undefine(&host).expect(0);
     let waits = waiting(&host);
     host.shell(&format!("chattr +i {}", host.images));
-    let told = rollback(&host, 1).expect(4);
-    assert!(error(&told).1.contains(guest.path("vdb")), "{told}");
+    let told = rollback(&host, 1).expect(3);
+    assert_eq!(error(&told).0, "place-changed");
+    assert!(error(&told).1.contains(&host.images), "{told}");
     assert!(host.domains().is_empty() && !host.exists(guest.path("vda")));
     assert_same(&waits, &waiting(&host));
     host.shell(&format!("chattr -i {}", host.images));

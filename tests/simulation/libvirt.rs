@@ -424,6 +424,10 @@ impl Hypervisor for Libvirt {
         status.map_or_else(|| refused("define", "it is gone again"), |it| Ok(it.domain))
     }
 
+    fn refusal_to_define(&self, _: &SecretXml) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     fn autostart(&self, uuid: Uuid) -> Result<Autostart> {
         Ok(self.definition(uuid)?.autostart)
     }

@@ -168,6 +168,11 @@ impl Storage for Files {
         })
     }
 
+    fn may_return(&self, waiting: &Path, folder: &Path) -> Result<()> {
+        self.need_folder(&waiting.join("probe"))?;
+        self.need_folder(&folder.join("probe"))
+    }
+
     fn unmake(&self, _: &Path) -> Result<()> {
         Ok(())
     }

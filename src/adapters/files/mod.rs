@@ -103,6 +103,10 @@ impl Storage for LocalFiles {
         place::home(self)
     }
 
+    fn may_return(&self, waiting: &Path, folder: &Path) -> Result<(), StorageError> {
+        place::probe(folder, waiting)
+    }
+
     fn unmake(&self, root: &Path) -> Result<(), StorageError> {
         folders::remove_if_empty(root)
     }

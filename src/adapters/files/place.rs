@@ -140,7 +140,9 @@ fn on_its_mount(source: &Path) -> Result<Vec<PathBuf>, StorageError> {
 /// there, and removed again if it was made in vain.
 fn attempt(source: &Path, folder: PathBuf) -> Result<Root, StorageError> {
     let made = folders::ensure_private(&folder)?;
-    let tried = probe(source, &folder);
+    let tried = sys::open_folder(source)
+        .and_then(|opened| refuse_closed(&opened, source))
+        .and_then(|()| probe(source, &folder));
     if made && tried.is_err() {
         // Somebody else's transaction may have begun to use it meanwhile: then it stays.
         folders::remove_if_empty(&folder)?;
@@ -154,12 +156,11 @@ fn attempt(source: &Path, folder: PathBuf) -> Result<Root, StorageError> {
 /// with EXDEV wherever it refuses a rename with it (bind mounts, btrfs subvolumes, XFS projects), and
 /// a crash leaves nothing in a folder that is not ours, where a pool would list it. Where there is no
 /// O_TMPFILE a file with a name is renamed.
-fn probe(source: &Path, folder: &Path) -> Result<(), StorageError> {
+pub fn probe(source: &Path, folder: &Path) -> Result<(), StorageError> {
     let name = OsString::from(format!("{OUR_NAME}-probe-{}", uuid::Uuid::new_v4()));
     let there = folder.join(&name);
     let to = Entry::open(&there)?;
     let from = sys::open_folder(source)?;
-    refuse_closed(&from, source)?;
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     let unnamed =
         retry_on_intr(|| rustix::fs::openat(&from, ".", flags, Mode::from_raw_mode(0o600)));

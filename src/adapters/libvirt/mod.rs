@@ -7,6 +7,7 @@
 mod autostart;
 mod chains;
 mod connect;
+mod definable;
 mod definition;
 mod domains;
 mod durable;
@@ -173,6 +174,10 @@ impl Hypervisor for Libvirt {
         let domain = self.define_domain(xml)?;
         self.make_durable(&domain.name)?;
         Ok(domain)
+    }
+
+    fn refusal_to_define(&self, xml: &SecretXml) -> Result<Option<String>, HypervisorError> {
+        self.would_refuse(xml)
     }
 
     fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError> {

@@ -214,7 +214,8 @@ impl Journal for SledJournal {
             | EventKind::Decided { .. }
             | EventKind::Held { .. }
             | EventKind::Settled { .. }
-            | EventKind::Renamed(_) => false,
+            | EventKind::Renamed(_)
+            | EventKind::Amended(_) => false,
         };
         let sync = !additions.iter().flat_map(|(_, kinds)| kinds).all(is_step);
         let count = additions.len();

@@ -9,7 +9,7 @@ use super::config::ConfigCommand;
 use super::how::{How, Power, Sure};
 use super::policy::PolicyCommand;
 use super::removal::What;
-use super::transactions::{Identity, Ids, Meant, one_meant};
+use super::transactions::{Departure, Identity, Ids, Meant, one_meant};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -64,6 +64,8 @@ pub enum Command {
         start: bool,
         #[command(flatten)]
         identity: Identity,
+        #[command(flatten)]
+        departure: Departure,
         #[command(flatten)]
         sure: Sure,
     },

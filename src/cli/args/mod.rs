@@ -19,7 +19,7 @@ pub use config::ConfigCommand;
 pub use how::{How, Power, Sure};
 pub use policy::{PolicyCommand, Word};
 pub use removal::What;
-pub use transactions::Meant;
+pub use transactions::{Departure, Identity, Meant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {

@@ -85,6 +85,10 @@ pub struct RemovalFlags {
     /// Go on although not everyone who may use the disks could be looked for
     #[arg(long)]
     accept_unseen: bool,
+    /// Go on although libvirt would not define the domain again as it is (its machine type, emulator or
+    /// firmware is gone): a rollback then needs `--xml` or `--files`
+    #[arg(long)]
+    accept_not_redefinable: bool,
     /// Go on although the domain's policy protects it; needs --reason
     #[arg(long)]
     override_protection: bool,
@@ -112,6 +116,7 @@ impl RemovalFlags {
             wipe_storage: self.wipe_storage,
             delete_volume_snapshots: self.delete_storage_volume_snapshots,
             accept_unseen: self.accept_unseen,
+            accept_not_redefinable: self.accept_not_redefinable,
             override_protection: self.override_protection,
             stop_first: power.is_some(),
             graceful: power.and_then(Power::patience),

@@ -1,10 +1,12 @@
-//! Which transactions are meant, and under which identity a domain comes back from one.
+//! Which transactions are meant, and how a domain comes back from one.
+
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::super::complete;
 use crate::engine::Wish;
-use crate::model::TransactionId;
+use crate::model::{SecretXml, TransactionId};
 
 #[derive(Debug, Args)]
 pub struct Ids {
@@ -37,13 +39,44 @@ pub struct Identity {
     pub new_macs: bool,
 }
 
+/// For a domain that cannot come back just as it was.
+#[derive(Debug, Clone, Args)]
+pub struct Departure {
+    /// Define the domain by this XML, a repaired one of the same UUID, and not by the saved one
+    #[arg(long, value_name = "FILE")]
+    pub xml: Option<PathBuf>,
+    /// Bring back the files alone; the domain stays undefined
+    #[arg(long, conflicts_with_all = ["xml", "as_name", "new_uuid", "new_macs", "start"])]
+    pub files: bool,
+    /// What came from the folder (or is the file) OLD comes back at NEW, and the XML follows; may be
+    /// repeated. Both are absolute
+    #[arg(long, value_name = "OLD=NEW", value_parser = old_and_new)]
+    pub path: Vec<(PathBuf, PathBuf)>,
+    /// Go on although an image below one of its disks, which was kept, is gone or another one now
+    #[arg(long)]
+    pub accept_changed_base: bool,
+}
+
 impl Identity {
-    pub fn wish(self) -> Wish {
+    /// `xml`: what is in the file that `departure` names.
+    pub fn wish(self, departure: Departure, xml: Option<SecretXml>) -> Wish {
         Wish {
             name: self.as_name,
             new_uuid: self.new_uuid,
             new_macs: self.new_macs,
+            xml,
+            files_only: departure.files,
+            paths: departure.path,
+            accept_changed_base: departure.accept_changed_base,
         }
+    }
+}
+
+/// Paths may have equals signs in them: both are absolute, and the first `=/` stands between them.
+fn old_and_new(text: &str) -> Result<(PathBuf, PathBuf), &'static str> {
+    match text.split_once("=/") {
+        Some((old, new)) if old.starts_with('/') => Ok((old.into(), format!("/{new}").into())),
+        _ => Err("OLD=NEW takes two absolute paths"),
     }
 }
 

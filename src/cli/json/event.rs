@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use crate::model::{Event, EventKind, Transaction};
 
+use super::path;
+
 #[derive(Serialize, Default)]
 pub(super) struct EventJson {
     sequence: u64,
@@ -43,6 +45,14 @@ pub(super) struct EventJson {
     command: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files_only: Option<bool>,
+    /// Whether the operator gave a definition of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xml: Option<bool>,
+    /// Old and new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paths: Option<Vec<[String; 2]>>,
 }
 
 impl EventJson {
@@ -108,6 +118,17 @@ impl EventJson {
                 kind: "renamed",
                 domain: Some(rename.domain.name.clone()),
                 domain_uuid: Some(rename.domain.uuid.to_string()),
+                ..base
+            },
+            EventKind::Amended(amendment) => Self {
+                kind: "amended",
+                files_only: Some(amendment.files_only),
+                xml: Some(amendment.xml.is_some()),
+                paths: Some(
+                    (amendment.paths.iter())
+                        .map(|(old, new)| [path(old), path(new)])
+                        .collect(),
+                ),
                 ..base
             },
         }

@@ -38,6 +38,7 @@ pub(super) struct PlanJson {
     steps: Vec<StepJson>,
     bytes: u64,
     unseen: Vec<String>,
+    not_redefinable: Option<String>,
 }
 
 impl From<&Plan> for PlanJson {
@@ -66,6 +67,7 @@ impl From<&Plan> for PlanJson {
                 .collect(),
             bytes: plan.bytes(),
             unseen: plan.unseen.clone(),
+            not_redefinable: plan.not_redefinable.clone(),
         }
     }
 }

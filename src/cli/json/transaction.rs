@@ -32,6 +32,8 @@ pub(super) struct TransactionJson {
     held: bool,
     notes: Vec<String>,
     restored_as: Option<RestoredJson>,
+    /// Its files are back and the domain is not defined: `rollback --files`.
+    files_only: bool,
 }
 
 #[derive(Serialize)]
@@ -59,6 +61,7 @@ impl From<&Summary> for TransactionJson {
                 name: domain.name.clone(),
                 uuid: domain.uuid.to_string(),
             }),
+            files_only: summary.files_only,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What happened to a transaction, one line an event.
 
-use crate::model::{EventKind, Transaction};
+use crate::model::{Amendment, EventKind, Transaction};
 
 use super::super::safe::safe;
 use super::layout::{align_right, drawn, table, time};
@@ -53,8 +53,23 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 safe(&rename.domain.name),
                 rename.domain.uuid
             ),
+            EventKind::Amended(amendment) => safe(&amended(amendment)),
         };
         table.add_row([event.sequence.to_string(), time(event.at), what]);
     }
     drawn(&table)
+}
+
+/// In what a rollback departs from what was saved.
+fn amended(amendment: &Amendment) -> String {
+    let mut words = Vec::new();
+    if amendment.files_only {
+        words.push("the files alone".to_owned());
+    }
+    if amendment.xml.is_some() {
+        words.push("a repaired definition".to_owned());
+    }
+    let paths = amendment.paths.iter();
+    words.extend(paths.map(|(old, new)| format!("{} is now {}", old.display(), new.display())));
+    format!("restored with: {}", words.join("; "))
 }

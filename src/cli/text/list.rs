@@ -19,11 +19,7 @@ pub fn list(summaries: &[Summary]) -> String {
         table.add_row([
             summary.id.to_string(),
             safe(&summary.domain.name),
-            if summary.held {
-                format!("{}, held", summary.state.word())
-            } else {
-                summary.state.word().to_owned()
-            },
+            state(summary),
             HumanBytes(summary.bytes).to_string(),
             time(summary.started_at),
             safe(&summary.user),
@@ -31,4 +27,15 @@ pub fn list(summaries: &[Summary]) -> String {
         ]);
     }
     drawn(&table)
+}
+
+fn state(summary: &Summary) -> String {
+    let mut words = summary.state.word().to_owned();
+    if summary.files_only {
+        words.push_str(", files alone");
+    }
+    if summary.held {
+        words.push_str(", held");
+    }
+    words
 }

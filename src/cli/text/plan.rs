@@ -29,6 +29,16 @@ pub fn plan(plan: &Plan) -> String {
     for unseen in &plan.unseen {
         lines.push(format!("not looked at: {}", safe(unseen)));
     }
+    if let Some(cause) = plan
+        .not_redefinable
+        .as_ref()
+        .filter(|_| plan.is_executable())
+    {
+        lines.push(format!(
+            "accepted: libvirt would not define it again: {}",
+            safe(cause)
+        ));
+    }
     lines.push(String::new());
     if plan.is_executable() {
         lines.push(format!(

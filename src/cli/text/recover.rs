@@ -16,11 +16,21 @@ pub fn recovered(recovery: &Recovery) -> String {
             if notes.is_empty() { " as it was" } else { "" },
             transaction.files().count()
         ),
-        Recovered::Finished { because } => format!(
+        Recovered::Finished {
+            because,
+            undefinable,
+        } => format!(
             "Transaction {id}: domain {name} could not be put back ({}), so its retirement was \
-             finished ({}). To undo it: virt-retire rollback {id}",
+             finished ({}). To undo it: virt-retire rollback {id}{}",
             safe(because),
-            transaction.state().word()
+            transaction.state().word(),
+            match undefinable {
+                true => format!(
+                    " --xml FILE, with a repaired definition, or for its files alone: virt-retire \
+                     rollback {id} --files"
+                ),
+                false => String::new(),
+            }
         ),
         Recovered::Stuck { forward, back } => format!(
             "Transaction {id}: domain {name} is stuck. Back: {}. Forward: {}.",

@@ -48,7 +48,8 @@ pub fn would_come_back(transaction: &Transaction) -> String {
 pub fn came_back(transaction: &Transaction) -> String {
     let mut lines = Vec::new();
     let definition = &transaction.definition;
-    if transaction.undefines() {
+    let files_only = transaction.amendment().is_some_and(|it| it.files_only);
+    if transaction.undefines() && !files_only {
         let mut also = String::new();
         if definition.autostart.always || definition.autostart.once {
             also.push_str(", with autostart");

@@ -57,15 +57,14 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Rollback {
             ids,
             identity,
+            departure,
             start,
             sure,
-        } => rollback::run(
-            &context,
-            &ids::meant(&context, &ids.ids)?,
-            &identity.wish(),
-            start,
-            sure,
-        ),
+        } => {
+            let ids = ids::meant(&context, &ids.ids)?;
+            let wish = rollback::wish(identity, departure)?;
+            rollback::run(&context, &ids, &wish, start, sure)
+        }
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, add, sure } => rebuild::run(&context, &from, add, sure),
         Command::Watch {

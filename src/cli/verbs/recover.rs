@@ -103,7 +103,9 @@ pub fn refuse_left(recoveries: &[Recovery]) -> Result<(), CliError> {
             "unfinished"
         },
         open.join("; "),
-        "mend the cause (one of the two, of what is stuck), then: virt-retire recover",
+        "mend the cause (one of the two, of what is stuck), then: virt-retire recover; what is stuck because \
+         libvirt does not take its definition back comes back with virt-retire rollback ID --xml FILE, or its \
+         files alone with virt-retire rollback ID --files",
     ))
 }
 

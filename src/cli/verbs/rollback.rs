@@ -1,15 +1,52 @@
 //! `rollback`: everything back where it was.
 
+use std::io::Read;
+use std::path::Path;
+
 use crate::engine::{Engine, NotAgain, Wish};
-use crate::model::{State, Transaction, TransactionId};
+use crate::model::{SecretXml, State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
-use super::super::args::{Output, Sure};
+use super::super::args::{Departure, Identity, Output, Sure};
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use super::super::safe::safe;
 use super::super::{evidence, text};
 use super::{batch, report};
+
+/// A domain's XML is some kilobytes; snapshots' trees are not in it.
+const LARGEST_XML: u64 = 16 << 20;
+
+/// # Errors
+/// The file with the repaired definition cannot be read: exit 1, nothing was changed.
+pub fn wish(identity: Identity, departure: Departure) -> Result<Wish, CliError> {
+    let xml = departure.xml.as_deref().map(read).transpose()?;
+    Ok(identity.wish(departure, xml.map(SecretXml::new)))
+}
+
+/// Whatever it is, a pipe or a device without end, no more than a definition may have is read.
+fn read(file: &Path) -> Result<String, CliError> {
+    let text = || {
+        let mut text = String::new();
+        let file = std::fs::File::open(file)?;
+        file.take(LARGEST_XML + 1).read_to_string(&mut text)?;
+        match text.len() as u64 > LARGEST_XML {
+            true => Err(std::io::Error::other("it is too large")),
+            false => Ok(text),
+        }
+    };
+    text().map_err(|error| {
+        CliError::new(
+            Exit::Error,
+            "unreadable-xml",
+            format!(
+                "the definition cannot be read from {}: {error}. Nothing was changed.",
+                file.display()
+            ),
+            "name a file with the domain's XML",
+        )
+    })
+}
 
 pub fn run(
     context: &Context,
@@ -19,17 +56,17 @@ pub fn run(
     sure: Sure,
 ) -> Result<(), CliError> {
     let ids = batch::unique(ids);
-    if ids.len() > 1 && *wish != Wish::default() {
+    if ids.len() > 1 && wish.is_for_one() {
         return Err(CliError::new(
             Exit::Usage,
             "usage",
-            "--as-name, --new-uuid and --new-macs are for one transaction. Nothing was changed.",
+            "--as-name, --new-uuid, --new-macs and --xml are for one transaction. Nothing was changed.",
             "roll back one at a time",
         ));
     }
     if !sure.yes {
         batch::ask(context, &ids, "Roll back", "rolled back", |state| {
-            matches!(state, State::Prepared | State::Committed)
+            matches!(state, State::Prepared | State::Committed | State::Stuck)
         })?;
     }
     let purpose = format!("rollback {}", report::named(&ids));
@@ -73,7 +110,8 @@ pub fn run(
     if tells {
         for transaction in &done {
             report::say(text::came_back(transaction));
-            if !start && transaction.stopped_guest() {
+            let is_defined = transaction.amendment().is_none_or(|it| !it.files_only);
+            if !start && is_defined && transaction.stopped_guest() {
                 report::say(offer_start(transaction));
             }
         }

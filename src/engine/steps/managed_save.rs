@@ -140,6 +140,9 @@ fn misfit(
     saved: &SavedState,
 ) -> Result<Option<String>, Failure> {
     let home = Homecoming::of(transaction);
+    if home.files_only() {
+        return Ok(Some("the domain is not defined".into()));
+    }
     if home.has_other_name() || home.has_other_uuid() {
         return Ok(Some("it holds the domain's old name and UUID".into()));
     }

@@ -20,6 +20,7 @@ use crate::ports::Moved;
 
 use super::World;
 use super::error::Failure;
+use super::homecoming::Homecoming;
 
 /// What a step has done.
 pub(super) struct Effect {
@@ -40,6 +41,18 @@ impl From<Moved> for Effect {
     }
 }
 
+/// Whether the inverse of a step tells libvirt of the domain.
+fn tells_libvirt(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::SaveSnapshots { .. }
+            | Step::SaveCheckpoints { .. }
+            | Step::SaveAutostart { .. }
+            | Step::MakePersistent
+            | Step::Undefine(_)
+    )
+}
+
 /// Runs step `index` of the transaction's plan in one direction.
 pub(super) fn run(
     world: &World,
@@ -48,6 +61,10 @@ pub(super) fn run(
     direction: Direction,
 ) -> Result<Effect, Failure> {
     use Direction::{Back, Forward};
+    let step = &transaction.plan.steps[index];
+    if direction == Back && tells_libvirt(step) && Homecoming::of(transaction).files_only() {
+        return Ok(Moved::Already.into());
+    }
     let moved = match (&transaction.plan.steps[index], direction) {
         (Step::SaveDefinition { .. }, Forward) => definition::save(world, transaction),
         (Step::SaveDefinition { .. }, Back) => definition::drop(world, transaction),

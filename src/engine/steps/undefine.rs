@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::{Definition, Direction, EventKind, SavedState, Step, Transaction, UndefineCall};
 use crate::ports::{HypervisorError, Moved};
+use crate::xml::DomainXml;
 
 use super::super::World;
 use super::super::error::Failure;
@@ -18,6 +19,8 @@ pub(super) fn undefine(
 ) -> Result<Effect, Failure> {
     let uuid = Homecoming::of(transaction).domain().uuid;
     match world.hypervisor.status(uuid)? {
+        // Only its files came back, and nobody told libvirt of it: this one is somebody else's.
+        Some(_) if home_is_files_only(transaction) => return Ok(Moved::Already.into()),
         Some(status) if status.persistent => {
             let active = status.active && wants_inactive(transaction);
             if active {
@@ -125,7 +128,7 @@ fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
     // running guest's state that it was made from.
     let is_ours = || {
         transaction.plan.steps.contains(&Step::MakePersistent)
-            || was_undefined(transaction) && is_part(&now, &saved)
+            || was_undefined(transaction) && is_part(&now, &saved, &home)
     };
     if now != *saved && !is_ours() {
         return Err(Failure::Unfit(format!(
@@ -175,13 +178,26 @@ fn is_undefine(transaction: &Transaction, step: usize) -> bool {
 
 /// A rollback that failed half way has defined the domain, and not yet all that hangs on it.
 /// Nothing is lost by undefining that again.
-fn is_part(now: &Definition, saved: &Definition) -> bool {
-    now.xml == saved.xml
+fn is_part(now: &Definition, saved: &Definition, home: &Homecoming) -> bool {
+    is_that(now, saved, home)
         && now.snapshots.iter().all(|it| saved.snapshots.contains(it))
         && now
             .checkpoints
             .iter()
             .all(|it| saved.checkpoints.contains(it))
+}
+
+/// libvirt gives a definition as it has read it, and an operator writes one as he likes: of a repaired one
+/// the disks and the metadata tell.
+fn is_that(now: &Definition, saved: &Definition, home: &Homecoming) -> bool {
+    let read = |definition: &Definition| DomainXml::read(definition.xml.reveal());
+    now.xml == saved.xml
+        || home.has_repaired_xml()
+            && matches!((read(now), read(saved)), (Ok(now), Ok(saved)) if now.says_the_same_as(&saved))
+}
+
+fn home_is_files_only(transaction: &Transaction) -> bool {
+    Homecoming::of(transaction).files_only()
 }
 
 pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect, Failure> {
@@ -223,7 +239,7 @@ fn another(world: &World, transaction: &Transaction) -> Result<Option<String>, F
     let now = world.hypervisor.definition(home.domain().uuid)?;
     // libvirt writes a definition otherwise than the running guest's state that it was made from.
     let is_ours = transaction.plan.steps.contains(&Step::MakePersistent);
-    if is_ours || now.xml == home.definition()?.xml {
+    if is_ours || is_that(&now, &*home.definition()?, &home) {
         return Ok(None);
     }
     Ok(Some(format!(

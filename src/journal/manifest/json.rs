@@ -62,6 +62,8 @@ pub struct Flags {
     pub wipe_storage: bool,
     pub delete_storage_volume_snapshots: bool,
     pub accept_unseen: bool,
+    #[serde(default)]
+    pub accept_not_redefinable: bool,
     pub override_protection: bool,
     pub stop_first: bool,
     #[serde(default)]
@@ -177,6 +179,7 @@ impl Flags {
             wipe_storage,
             delete_volume_snapshots,
             accept_unseen,
+            accept_not_redefinable,
             override_protection,
             stop_first,
             graceful,
@@ -196,6 +199,7 @@ impl Flags {
             wipe_storage,
             delete_storage_volume_snapshots: delete_volume_snapshots,
             accept_unseen,
+            accept_not_redefinable,
             override_protection,
             stop_first,
             graceful,

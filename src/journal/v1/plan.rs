@@ -63,6 +63,8 @@ frozen!(struct ChainLink = model::ChainLink {
     path: Bytes,
     fate: Fate,
     used_by: Vec<User>,
+} else {
+    facts: None,
 });
 
 frozen!(struct DiskPlan = model::DiskPlan {
@@ -90,4 +92,5 @@ frozen!(struct Plan = model::Plan {
     unseen: Vec<String>,
 } else {
     kept: None,
+    not_redefinable: None,
 });

@@ -25,4 +25,6 @@ frozen!(struct Removal = model::Removal {
     override_protection: bool,
     stop_first: bool,
     graceful: Option<u64>,
+} else {
+    accept_not_redefinable: false,
 });

@@ -92,6 +92,7 @@ impl Load<model::Summary> for Summary {
             held,
             notes,
             restored_as: restored_as.load(),
+            files_only: false,
         }
     }
 }

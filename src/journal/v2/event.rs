@@ -5,10 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::access::{Direction, State};
 use super::file::FileFacts;
 use super::{DomainRef, Evidence};
-use crate::journal::mirror::{Load, Mirror};
-use crate::journal::primitive::Index;
-use crate::journal::primitive::{Hash, Time};
+use crate::journal::mirror::{Load, Mirror, mirror};
+use crate::journal::primitive::{Bytes, Hash, Index, Time, Xml};
 use crate::model;
+
+mirror!(struct Amendment = model::Amendment {
+    xml: Option<Xml>,
+    files_only: bool,
+    paths: Vec<(Bytes, Bytes)>,
+});
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
@@ -48,6 +53,7 @@ pub enum EventKind {
         files: Vec<(Index, FileFacts)>,
         bytes: u64,
     },
+    Amended(Amendment),
 }
 
 impl From<&model::EventKind> for EventKind {
@@ -81,6 +87,7 @@ impl From<&model::EventKind> for EventKind {
                 domain: Mirror::store(domain),
                 macs: Mirror::store(macs),
             },
+            Model::Amended(amendment) => Self::Amended(Mirror::store(amendment)),
             Model::Settled { files, bytes } => Self::Settled {
                 files: Mirror::store(files),
                 bytes: *bytes,
@@ -122,6 +129,7 @@ impl EventKind {
                 domain: domain.load(),
                 macs: macs.load(),
             }),
+            Self::Amended(amendment) => Model::Amended(amendment.load()),
             Self::Settled { files, bytes } => Model::Settled {
                 files: files.load(),
                 bytes,

@@ -2,6 +2,7 @@
 
 use super::access::{Access, Fate, User};
 use super::common::{DomainRef, Pooled};
+use super::file::FileFacts;
 use super::step::{FileMove, Step};
 use crate::journal::mirror::mirror;
 use crate::journal::primitive::Bytes;
@@ -50,6 +51,10 @@ mirror!(enum RefusalCode = model::RefusalCode {
     Protected,
     PolicyInvalid,
     NoSuchDisk,
+    NotRedefinable,
+    BaseChanged,
+    PlaceChanged,
+    OtherDomain,
 });
 
 mirror!(struct Refusal = model::Refusal {
@@ -63,6 +68,7 @@ mirror!(struct ChainLink = model::ChainLink {
     path: Bytes,
     fate: Fate,
     used_by: Vec<User>,
+    facts: Option<FileFacts>,
 });
 
 mirror!(struct DiskPlan = model::DiskPlan {
@@ -89,4 +95,5 @@ mirror!(struct Plan = model::Plan {
     steps: Vec<Step>,
     unseen: Vec<String>,
     kept: Option<Vec<FileMove>>,
+    not_redefinable: Option<String>,
 });

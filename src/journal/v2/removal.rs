@@ -22,6 +22,7 @@ mirror!(struct Removal = model::Removal {
     wipe_storage: bool,
     delete_volume_snapshots: bool,
     accept_unseen: bool,
+    accept_not_redefinable: bool,
     override_protection: bool,
     stop_first: bool,
     graceful: Option<u64>,

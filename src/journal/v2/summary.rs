@@ -24,6 +24,7 @@ pub struct Summary {
     pub held: bool,
     pub notes: Vec<String>,
     pub restored_as: Option<DomainRef>,
+    pub files_only: bool,
 }
 
 impl Summary {
@@ -42,6 +43,7 @@ impl Summary {
             held,
             notes,
             restored_as,
+            files_only,
         } = summary;
         Self {
             id: id.0,
@@ -57,6 +59,7 @@ impl Summary {
             held: *held,
             notes: notes.clone(),
             restored_as: Mirror::store(restored_as),
+            files_only: *files_only,
         }
     }
 }
@@ -77,6 +80,7 @@ impl From<Summary> for model::Summary {
             held,
             notes,
             restored_as,
+            files_only,
         } = summary;
         Self {
             id: model::TransactionId(id),
@@ -91,6 +95,7 @@ impl From<Summary> for model::Summary {
             held,
             notes,
             restored_as: restored_as.load(),
+            files_only,
         }
     }
 }

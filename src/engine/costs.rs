@@ -1,0 +1,109 @@
+//! What it costs that a domain does not come back just as it was, told once and kept with the transaction.
+
+use crate::model::{Fate, FileRole, Step, Verdict};
+
+use super::homecoming::Homecoming;
+
+impl Homecoming<'_> {
+    /// What another identity, another place or another definition costs, for the operator. Empty without.
+    pub(super) fn costs(&self) -> Vec<String> {
+        let mut costs = self.live_disks();
+        costs.extend(self.departures());
+        let Some(rename) = self.rename.filter(|_| !self.files_only()) else {
+            return costs;
+        };
+        let steps = &self.transaction.plan.steps;
+        for moved in steps.iter().filter_map(Step::file) {
+            let place = self.place(moved);
+            match moved.role {
+                FileRole::TpmState if self.has_other_uuid() && *place != *moved.path => {
+                    costs.push(format!(
+                        "TPM state is tied to the UUID: it is now in {}, and what the guest sealed to \
+                         its old identity may not open",
+                        place.display()
+                    ));
+                }
+                FileRole::Nvram if *place != *moved.path => {
+                    costs.push(format!("the NVRAM is now {}", place.display()));
+                }
+                FileRole::SnapshotMemory { ref snapshot } if self.is_named(moved) => costs.push(format!(
+                    "libvirt will not revert to snapshot '{snapshot}': its memory file holds the old \
+                     identity"
+                )),
+                _ => {}
+            }
+        }
+        if let Ok(Some((kept, copy))) = self.nvram_copy() {
+            costs.push(format!(
+                "the NVRAM that was kept, {}, stays: the domain has a copy of it as it is now, {}",
+                kept.display(),
+                copy.display()
+            ));
+        }
+        if self.has_other_uuid() && self.transaction.removal.tpm == Some(Verdict::Keep) {
+            costs.push(
+                "TPM state that was kept in place belongs to the old UUID: the guest will find an \
+                 empty TPM"
+                    .into(),
+            );
+        }
+        if rename.macs.is_empty() {
+            costs.push(
+                "its network cards have the addresses they had (--new-macs changes them)".into(),
+            );
+        } else {
+            let new: Vec<&str> = rename.macs.iter().map(|(_, new)| new.as_str()).collect();
+            costs.push(format!(
+                "its network cards have new addresses: {}",
+                new.join(", ")
+            ));
+        }
+        costs
+    }
+
+    /// Disks that only the running guest had: their files come back, and the definition does not
+    /// have them.
+    fn live_disks(&self) -> Vec<String> {
+        let gone = self.transaction.plan.disks.iter();
+        let gone = gone.filter(|disk| disk.is_live_only() && disk.fate == Fate::Quarantine);
+        gone.filter_map(|disk| {
+            Some(format!(
+                "disk {} was the running guest's alone, and the definition does not have it: its file \
+                 is back at {}",
+                disk.target,
+                disk.path.as_ref()?.display(),
+            ))
+        })
+        .collect()
+    }
+
+    /// In what the rollback departs from what was saved.
+    fn departures(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        let (id, name) = (self.transaction.id, &self.transaction.domain().name);
+        if self.files_only() {
+            told.push(format!(
+                "the files alone came back: domain '{name}' is not defined, and its definition is shown by: \
+                 virt-retire show {id} --security-info"
+            ));
+        }
+        if self.has_repaired_xml() {
+            told.push(format!(
+                "domain '{name}' came back under a repaired definition; the former one is shown by: \
+                 virt-retire show {id} --security-info"
+            ));
+        }
+        let files = self.transaction.plan.steps.iter().filter_map(Step::file);
+        for moved in files {
+            let place = self.moved(&moved.path);
+            if *place != *moved.path {
+                told.push(format!(
+                    "{} came back as {}",
+                    moved.path.display(),
+                    place.display()
+                ));
+            }
+        }
+        told
+    }
+}

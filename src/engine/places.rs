@@ -1,0 +1,98 @@
+//! Whether what waits in quarantine can go back to where it came from: looked at before anything moves,
+//! because a move that fails half way is a rollback that has to be undone.
+
+use std::path::Path;
+
+use crate::model::{FileKind, Refusal, RefusalCode, Transaction};
+use crate::ports::StorageError;
+
+use super::World;
+
+/// What keeps `place`, which is free, from taking the file that waits at `stored`.
+pub(super) fn fault(
+    world: &World,
+    transaction: &Transaction,
+    place: &Path,
+    stored: Option<&Path>,
+) -> Option<Refusal> {
+    let folder = place.parent()?;
+    let why = match unfit(world, folder) {
+        Ok(Some(why)) => why,
+        Ok(None) => refused_by_kernel(world, folder, stored?)?,
+        Err(error) => error.to_string(),
+    };
+    Some(Refusal {
+        code: RefusalCode::PlaceChanged,
+        subject: folder.display().to_string(),
+        message: format!("nothing can go back to {}: {why}", folder.display()),
+        hint: format!(
+            "make the folder again as it was, or say where its files should go: virt-retire rollback \
+             {} --path {}=NEW",
+            transaction.id,
+            folder.display()
+        ),
+    })
+}
+
+/// Whether files of the quarantine can be renamed into the folder, by trying it.
+fn refused_by_kernel(world: &World, folder: &Path, stored: &Path) -> Option<String> {
+    // In the quarantine itself: what a kill leaves of the trial must not lie in a folder that the rollback
+    // has to remove.
+    let waiting = stored.parent()?.parent()?;
+    let error = world.storage.may_return(waiting, folder).err()?;
+    let crosses = |source: &std::io::Error| source.kind() == std::io::ErrorKind::CrossesDevices;
+    Some(match error {
+        StorageError::Io { source, .. } if crosses(&source) => format!(
+            "it is on another file system now than the quarantine, {}, and a file is moved by rename alone",
+            waiting.display()
+        ),
+        StorageError::NoPlace { cause, .. } => cause,
+        other => other.to_string(),
+    })
+}
+
+/// Why the folder is not the one that the file came from.
+fn unfit(world: &World, folder: &Path) -> Result<Option<String>, StorageError> {
+    let Some(there) = world.storage.glance(folder)? else {
+        return Ok(Some(absence(world, folder)?));
+    };
+    Ok(match there.kind {
+        FileKind::Directory => {
+            let real = world.storage.resolve(folder)?.real;
+            (real != folder).then(|| format!("a symlink leads it to {} now", real.display()))
+        }
+        FileKind::Symlink => {
+            let to = world.storage.resolve(folder)?.real;
+            Some(format!("it is a symlink to {} now", to.display()))
+        }
+        _ => Some("it is not a folder any more".into()),
+    })
+}
+
+/// Where the way to something that is not there ends. Only of a folder that is missing can it be that a
+/// file system is not mounted.
+pub(super) fn absence(world: &World, path: &Path) -> Result<String, StorageError> {
+    let mut missing = path;
+    for folder in path.ancestors().skip(1) {
+        match world.storage.glance(folder)? {
+            None => missing = folder,
+            Some(facts) if facts.kind == FileKind::Directory => break,
+            Some(facts) if facts.kind == FileKind::Symlink => {
+                let real = world.storage.resolve(folder)?.real;
+                return Ok(format!(
+                    "{} is a symlink to {}, and it is not there",
+                    folder.display(),
+                    real.display()
+                ));
+            }
+            Some(_) => return Ok(format!("{} is not a folder", folder.display())),
+        }
+    }
+    Ok(match missing == path {
+        true => format!("{} is not there", path.display()),
+        false => format!(
+            "the folder {} is not there (is a file system not mounted?)",
+            missing.display()
+        ),
+    })
+}
