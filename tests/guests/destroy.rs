@@ -4,6 +4,7 @@
 
 use std::process::Stdio;
 
+use crate::support::tracer::After;
 use crate::support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
 fn code(host: &PrivateHost, exit: i32, words: &[&str]) -> String {
@@ -306,4 +307,38 @@ fn what_fails_after_the_stop_is_put_back_and_said() {
     host.shell(&format!("mv -f {other}.aside {other}"));
     host.retire(&["undefine", "late", "--remove-all-storage", "--yes"])
         .expect(0);
+}
+
+/// Found by `tests/simulation`: somebody undefines the guest after the plan was made. It is transient
+/// from then on, and libvirt removes what it keeps of a transient guest (its TPM's state) at its end.
+#[test]
+fn a_guest_that_somebody_undefines_meanwhile_is_not_stopped() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("firm").efi().define(&host);
+    guest.start();
+    let nvram = "/var/lib/libvirt/qemu/nvram/firm_VARS.fd";
+    assert!(host.exists(nvram));
+    let words = [
+        "destroy",
+        "firm",
+        "--remove-all-storage",
+        "--nvram",
+        "--yes",
+    ];
+    let mut is_undefined = false;
+    let ended = host.traced(&words, &mut |point| {
+        if point.step.contains("save-definition") && !is_undefined {
+            is_undefined = true;
+            host.virsh(&["undefine", "firm", "--keep-nvram"]);
+        }
+        After::GoOn
+    });
+    assert!(is_undefined);
+    assert_eq!(ended.code, 4, "{ended}");
+    assert!(
+        ended.stderr.contains("was undefined in the meantime"),
+        "{ended}"
+    );
+    assert!(host.is_running("firm"));
+    assert!(host.exists(nvram));
 }

@@ -128,7 +128,8 @@ impl Daemon {
         })
     }
 
-    /// Its QEMU is gone. A domain that is not defined is no more, and its NVRAM goes with it.
+    /// Its QEMU is gone. A domain that is not defined is no more, and its NVRAM goes with
+    /// it: so does TPM state with the real libvirt 11.3, which leaves NVRAM to the next start.
     pub fn ends(&mut self, uuid: Uuid) -> Option<PathBuf> {
         let running = self.running.remove(&uuid)?;
         let read = DomainXml::read(running.xml.reveal()).unwrap();

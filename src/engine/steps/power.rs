@@ -101,8 +101,8 @@ pub(super) fn stop(
     // A transient one was defined by the step before.
     if status.is_some_and(|status| !status.persistent) {
         return Err(Failure::Unfit(format!(
-            "domain '{}' was undefined in the meantime, and would take its NVRAM and TPM state \
-             along when it ends",
+            "domain '{}' was undefined in the meantime, and libvirt removes the state that it keeps \
+             of such a guest (its TPM's) when it ends",
             transaction.domain_now().name
         )));
     }
