@@ -38,6 +38,7 @@ pub struct Host {
     pub census: HostCensus,
     clock: SystemClock,
     control: Terminal,
+    protect: Vec<glob::Pattern>,
 }
 
 impl Context {
@@ -117,6 +118,7 @@ impl Context {
             census: HostCensus,
             clock: SystemClock,
             control: self.control.clone(),
+            protect: self.settings.protect.value.clone(),
         })
     }
 
@@ -262,6 +264,7 @@ impl Host {
             census: &self.census,
             clock: &self.clock,
             control: &self.control,
+            protect: &self.protect,
         }
     }
 }

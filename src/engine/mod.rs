@@ -61,6 +61,8 @@ pub struct World<'a> {
     pub census: &'a dyn Census,
     pub clock: &'a dyn Clock,
     pub control: &'a dyn Control,
+    /// Globs of the domain names that this host refuses to retire.
+    pub protect: &'a [glob::Pattern],
 }
 
 /// The engine, while it holds the journal.

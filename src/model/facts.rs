@@ -162,4 +162,6 @@ pub struct DomainFacts {
     pub unseen: Vec<String>,
     /// It was root who looked.
     pub seen_by_root: bool,
+    /// The glob by which this host's configuration refuses to retire a domain of that name.
+    pub protected_by_host: Option<String>,
 }

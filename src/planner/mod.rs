@@ -20,6 +20,7 @@ use crate::model::{DomainFacts, Plan, Refusal, RefusalCode, Removal};
 /// reasons at once.
 pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
     let mut refusals = Vec::new();
+    refusals.extend(policy::host_protection(facts));
     refusals.extend(policy::protection(facts, removal));
     refusals.extend(policy::problems(facts));
     refusals.extend(transient(facts, removal));

@@ -16,6 +16,21 @@ pub fn protection(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
     })
 }
 
+/// No flag and no reason lifts it: only who edits the host's configuration does.
+pub fn host_protection(facts: &DomainFacts) -> Option<Refusal> {
+    let name = &facts.domain.name;
+    facts.protected_by_host.as_ref().map(|glob| Refusal {
+        code: RefusalCode::Protected,
+        subject: name.clone(),
+        message: format!(
+            "this host's configuration protects domain '{name}' (protect = \"{glob}\")"
+        ),
+        hint: "only who edits the configuration lifts that; to see where it is: virt-retire \
+               config show"
+            .into(),
+    })
+}
+
 pub fn problems(facts: &DomainFacts) -> Vec<Refusal> {
     let name = &facts.domain.name;
     let refusal = |subject: &str, message: String, hint: String| Refusal {

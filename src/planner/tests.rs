@@ -102,6 +102,7 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
         unseen: Vec::new(),
         seen_by_root: false,
         not_redefinable: None,
+        protected_by_host: None,
     }
 }
 

@@ -30,6 +30,7 @@ pub fn plan(
 ) -> Result<Vec<Planned>, SurveyError> {
     let memo = Memo::new(world.storage);
     let survey = Survey::new(world.hypervisor, &memo, world.census)?;
+    let survey = survey.protecting_names(world.protect);
     let mut found: Vec<(DomainFacts, Removal)> = Vec::new();
     for domain in named(world, domains)? {
         let facts = survey.domain(&domain)?;

@@ -56,6 +56,7 @@ pub struct Survey<'a> {
     census: &'a dyn Census,
     pools: Pools<'a>,
     graph: RefCell<Graph>,
+    protect: &'a [glob::Pattern],
 }
 
 impl<'a> Survey<'a> {
@@ -92,7 +93,21 @@ impl<'a> Survey<'a> {
             census,
             pools,
             graph: RefCell::new(graph),
+            protect: &[],
         })
+    }
+
+    /// The same on a host whose configuration protects domains of these names.
+    pub fn protecting_names(mut self, globs: &'a [glob::Pattern]) -> Self {
+        self.protect = globs;
+        self
+    }
+
+    fn protecting(&self, name: &str) -> Option<String> {
+        let mut globs = self.protect.iter();
+        globs
+            .find(|glob| glob.matches(name))
+            .map(|glob| glob.as_str().to_owned())
     }
 
     /// Everything about one domain.
@@ -164,6 +179,7 @@ impl<'a> Survey<'a> {
             not_redefinable,
             unseen: self.unseen(),
             seen_by_root: self.graph.borrow().is_seen_by_root(),
+            protected_by_host: self.protecting(&domain.name),
         })
     }
 

@@ -110,3 +110,39 @@ fn a_reason_can_be_required() {
         .expect(0);
     assert!(host.domains().is_empty());
 }
+
+#[test]
+fn a_protected_name_is_refused_whatever_else_is_said() {
+    let host = configured("protect = [\"db*\", \"[ab]x\"]\n");
+    for name in ["db1", "bx", "cx"] {
+        GuestBuilder::new(name).define(&host);
+    }
+    let plan = host
+        .retire_json(&["plan", "db1", "--keep-storage"])
+        .expect(3);
+    assert_eq!(plan.json()["plans"][0]["executable"], false);
+    assert_eq!(
+        plan.json()["plans"][0]["refusals"][0]["code"],
+        "protected-domain"
+    );
+    let lift = ["--override-protection", "--reason", "now"];
+    for name in ["db1", "bx"] {
+        for verb in ["undefine", "destroy"] {
+            let words = [&[verb, name, "--keep-storage", "--yes"][..], &lift].concat();
+            let refused = host.retire_json(&words).expect(3);
+            assert_eq!(refused.json_error()["error"]["code"], "protected-domain");
+        }
+    }
+    // A batch with one of them is refused whole.
+    host.retire(&["undefine", "cx", "db1", "--keep-storage", "--yes"])
+        .expect(3);
+    assert_eq!(host.domains(), ["bx", "cx", "db1"]);
+    // The environment adds, and lifts nothing.
+    let words = ["undefine", "db1", "--keep-storage", "--yes"];
+    host.retire_with(&words, &[("VIRT_RETIRE_PROTECT", "cx")])
+        .expect(3);
+    let words = ["undefine", "cx", "--keep-storage", "--yes"];
+    host.retire_with(&words, &[("VIRT_RETIRE_PROTECT", "cx")])
+        .expect(3);
+    host.retire(&words).expect(0);
+}

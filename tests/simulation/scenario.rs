@@ -111,6 +111,7 @@ impl Ports {
             census: &self.around,
             clock: &self.around,
             control: &self.around,
+            protect: &[],
         };
         Engine::new(world, &mut self.journal)
     }

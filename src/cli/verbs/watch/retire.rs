@@ -55,6 +55,7 @@ pub(super) fn retire(
     }
     let memo = Memo::new(&host.storage);
     let survey = Survey::new(&host.hypervisor, &memo, &host.census)?;
+    let survey = survey.protecting_names(host.world().protect);
     let facts = survey.departed(&watched.domain, definition)?;
     let removal = removal();
     let plan = planner::plan(&facts, &removal);
