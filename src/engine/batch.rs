@@ -1,10 +1,11 @@
 //! Several retirements as one: all are prepared before the first is committed, and where one fails,
 //! all are put back. A single retirement is a batch of one.
 
-use crate::model::Transaction;
+use crate::model::{Direction, State, Transaction};
 
 use super::begin::Retirement;
 use super::error::EngineError;
+use super::run::{Stop, Unwritten};
 use super::{Engine, look};
 
 /// What became of a batch.
@@ -40,49 +41,62 @@ impl Engine<'_> {
     /// Runs these plans in this order, which must be one in which whoever stands on a file leaves
     /// before it.
     pub fn retire(&mut self, retirements: Vec<Retirement>) -> Batch {
-        let mut retired: Vec<Transaction> = Vec::new();
-        let mut commit = Vec::new();
+        let mut executed: Vec<(Transaction, Unwritten)> = Vec::new();
         for retirement in retirements {
-            let commit_at_once = retirement.commit_at_once;
-            match self.prepare(retirement) {
-                Ok(transaction) => {
-                    retired.push(transaction);
-                    commit.push(commit_at_once);
-                }
-                Err(error) => return self.put_back(retired, error),
+            match self.execute(retirement) {
+                Ok(one) => executed.push(one),
+                Err(error) => return self.put_back(executed, error),
             }
         }
-        if let Err(error) = self.last_look(&retired) {
-            return self.put_back(retired, error);
+        if let Err(error) = self.last_look(&executed) {
+            return self.put_back(executed, error);
         }
-        for index in 0..retired.len() {
-            if !commit[index] {
-                continue;
+        let mut retired: Vec<Transaction> = Vec::new();
+        for (mut transaction, unwritten) in executed {
+            match self.enter(&mut transaction, unwritten, State::Prepared, None) {
+                Ok(()) => retired.push(transaction),
+                // The rest has no decision, and is put back by the next recovery.
+                Err(error) => return failed(Vec::new(), error),
             }
-            if let Err(error) = self.commit_own(&mut retired[index]) {
-                retired.truncate(index);
-                return Batch {
-                    retired,
-                    failed: Some(error.into()),
-                };
+        }
+        self.commit_all(retired)
+    }
+
+    /// Commits those that are not to wait.
+    fn commit_all(&mut self, mut prepared: Vec<Transaction>) -> Batch {
+        let decided: Vec<&Transaction> = prepared.iter().filter(|one| one.commit_at_once).collect();
+        if let Err(error) = self.refuse_returned(&decided) {
+            let executed = prepared.into_iter().map(|one| (one, Unwritten::none()));
+            return self.put_back(executed.collect(), error);
+        }
+        for index in 0..prepared.len() {
+            if prepared[index].commit_at_once
+                && let Err(error) = self.commit_own(&mut prepared[index])
+            {
+                prepared.truncate(index);
+                return failed(prepared, error);
             }
         }
         Batch {
-            retired,
+            retired: prepared,
             failed: None,
         }
     }
 
     /// Once for the whole batch, because it asks libvirt for every domain's XML; and after the
     /// moves, because what is named later than that names nothing.
-    fn last_look(&self, retired: &[Transaction]) -> Result<(), EngineError> {
-        let all: Vec<&Transaction> = retired.iter().collect();
+    fn last_look(&self, executed: &[(Transaction, Unwritten)]) -> Result<(), EngineError> {
+        let all: Vec<&Transaction> = executed.iter().map(|(one, _)| one).collect();
         look::refuse_claimed(&self.world, &all, END_OF_USE)?;
         // On a host of many domains that took its time; a signal says that it will put back.
         if self.world.control.wants_rollback() {
             return Err(EngineError::Interrupted);
         }
-        look::refuse_defined_again(&self.world, &all, &|transaction| {
+        self.refuse_returned(&all)
+    }
+
+    fn refuse_returned(&self, transactions: &[&Transaction]) -> Result<(), EngineError> {
+        look::refuse_defined_again(&self.world, transactions, &|transaction| {
             format!(
                 "agree on who decides about it, then look again: virt-retire plan {}",
                 transaction.domain().typed()
@@ -90,12 +104,12 @@ impl Engine<'_> {
         })
     }
 
-    /// One failed: those that were prepared before it come back too.
-    fn put_back(&mut self, prepared: Vec<Transaction>, error: EngineError) -> Batch {
+    /// One failed: those that were executed before it come back too.
+    fn put_back(&mut self, executed: Vec<(Transaction, Unwritten)>, error: EngineError) -> Batch {
         let mut failed = NotRetired::from(error);
-        for transaction in prepared.into_iter().rev() {
+        for (transaction, unwritten) in executed.into_iter().rev() {
             let name = transaction.domain().name.clone();
-            match self.rollback_own(transaction, "the same command failed afterwards") {
+            match self.undo_own(transaction, unwritten) {
                 Ok(transaction) => failed.put_back.push(transaction),
                 Err(error) => failed.half.push((name, error)),
             }
@@ -104,5 +118,38 @@ impl Engine<'_> {
             retired: Vec::new(),
             failed: Some(failed),
         }
+    }
+
+    /// Rolls back what this very command has run. Where that fails it is stuck until a recovery: to
+    /// go forward after all would retire one domain of a batch that is put back.
+    fn undo_own(
+        &mut self,
+        mut transaction: Transaction,
+        unwritten: Unwritten,
+    ) -> Result<Transaction, EngineError> {
+        const WHY: &str = "the same command failed afterwards";
+        let why = Some(WHY.to_owned());
+        self.enter(&mut transaction, unwritten, State::RollingBack, why)?;
+        let none = Unwritten::none();
+        match self.run_to(
+            &mut transaction,
+            Direction::Back,
+            none,
+            State::RolledBack,
+            None,
+        ) {
+            Ok(()) => Ok(transaction),
+            Err(Stop::Unfinished(error)) => Err(error),
+            Err(Stop::Failed { cause, .. }) => {
+                Err(self.stick(transaction, WHY.to_owned(), cause.to_string()))
+            }
+        }
+    }
+}
+
+fn failed(retired: Vec<Transaction>, error: EngineError) -> Batch {
+    Batch {
+        retired,
+        failed: Some(error.into()),
     }
 }

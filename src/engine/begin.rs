@@ -8,9 +8,9 @@ use crate::model::{
 };
 use crate::ports::Root;
 
+use super::Engine;
 use super::error::{EngineError, Failure};
 use super::run::{OnSignal, Stop, Unwritten};
-use super::{Engine, look};
 
 /// All that is known of a retirement before it has a number and a place to put files in.
 pub struct Retirement {
@@ -22,12 +22,16 @@ pub struct Retirement {
 }
 
 impl Engine<'_> {
-    /// Runs an executable plan up to `prepared`.
+    /// Runs every step of an executable plan. It is not `prepared` before one more look was taken,
+    /// which a batch takes once for all ([`Engine::retire`]).
     ///
     /// # Errors
     /// Before the transaction is begun: nothing was changed. After: [`EngineError::PutBack`]
     /// where a step failed and rollback worked, [`EngineError::Stuck`] where it did not.
-    pub(super) fn prepare(&mut self, retirement: Retirement) -> Result<Transaction, EngineError> {
+    pub(super) fn execute(
+        &mut self,
+        retirement: Retirement,
+    ) -> Result<(Transaction, Unwritten), EngineError> {
         if !retirement.plan.is_executable() {
             return Err(EngineError::Refused {
                 refusals: retirement.plan.refusals,
@@ -56,17 +60,7 @@ impl Engine<'_> {
                 "prepared".into(),
                 Failure::Interrupted,
             )),
-            Ok(unwritten) => match look::defined_again(&self.world, &transaction) {
-                Ok(None) => {
-                    self.enter(&mut transaction, unwritten, State::Prepared, None)?;
-                    Ok(transaction)
-                }
-                Ok(Some(message)) => {
-                    let cause = Failure::Unfit(message);
-                    Err(self.give_up(transaction, unwritten, "prepared".into(), cause))
-                }
-                Err(cause) => Err(self.give_up(transaction, unwritten, "prepared".into(), cause)),
-            },
+            Ok(unwritten) => Ok((transaction, unwritten)),
             Err(Stop::Unfinished(error)) => Err(error),
             Err(Stop::Failed { step, cause, .. }) => {
                 Err(self.give_up(transaction, Unwritten::none(), step, cause))

@@ -154,17 +154,6 @@ impl Engine<'_> {
         undefined.map_err(NotAgain::Transient)
     }
 
-    /// Rolls back what this very command has prepared, because another domain of the same command
-    /// failed.
-    pub(super) fn rollback_own(
-        &mut self,
-        transaction: Transaction,
-        cause: &str,
-    ) -> Result<Transaction, EngineError> {
-        let cause = Some(cause.to_owned());
-        self.roll_back(transaction, Unwritten::none(), cause, Vec::new())
-    }
-
     fn roll_back(
         &mut self,
         mut transaction: Transaction,

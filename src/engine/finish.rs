@@ -38,7 +38,7 @@ impl Engine<'_> {
             .collect();
         if is_undecided {
             // A domain that is defined again needs its files.
-            self.refuse_defined_again(transaction)?;
+            self.refuse_defined(transaction)?;
         }
         let none = Unwritten::none();
         let unwritten = self.run_steps(
@@ -84,7 +84,7 @@ impl Engine<'_> {
             }
         }
         if is_undecided {
-            self.refuse_defined_again(transaction)?;
+            self.refuse_defined(transaction)?;
         }
         self.enter(transaction, Unwritten::none(), end, why)
             .map_err(Stop::Unfinished)
@@ -151,7 +151,7 @@ impl Engine<'_> {
 
     /// # Errors
     /// [`Stop::Failed`]: somebody has defined the domain, and it is not ours to undefine.
-    fn refuse_defined_again(&self, transaction: &Transaction) -> Result<(), Stop> {
+    fn refuse_defined(&self, transaction: &Transaction) -> Result<(), Stop> {
         let undefine = |step: &Step| matches!(step, Step::Undefine(_));
         let Some(index) = transaction.plan.steps.iter().position(undefine) else {
             return Ok(());

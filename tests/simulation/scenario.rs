@@ -353,7 +353,7 @@ impl Scenario {
                 plans,
                 removal,
                 prepare,
-            } => retire(shared, &mut ports, plans, removal, *prepare),
+            } => retire(&mut ports, plans, removal, *prepare),
             Verb::Commit => report(ports.engine().commit(TransactionId(1), evidence())),
             Verb::Rollback => roll_back(&mut ports),
         }
@@ -384,7 +384,6 @@ fn told(error: &EngineError) -> Report {
 
 /// `undefine`, as the command line carries it out.
 fn retire(
-    shared: &Shared,
     ports: &mut Ports,
     plans: &[(Plan, Definition)],
     removal: &Removal,
@@ -399,11 +398,6 @@ fn retire(
     });
     let batch = ports.engine().retire(retirements.collect());
     let Some(failed) = batch.failed else {
-        if prepare {
-            // The last look comes after the record.
-            let mut host = shared.edit();
-            host.decided_after = host.last.clone();
-        }
         return Report::Done;
     };
     match told(&failed.error) {
