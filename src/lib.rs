@@ -12,7 +12,7 @@
 //! | [`planner`] | facts and flags in, a plan or refusals out; pure | model |
 //! | [`ports`] | narrow traits: hypervisor, storage, journal, clock, control | model |
 //! | [`journal`] | what lies on disk: versioned structs of its own | model |
-//! | [`survey`] | from libvirt and the files to the planner's facts; changes nothing | ports, xml |
+//! | [`survey`] | from libvirt and the files to the planner's facts; changes nothing | ports, xml, image |
 //! | [`engine`] | executes, undoes, decides, recovers | ports, journal, xml, survey |
 //! | [`retire`] | from domains and flags to a batch that the engine runs | all above |
 //! | [`adapters`] | the ports' real implementations: `virt`, the file system, `sled` | ports and below |

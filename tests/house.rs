@@ -73,7 +73,7 @@ fn dependencies_run_one_way() {
         ("ports", &["model"]),
         ("planner", &["model"]),
         ("journal", &["model"]),
-        ("survey", &["model", "ports", "xml"]),
+        ("survey", &["model", "image", "ports", "xml"]),
         ("engine", &["model", "ports", "journal", "xml", "survey"]),
         ("retire", &["model", "ports", "planner", "survey", "engine"]),
         ("adapters", &["model", "ports", "journal", "xml", "image"]),

@@ -63,10 +63,13 @@ impl Chain<'_> {
                 Some(_) => stored,
                 None => place.clone(),
             };
-            let Ok(image) = self.world.storage.image(&now, format.as_deref()) else {
+            let Ok(image) = self.world.storage.image(&now, format.as_deref(), 0) else {
                 return Ok(None);
             };
-            let Some(Reference::File(named)) = image.backing else {
+            let Some(below) = image.backing() else {
+                return Ok(None);
+            };
+            let Reference::File(named) = below.at else {
                 return Ok(None);
             };
             let folder = |path: &Path| path.parent().unwrap_or(Path::new("/")).to_owned();
@@ -89,7 +92,7 @@ impl Chain<'_> {
                 return Ok(Some(self.astray(&place, &named, &real)));
             };
             path = Some(next.clone());
-            format = image.backing_format;
+            format = below.format;
         }
         Ok(None)
     }

@@ -3,6 +3,9 @@
 /// How many bytes [`guess`] wants to see: VDI's signature is the one furthest in.
 pub const MAGIC_BYTES: usize = 512;
 
+/// What [`guess`] calls a guest's state that libvirt has saved: no format of QEMU's.
+pub const SAVED_STATE: &str = "libvirt-save";
+
 /// Offset, bytes, QEMU's name of the format. The source is the `probe` function of each of QEMU's
 /// block drivers. Formats that QEMU knows by a trailer alone (fixed VHD, DMG) name no other file,
 /// so that to take them for raw loses nothing.
@@ -20,6 +23,7 @@ const TABLE: &[(usize, &[u8], &str)] = &[
     (0, b"LUKS\xba\xbe", "luks"),
     (0, b"WithoutFreeSpace", "parallels"),
     (0, b"WithouFreSpacExt", "parallels"),
+    (0, b"LibvirtQemudSave", SAVED_STATE),
     (0, b"Bochs Virtual HD Image", "bochs"),
     (0, b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop", "cloop"),
 ];

@@ -4,20 +4,25 @@
 //! download. It opens nothing, so a hostile header can make it answer wrongly at worst, and the
 //! answers it is unsure of are errors (law 6). `adapters::files` does the reading.
 
-mod json;
+mod arguments;
+mod dialect;
 mod magic;
+mod options;
 mod pool;
 mod qcow2;
 mod reference;
 mod saved;
+mod vmdk;
 
 use thiserror::Error;
 
-pub use magic::{MAGIC_BYTES, guess};
+pub use arguments::{Arguments, arguments, words};
+pub use magic::{MAGIC_BYTES, SAVED_STATE, guess};
 pub use pool::{POOL_PROBE, stops_a_pool};
 pub use qcow2::{Outcome, Qcow2, parse};
-pub use reference::{Location, Named, locate};
+pub use reference::{Location, Named, NamedFile, locate, without_secrets};
 pub use saved::{SAVED_HEADER, saved_length, saved_xml};
+pub use vmdk::{Descriptor, HEADER as VMDK_HEADER, Vmdk, descriptor, names as vmdk_names};
 
 /// Why a header, or a name in one, is not understood.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -30,11 +35,4 @@ pub enum HeaderError {
     Version(u32),
     #[error("it uses qcow2 features that are not known (incompatible bits {0:#x})")]
     Features(u64),
-    #[error("it names its {what} as '{name}', {why}")]
-    Name {
-        what: &'static str,
-        /// Escaped for a terminal.
-        name: String,
-        why: String,
-    },
 }

@@ -1,11 +1,12 @@
 //! What a backing or data file's name in a header means, by QEMU's rules (`path_has_protocol`,
-//! `bdrv_get_full_backing_filename`), and by libvirt's where libvirt decides for QEMU.
+//! `bdrv_get_full_backing_filename`, each driver's `bdrv_parse_filename`), and by libvirt's where
+//! libvirt decides for QEMU.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{HeaderError, json};
+use super::options::Options;
 
 /// Where a name leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,17 +17,61 @@ pub enum Location {
     Remote(String),
 }
 
-/// A name understood.
+/// One file behind a name, and how it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedFile {
     pub location: Location,
     /// The format that the name itself declares (`json:` only).
     pub format: Option<String>,
+    /// Where in the file the image begins, in bytes: QEMU's raw driver shows a window of a file.
+    pub offset: u64,
 }
 
-/// Protocols behind which there is no file of this host. What is not listed is not understood:
-/// QEMU has protocols that wrap local files (`fat:`, `blkdebug:` …), and to take one of them for
-/// remote would hide a file's user.
+/// A name as far as it is understood: QEMU has names that lead to several files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Named {
+    pub files: Vec<NamedFile>,
+    /// Why these may not be all, or why one of them may not be meant: what completes "it names its
+    /// backing file as …,".
+    pub doubt: Option<String>,
+}
+
+impl Named {
+    pub(super) fn doubt(why: impl Into<String>) -> Self {
+        Self {
+            files: Vec::new(),
+            doubt: Some(why.into()),
+        }
+    }
+
+    pub(super) fn one(location: Location) -> Self {
+        Self {
+            files: vec![NamedFile {
+                location,
+                format: None,
+                offset: 0,
+            }],
+            doubt: None,
+        }
+    }
+
+    pub(super) fn file(path: impl Into<PathBuf>) -> Self {
+        Self::one(Location::File(path.into()))
+    }
+
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.files.extend(other.files);
+        self.doubt = self.doubt.or(other.doubt);
+        self
+    }
+
+    pub(super) fn doubted(self, why: impl Into<String>) -> Self {
+        self.and(Self::doubt(why))
+    }
+}
+
+/// Protocols behind which there is no file of this host. What is not listed is not understood: to
+/// take a protocol that wraps local files for remote would hide a file's user.
 const REMOTE: &[&str] = &[
     "ftp", "ftps", "gluster", "http", "https", "iscsi", "iser", "nbd", "nfs", "null-aio",
     "null-co", "nvme", "rbd", "sheepdog", "ssh", "vxhs",
@@ -35,45 +80,93 @@ const REMOTE: &[&str] = &[
 /// Protocols that are another spelling of a local path.
 pub(super) const LOCAL: &[&str] = &["file", "host_cdrom", "host_device"];
 
+/// libvirt starts QEMU there: what a name without a folder means on QEMU's own command line.
+pub(super) const START: &str = "/";
+
+/// More protocols than anyone stacks.
+const DEEPEST: usize = 8;
+
 pub(super) fn is_remote(protocol: &str) -> bool {
     // gluster+unix, nbd+tcp, sheepdog+tcp: the transport is no protocol of its own.
     let base = protocol.split('+').next().unwrap_or(protocol);
     REMOTE.contains(&base)
 }
 
-/// Understands `name`, which the header of an image in `folder` gives its `what` ("backing file").
+/// Understands `name`, which the header of an image in `folder` gives.
 ///
 /// `folder` is that of the image as it is *spelled*: neither QEMU nor libvirt looks through a
 /// symlink to find out what a relative name is relative to (checked with qemu-img 10.0.2).
-pub fn locate(name: &[u8], folder: &Path, what: &'static str) -> Result<Named, HeaderError> {
-    let refuse = |why: &str| Err(refusal(name, what, why));
+pub fn locate(name: &[u8], folder: &Path) -> Named {
+    locate_below(name, folder, DEEPEST)
+}
+
+pub(super) fn locate_below(name: &[u8], folder: &Path, depth: usize) -> Named {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Named::doubt("which has too many layers");
+    };
     if name.is_empty() {
-        return refuse("which is empty");
+        return Named::doubt("which is empty");
     }
     if let Some(text) = name.strip_prefix(b"json:") {
-        return json::locate_options(text).map_err(|why| refusal(name, what, &why));
+        return match Options::from_json(text) {
+            Ok(options) => options.node(),
+            Err(why) => Named::doubt(format!("which is {why}")),
+        };
     }
-    let plain = |path: &[u8]| Named {
-        location: Location::File(folder.join(OsStr::from_bytes(path))),
-        format: None,
-    };
     let Some(protocol) = protocol(name) else {
-        return Ok(plain(name));
+        return Named::file(folder.join(OsStr::from_bytes(name)));
     };
+    let rest = &name[protocol.len() + 1..];
     if LOCAL.contains(&protocol) {
-        let rest = &name[protocol.len() + 1..];
         return match rest.starts_with(b"/") {
-            true => Ok(plain(rest)),
-            false => refuse("which depends on the folder that QEMU is started in"),
+            true => Named::file(OsStr::from_bytes(rest)),
+            false => relative(rest, folder),
         };
     }
     if is_remote(protocol) {
-        return Ok(Named {
-            location: Location::Remote(without_secrets(name)),
-            format: None,
-        });
+        return Named::one(Location::Remote(without_secrets(name)));
     }
-    refuse("whose protocol is not known")
+    match protocol {
+        "fat" => fat(rest, folder),
+        // blkdebug:CONFIG:IMAGE and blkverify:RAW:IMAGE, where the first is a plain path.
+        "blkdebug" | "blkverify" => two(rest, folder, depth),
+        _ => Named::doubt("whose protocol is not known"),
+    }
+}
+
+/// Depends on the folder that QEMU is started in, which nobody knows of an image by itself.
+pub(super) fn relative(name: &[u8], folder: &Path) -> Named {
+    let name = OsStr::from_bytes(name);
+    Named::file(folder.join(name))
+        .and(Named::file(Path::new(START).join(name)))
+        .doubted("which depends on the folder that QEMU is started in")
+}
+
+/// `fat:[12:|16:|32:][floppy:][rw:]FOLDER` (`vvfat_parse_filename`).
+fn fat(rest: &[u8], folder: &Path) -> Named {
+    // The folder is what comes after the last colon.
+    let path = rest.rsplit(|byte| *byte == b':').next().unwrap_or(rest);
+    let named = match path.starts_with(b"/") {
+        true => Named::file(OsStr::from_bytes(path)),
+        false => relative(path, folder),
+    };
+    named.doubted("which shows a folder as a disk")
+}
+
+fn two(rest: &[u8], folder: &Path, depth: usize) -> Named {
+    let Some(colon) = rest.iter().position(|byte| *byte == b':') else {
+        return Named::doubt("which names no image");
+    };
+    let (first, image) = (&rest[..colon], &rest[colon + 1..]);
+    let image = match image.starts_with(b"/") || protocol(image).is_some() {
+        true => locate_below(image, folder, depth),
+        false => relative(image, folder),
+    };
+    match first {
+        b"" => image,
+        _ if first.starts_with(b"/") => image.and(Named::file(OsStr::from_bytes(first))),
+        _ => image.and(relative(first, folder)),
+    }
 }
 
 /// QEMU's `path_has_protocol`: a colon before any slash. A protocol that is no text is not known
@@ -83,18 +176,10 @@ fn protocol(name: &[u8]) -> Option<&str> {
     (name[end] == b':').then(|| std::str::from_utf8(&name[..end]).unwrap_or(""))
 }
 
-fn refusal(name: &[u8], what: &'static str, why: &str) -> HeaderError {
-    HeaderError::Name {
-        what,
-        name: without_secrets(name),
-        why: why.to_owned(),
-    }
-}
-
 /// For messages: printable, of bearable length, and without what might be a password. Users and
 /// passwords stand before an `@`, options of rbd after the second colon, those of URIs after `?`;
 /// a `json:` reference may hold them anywhere.
-pub(super) fn without_secrets(name: &[u8]) -> String {
+pub fn without_secrets(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
     if text.starts_with("json:") {
         return "json:{…}".into();
@@ -122,22 +207,38 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn files(named: &Named) -> Vec<&Path> {
+        let paths = named.files.iter().filter_map(|file| match &file.location {
+            Location::File(path) => Some(path.as_path()),
+            Location::Remote(_) => None,
+        });
+        paths.collect()
+    }
+
     fn file(name: &[u8]) -> PathBuf {
-        match locate(name, Path::new("/pool"), "backing file") {
-            Ok(Named {
-                location: Location::File(path),
-                ..
-            }) => path,
+        let named = locate(name, Path::new("/pool"));
+        match (&named.files[..], &named.doubt) {
+            (
+                [
+                    NamedFile {
+                        location: Location::File(path),
+                        ..
+                    },
+                ],
+                None,
+            ) => path.clone(),
             other => panic!("{other:?}"),
         }
     }
 
     fn remote(name: &str) -> String {
-        match locate(name.as_bytes(), Path::new("/pool"), "backing file") {
-            Ok(Named {
-                location: Location::Remote(text),
-                ..
-            }) => text,
+        match &locate(name.as_bytes(), Path::new("/pool")).files[..] {
+            [
+                NamedFile {
+                    location: Location::Remote(text),
+                    ..
+                },
+            ] => text.clone(),
             other => panic!("{other:?}"),
         }
     }
@@ -162,6 +263,16 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_shows_the_image_behind_it() {
+        assert_eq!(file(b"blkdebug::/x"), Path::new("/x"));
+        assert_eq!(file(b"blkdebug::file:/x"), Path::new("/x"));
+        assert_eq!(file(b"blkdebug::blkdebug::/x"), Path::new("/x"));
+        let named = locate(b"blkverify:/raw:/image", Path::new("/pool"));
+        assert_eq!(files(&named), [Path::new("/image"), Path::new("/raw")]);
+        assert_eq!(named.doubt, None);
+    }
+
+    #[test]
     fn what_has_no_file_here_is_remote_and_keeps_its_passwords_to_itself() {
         assert_eq!(remote("nbd://host:10809/x"), "nbd://host:10809/x");
         assert_eq!(remote("nbd+unix:///x?socket=/s"), "nbd+unix:///x");
@@ -174,30 +285,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
-        for name in [
-            "fat:/etc",
-            "blkdebug::/x",
-            "file:x",
-            "no-such:x",
-            ":x",
-            "json:",
-            "json:{}",
-            "FILE:/x",
+    fn what_is_not_understood_is_doubted_and_what_is_seen_of_it_is_told() {
+        for (name, seen) in [
+            ("fat:/srv", &["/srv"][..]),
+            ("fat:32:rw:/srv", &["/srv"]),
+            ("file:x", &["/p/x", "/x"]),
+            ("blkdebug:/no-image", &[]),
+            ("blkdebug::x", &["/p/x", "/x"]),
+            ("no-such:x", &[]),
+            (":x", &[]),
+            ("json:", &[]),
+            ("json:{}", &[]),
+            ("FILE:/x", &[]),
+            ("", &[]),
         ] {
-            assert!(
-                locate(name.as_bytes(), Path::new("/p"), "backing file").is_err(),
-                "{name}"
-            );
+            let named = locate(name.as_bytes(), Path::new("/p"));
+            assert!(named.doubt.is_some(), "{name}");
+            let seen: Vec<&Path> = seen.iter().map(Path::new).collect();
+            assert_eq!(files(&named), seen, "{name}");
         }
+        let deep = format!("{}/x", "blkdebug::".repeat(1000));
+        assert!(locate(deep.as_bytes(), Path::new("/p")).doubt.is_some());
     }
 
     proptest! {
         #[test]
-        fn any_name_is_answered_and_a_file_is_absolute(name in proptest::collection::vec(any::<u8>(), 0..80)) {
-            if let Ok(named) = locate(&name, Path::new("/p"), "backing file")
-                && let Location::File(path) = named.location
-            {
+        fn any_name_is_answered_and_a_file_is_absolute(
+            name in proptest::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let named = locate(&name, Path::new("/p"));
+            prop_assert!(named.doubt.is_some() || !named.files.is_empty());
+            for path in files(&named) {
                 prop_assert!(path.is_absolute());
             }
         }

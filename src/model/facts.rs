@@ -47,6 +47,12 @@ pub struct Unreadable {
     pub cause: String,
 }
 
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.cause)
+    }
+}
+
 /// One image below the top of a disk's chain, or a qcow2 image's external data file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainFacts {
@@ -154,6 +160,8 @@ pub struct DomainFacts {
     pub policy_problems: Vec<String>,
     /// Pools on one folder with another, as pairs both ways: what leaves one leaves the other.
     pub pools_beside: Vec<(String, String)>,
+    /// Pools that are not started: they have volumes, and no list of them.
+    pub pools_stopped: Vec<String>,
     /// Parts of the domain that this version cannot bring back, each in words.
     pub unsupported: Vec<String>,
     /// Why libvirt would not define it again, if so.

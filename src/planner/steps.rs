@@ -95,6 +95,7 @@ pub fn list(
             pools.push(other.clone());
         }
     }
+    pools.retain(|pool| !facts.pools_stopped.contains(pool));
     steps.extend(pools.into_iter().map(|pool| Step::RefreshPool { pool }));
     steps
 }

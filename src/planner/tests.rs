@@ -98,6 +98,7 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
         policy: Policy::default(),
         policy_problems: Vec::new(),
         pools_beside: Vec::new(),
+        pools_stopped: Vec::new(),
         unsupported: Vec::new(),
         unseen: Vec::new(),
         seen_by_root: false,

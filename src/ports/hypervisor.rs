@@ -50,6 +50,8 @@ pub struct Described {
     pub live_xml: Option<SecretXml>,
     /// What its snapshots say, each with the domain as it was.
     pub snapshots: Vec<SecretXml>,
+    /// What its checkpoints say, the same way.
+    pub checkpoints: Vec<SecretXml>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,6 +252,9 @@ pub trait Hypervisor {
         live: bool,
         config: bool,
     ) -> Result<(), HypervisorError>;
+
+    /// The XML of the backup job that runs; `None` where there is none.
+    fn backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError>;
 
     /// The backing chains of every domain's disks in one call. Only a running domain's are whole:
     /// of an inactive one libvirt tells the disk's own image and what `<backingStore>` in its XML

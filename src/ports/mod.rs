@@ -21,5 +21,7 @@ pub use hypervisor::{
 };
 pub use journal::{Journal, JournalError, JournalReader};
 pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
-pub use storage::{Demand, Entry, Image, Moved, Reference, Resolved, Root, Storage, StorageError};
+pub use storage::{
+    Below, Demand, Entry, Image, Moved, Part, Reference, Resolved, Root, Storage, StorageError,
+};
 pub use watchlist::Watchlist;

@@ -30,8 +30,29 @@ pub enum Reference {
     /// the path by which the image was read.
     File(PathBuf),
     /// A protocol behind which there is no file of this host: the reference as it is spelled, but
-    /// without what may be a password. A protocol that is not known is an error instead.
+    /// without what may be a password. A protocol that is not known is a doubt instead.
     Remote(String),
+}
+
+/// As what an image names another file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Backing,
+    /// qcow2's external data file.
+    Data,
+    /// One of the files that hold a VMDK's data.
+    Extent,
+}
+
+/// A file that an image names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Below {
+    pub part: Part,
+    pub at: Reference,
+    /// The format that the header declares for it.
+    pub format: Option<String>,
+    /// Where in that file the image begins, in bytes.
+    pub offset: u64,
 }
 
 /// What an image's header says.
@@ -39,10 +60,40 @@ pub enum Reference {
 pub struct Image {
     /// `raw`, `qcow2`, `vmdk` …
     pub format: String,
-    pub backing: Option<Reference>,
-    /// The format the header declares for the backing image.
-    pub backing_format: Option<String>,
-    pub data_file: Option<Reference>,
+    /// In the order of the header. Most have one backing image or none; a name of QEMU's may lead to
+    /// several.
+    pub below: Vec<Below>,
+    /// Why these may not be all, or not those that are meant, in words.
+    pub doubt: Option<String>,
+}
+
+impl Image {
+    /// One that stands on nothing.
+    pub fn alone(format: &str) -> Self {
+        Self {
+            format: format.to_owned(),
+            below: Vec::new(),
+            doubt: None,
+        }
+    }
+
+    /// The one backing image, where there is one and no doubt of it.
+    pub fn backing(self) -> Option<Below> {
+        let is_certain = self.doubt.is_none();
+        let mut all = self
+            .below
+            .into_iter()
+            .filter(|below| below.part == Part::Backing);
+        let first = all.next().filter(|_| is_certain)?;
+        all.next().is_none().then_some(first)
+    }
+
+    pub fn doubted(self, why: impl Into<String>) -> Self {
+        Self {
+            doubt: self.doubt.or(Some(why.into())),
+            ..self
+        }
+    }
 }
 
 /// What a file that is about to be moved must have kept since its facts were taken.
@@ -126,9 +177,14 @@ pub trait Storage {
     ///
     /// `path` must be spelled as whoever uses the image spells it, its last symlink unresolved:
     /// QEMU and libvirt join a relative backing name to that folder, and not to the one that the
-    /// symlink leads to (checked with qemu-img 10.0.2). An image in several files (VMDK extents)
-    /// is an error.
-    fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError>;
+    /// symlink leads to (checked with qemu-img 10.0.2). The image begins `offset` bytes into the
+    /// file. What QEMU could not open either is an error; what it may read otherwise than we do is
+    /// an image with a doubt.
+    fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError>;
+    /// Whether a folder is a quarantine, or holds our own state: nothing in there is in use.
+    fn is_ours(&self, folder: &Path) -> bool;
+    /// Whether a folder is one of the system's, in or below which far more than images lies.
+    fn is_systems(&self, folder: &Path) -> bool;
     /// Whether libvirt would stop the pool in whose folder this is, or this symlink leads from, if it
     /// were refreshed.
     fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError>;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::model::{Definition, DiskFacts};
 use crate::xml::{EmbeddedDomain, SnapshotDisk, SnapshotKind, SnapshotXml};
 
-use super::chain;
+use super::chain::{self, Start};
 use super::{Survey, SurveyError, not_understood};
 
 impl Survey<'_> {
@@ -41,7 +41,7 @@ impl Survey<'_> {
             .chain(disk.chain.iter().map(|link| &link.file))
             .map(|file| file.facts.identity.key())
             .collect();
-        let walk = chain::walk(self.storage, path, Some(format));
+        let walk = chain::walk(self.storage, Start::of(path, Some(format)));
         let stranger = |layer: &chain::Layer| !known.contains(&layer.facts.identity.key());
         let mut layers = walk.layers;
         let own = layers.iter().take_while(|layer| stranger(layer)).count();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, FileKind, Unreadable};
-use crate::ports::{Reference, Storage, StorageError};
+use crate::ports::{Below, Part, Reference, Storage, StorageError};
 
 /// Chains longer than this are loops or attacks; libvirt's own limit is 200.
 const LONGEST: usize = 200;
@@ -14,16 +14,61 @@ pub(super) struct Layer {
     pub links: Vec<(PathBuf, FileFacts)>,
     pub path: PathBuf,
     pub facts: FileFacts,
+    /// A data file, or a part of an image in several files: it has nothing below it.
     pub is_data_file: bool,
     /// See [`Resolved::planted`](crate::ports::Resolved::planted).
     pub planted: Option<String>,
 }
 
-/// What a walk found. `layers` is what could be read, even where `unreadable` says it is not all.
+/// What an obstacle on the way means to whoever asks for the users of another file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hides {
+    /// QEMU comes no further either, or what is below is not a file of this host.
+    Nothing,
+    /// The file is not there. What it stood on, if it is only away, nobody knows.
+    Missing,
+    /// QEMU may read on where we cannot.
+    More,
+}
+
+pub(super) struct Obstacle {
+    pub what: Unreadable,
+    pub hides: Hides,
+}
+
+/// What a walk found. `layers` is what could be read, even where there are obstacles.
 #[derive(Default)]
 pub(super) struct Walk {
     pub layers: Vec<Layer>,
-    pub unreadable: Option<Unreadable>,
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl Walk {
+    /// The first obstacle: who removes the image has to know all of its chain.
+    pub(super) fn unreadable(&self) -> Option<Unreadable> {
+        self.obstacles.first().map(|first| first.what.clone())
+    }
+}
+
+/// An image as whoever uses it names it.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    pub path: &'a Path,
+    /// What the domain or the image above declares; without, the header's magic decides.
+    pub format: Option<&'a str>,
+    /// Where in the file the image begins, in bytes.
+    pub offset: u64,
+}
+
+impl<'a> Start<'a> {
+    /// An image that begins where its file does.
+    pub(super) fn of(path: &'a Path, format: Option<&'a str>) -> Self {
+        Self {
+            path,
+            format,
+            offset: 0,
+        }
+    }
 }
 
 /// Where a chain that the domain's XML itself spells out says that an image is.
@@ -37,6 +82,8 @@ pub(super) enum Place {
 pub(super) struct DeclaredImage {
     pub place: Place,
     pub format: Option<String>,
+    /// Where in the file the image begins, in bytes.
+    pub offset: u64,
     pub data_file: Option<Place>,
 }
 
@@ -56,47 +103,50 @@ struct Next {
     /// Another name for it, where XML and header spell it differently.
     alias: Option<PathBuf>,
     format: Option<String>,
+    offset: u64,
     is_data_file: bool,
     /// 0 for the disk's own image.
     depth: usize,
 }
 
-/// Follows the chain from `path` by the headers alone. `format` is what the domain declares.
-pub(super) fn walk(storage: &dyn Storage, path: &Path, format: Option<&str>) -> Walk {
-    walk_declared(storage, path, format, &Declared::default())
+/// Follows the chain by the headers alone.
+pub(super) fn walk(storage: &dyn Storage, start: Start<'_>) -> Walk {
+    walk_declared(storage, start, &Declared::default())
 }
 
-/// Follows the chain from `path` by the headers and by what the XML declares. Where both speak they
-/// must mean one file: QEMU would follow one and every other tool the other.
-pub(super) fn walk_declared(
-    storage: &dyn Storage,
-    path: &Path,
-    format: Option<&str>,
-    declared: &Declared,
-) -> Walk {
+/// Follows the chain by the headers and by what the XML declares. Where both speak they must mean one
+/// file: QEMU would follow one and every other tool the other.
+pub(super) fn walk_declared(storage: &dyn Storage, start: Start<'_>, declared: &Declared) -> Walk {
     let mut walk = Walk::default();
     // A data file before the backing image: it belongs to the image above both.
     let mut pending = vec![Next {
-        path: path.to_owned(),
+        path: start.path.to_owned(),
         alias: None,
-        format: format.map(str::to_owned),
+        format: start.format.map(str::to_owned),
+        offset: start.offset,
         is_data_file: false,
         depth: 0,
     }];
     while let Some(next) = pending.pop() {
-        let found = step(storage, declared, next, &mut walk.layers, &mut pending);
-        if let Err(unreadable) = found {
-            walk.unreadable = Some(unreadable);
+        if walk.layers.len() >= LONGEST {
+            let cause = format!("the chain has more than {LONGEST} images");
+            walk.obstacles.push(stop(&next.path, cause, Hides::More));
             break;
+        }
+        if let Err(obstacle) = step(storage, declared, next, &mut walk, &mut pending) {
+            walk.obstacles.push(obstacle);
         }
     }
     walk
 }
 
-fn stop(path: &Path, cause: impl Into<String>) -> Unreadable {
-    Unreadable {
-        path: path.to_owned(),
-        cause: cause.into(),
+fn stop(path: &Path, cause: impl Into<String>, hides: Hides) -> Obstacle {
+    Obstacle {
+        what: Unreadable {
+            path: path.to_owned(),
+            cause: cause.into(),
+        },
+        hides,
     }
 }
 
@@ -104,13 +154,9 @@ fn step(
     storage: &dyn Storage,
     declared: &Declared,
     next: Next,
-    layers: &mut Vec<Layer>,
+    walk: &mut Walk,
     pending: &mut Vec<Next>,
-) -> Result<(), Unreadable> {
-    if layers.len() >= LONGEST {
-        let cause = format!("the chain has more than {LONGEST} images");
-        return Err(stop(&next.path, cause));
-    }
+) -> Result<(), Obstacle> {
     let Named {
         real,
         mut links,
@@ -122,10 +168,11 @@ fn step(
         planted = planted.or(more.planted);
     }
     let facts = file(storage, &real)?;
-    let seen = layers
+    let seen = walk
+        .layers
         .iter()
         .any(|layer| layer.facts.identity.key() == facts.identity.key());
-    layers.push(Layer {
+    walk.layers.push(Layer {
         links,
         path: real.clone(),
         facts: facts.clone(),
@@ -133,24 +180,32 @@ fn step(
         planted,
     });
     if seen {
-        return Err(stop(&real, "the chain is a loop"));
+        return Err(stop(&real, "the chain is a loop", Hides::Nothing));
     }
     match facts.kind {
         _ if next.is_data_file => return Ok(()),
         FileKind::Regular | FileKind::BlockDevice => {}
         // What the disk itself may be is the planner's to say.
         _ if next.depth == 0 => return Ok(()),
-        _ => return Err(stop(&real, "it is neither a file nor a block device")),
+        _ => {
+            let cause = "it is neither a file nor a block device";
+            return Err(stop(&real, cause, Hides::Nothing));
+        }
     }
     // By the name it was reached under: a relative name in the header means the folder of that name,
     // as QEMU has it, and not the folder a symlink leads to.
     let image = storage
-        .image(&next.path, next.format.as_deref())
+        .image(&next.path, next.format.as_deref(), next.offset)
         .map_err(|error| match error {
             // It names the file itself, and so does what is said of a chain.
-            StorageError::Image { path, cause } => stop(&path, cause),
-            other => stop(&real, other.to_string()),
+            StorageError::Image { path, cause } => stop(&path, cause, Hides::Nothing),
+            StorageError::Gone(path) => stop(&path, "there is no such file", Hides::Missing),
+            // The memo notes what may not be looked at.
+            other => stop(&real, other.to_string(), Hides::Nothing),
         })?;
+    if let Some(doubt) = image.doubt {
+        walk.obstacles.push(stop(&next.path, doubt, Hides::More));
+    }
     let (below, data_file) = match next.depth.checked_sub(1) {
         None => (declared.below.first(), declared.data_file.as_ref()),
         Some(above) => (
@@ -161,40 +216,46 @@ fn step(
                 .and_then(|image| image.data_file.as_ref()),
         ),
     };
-    let backing = agree(
+    let mut parts = image.below;
+    let extents = take(&mut parts, Part::Extent);
+    let data = take(&mut parts, Part::Data);
+    if let Some(Reference::File(path)) = extents.first().map(|extent| &extent.at) {
+        let cause = format!(
+            "its data are in several files, as in '{}', which cannot be moved as one",
+            path.display()
+        );
+        walk.obstacles.push(stop(&next.path, cause, Hides::Nothing));
+    }
+    let above = Above {
         storage,
-        &real,
-        below.map(|image| &image.place),
-        image.backing,
-    )?;
-    if let Some((path, alias)) = backing {
-        pending.push(Next {
-            path,
-            alias,
-            format: below
-                .and_then(|image| image.format.clone())
-                .or(image.backing_format),
-            is_data_file: false,
-            depth: next.depth + 1,
-        });
-    }
-    if let Some((path, alias)) = agree(storage, &real, data_file, image.data_file)? {
-        pending.push(Next {
-            path,
-            alias,
-            format: Some("raw".into()),
-            is_data_file: true,
-            depth: next.depth,
-        });
-    }
+        real: &real,
+        depth: next.depth,
+    };
+    let (mut found, mut obstacles) = above.backing(below, parts);
+    let (more, also) = above.data(data_file, data);
+    found.extend(more);
+    obstacles.extend(also);
+    let (more, also) = above.data(None, extents);
+    found.extend(more);
+    obstacles.extend(also);
+    pending.extend(found);
+    walk.obstacles.extend(obstacles);
     Ok(())
 }
 
+fn take(parts: &mut Vec<Below>, part: Part) -> Vec<Below> {
+    let (taken, rest) = std::mem::take(parts)
+        .into_iter()
+        .partition(|below| below.part == part);
+    *parts = rest;
+    taken
+}
+
 /// A path's real name and the symlinks that lead to it.
-fn look(storage: &dyn Storage, path: &Path) -> Result<Named, Unreadable> {
+fn look(storage: &dyn Storage, path: &Path) -> Result<Named, Obstacle> {
     let resolved = storage
         .resolve(path)
-        .map_err(|error| stop(path, error.to_string()))?;
+        .map_err(|error| stop(path, error.to_string(), Hides::Nothing))?;
     let mut links = Vec::new();
     for link in resolved.links {
         let facts = file(storage, &link)?;
@@ -214,46 +275,109 @@ struct Named {
     planted: Option<String>,
 }
 
-fn file(storage: &dyn Storage, path: &Path) -> Result<FileFacts, Unreadable> {
+fn file(storage: &dyn Storage, path: &Path) -> Result<FileFacts, Obstacle> {
     match storage.glance(path) {
         Ok(Some(facts)) => Ok(facts),
-        Ok(None) => Err(stop(path, "there is no such file")),
-        Err(error) => Err(stop(path, error.to_string())),
+        Ok(None) => Err(stop(path, "there is no such file", Hides::Missing)),
+        Err(error) => Err(stop(path, error.to_string(), Hides::Nothing)),
     }
 }
 
-/// The file that XML and header name, with its other name where they spell it differently.
-fn agree(
-    storage: &dyn Storage,
-    above: &Path,
-    declared: Option<&Place>,
-    header: Option<Reference>,
-) -> Result<Option<(PathBuf, Option<PathBuf>)>, Unreadable> {
-    let remote = |who: &str, what: &str| {
-        let cause = format!("{who} names an image that is not a file of this host: {what}");
-        Err(stop(above, cause))
-    };
-    match (declared, header) {
-        (Some(Place::Elsewhere(what)), _) => remote("the domain's XML", what),
-        (_, Some(Reference::Remote(what))) => remote("its header", &what),
-        (None, None) => Ok(None),
-        (None, Some(Reference::File(path))) => Ok(Some((path, None))),
-        (Some(Place::File(path)), None) => Ok(Some((path.clone(), None))),
-        (Some(Place::File(path)), Some(Reference::File(other))) => {
-            let key = |path: &Path| {
-                let real = look(storage, path)?.real;
-                Ok(file(storage, &real)?.identity.key())
-            };
-            if key(path)? != key(&other)? {
-                let cause = format!(
-                    "the domain's XML says that {} is below it, and its header says {}",
-                    path.display(),
-                    other.display()
-                );
-                return Err(stop(above, cause));
+/// An image whose header has been read.
+struct Above<'a> {
+    storage: &'a dyn Storage,
+    real: &'a Path,
+    depth: usize,
+}
+
+impl Above<'_> {
+    fn backing(
+        &self,
+        declared: Option<&DeclaredImage>,
+        header: Vec<Below>,
+    ) -> (Vec<Next>, Vec<Obstacle>) {
+        let (found, obstacles) = self.agreed(declared.map(|image| &image.place), header);
+        let format = declared.and_then(|image| image.format.clone());
+        let next = found.into_iter().map(|(path, alias, below)| Next {
+            path,
+            alias,
+            format: format
+                .clone()
+                .or(below.as_ref().and_then(|below| below.format.clone())),
+            offset: (declared.map_or(0, |image| image.offset))
+                .max(below.map_or(0, |below| below.offset)),
+            is_data_file: false,
+            depth: self.depth + 1,
+        });
+        (next.collect(), obstacles)
+    }
+
+    fn data(&self, declared: Option<&Place>, header: Vec<Below>) -> (Vec<Next>, Vec<Obstacle>) {
+        let (found, obstacles) = self.agreed(declared, header);
+        let next = found.into_iter().map(|(path, alias, _)| Next {
+            path,
+            alias,
+            format: Some("raw".into()),
+            offset: 0,
+            is_data_file: true,
+            depth: self.depth,
+        });
+        (next.collect(), obstacles)
+    }
+
+    /// The files that XML and header name, each with its other name where they spell it differently.
+    fn agreed(&self, declared: Option<&Place>, header: Vec<Below>) -> (Vec<Agreed>, Vec<Obstacle>) {
+        let remote = |who: &str, what: &str| {
+            let cause = format!("{who} names an image that is not a file of this host: {what}");
+            stop(self.real, cause, Hides::Nothing)
+        };
+        let mut found = Vec::new();
+        let mut obstacles = Vec::new();
+        if let (Some(Place::File(path)), [below]) = (declared, &header[..])
+            && let Reference::File(other) = &below.at
+        {
+            match self.is_one_file(path, other) {
+                Ok(()) => {
+                    let alias = (path != other).then(|| other.clone());
+                    found.push((path.clone(), alias, Some(below.clone())));
+                }
+                Err(obstacle) => obstacles.push(obstacle),
             }
-            let alias = (*path != other).then_some(other);
-            Ok(Some((path.clone(), alias)))
+            return (found, obstacles);
         }
+        if declared.is_some() && header.len() > 1 {
+            let cause = "its header names several images, and the domain's XML one";
+            obstacles.push(stop(self.real, cause, Hides::More));
+        }
+        match declared {
+            Some(Place::Elsewhere(what)) => obstacles.push(remote("the domain's XML", what)),
+            Some(Place::File(path)) => found.push((path.clone(), None, None)),
+            None => {}
+        }
+        for below in header {
+            match &below.at {
+                Reference::Remote(what) => obstacles.push(remote("its header", what)),
+                Reference::File(path) => found.push((path.clone(), None, Some(below))),
+            }
+        }
+        (found, obstacles)
+    }
+
+    fn is_one_file(&self, path: &Path, other: &Path) -> Result<(), Obstacle> {
+        let key = |path: &Path| {
+            let found = look(self.storage, path)?;
+            Ok(file(self.storage, &found.real)?.identity.key())
+        };
+        if key(path)? == key(other)? {
+            return Ok(());
+        }
+        let cause = format!(
+            "the domain's XML says that {} is below it, and its header says {}",
+            path.display(),
+            other.display()
+        );
+        Err(stop(self.real, cause, Hides::Nothing))
     }
 }
+
+type Agreed = (PathBuf, Option<PathBuf>, Option<Below>);

@@ -2,15 +2,15 @@
 //! of a snapshot or a checkpoint still names them.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use uuid::Uuid;
 
 use crate::model::{Access, Definition, DetachedFacts, Device, DiskFacts, FileRef};
 use crate::xml::{CheckpointXml, DiskXml, SnapshotKind, SnapshotXml, Source};
 
+use super::chain::{self, Start};
 use super::disks::access;
-use super::{Survey, SurveyError, chain, not_understood};
+use super::{Survey, SurveyError, not_understood};
 
 /// One image as a snapshot or a checkpoint names it.
 struct Named {
@@ -36,10 +36,10 @@ impl Survey<'_> {
             .collect();
         let mut found = Vec::new();
         for named in remembered(definition)? {
-            let Some(path) = self.local(&named.source) else {
+            let Some(path) = self.pools.file(&named.source) else {
                 continue;
             };
-            let walk = chain::walk(self.storage, &path, Some(&named.format));
+            let walk = chain::walk(self.storage, Start::of(&path, Some(&named.format)));
             let mut layers = walk.layers.into_iter();
             // What is not there any more needs no word.
             let Some(top) = layers.next() else { continue };
@@ -57,13 +57,6 @@ impl Survey<'_> {
             });
         }
         Ok(found)
-    }
-
-    fn local(&self, source: &Source) -> Option<PathBuf> {
-        match source {
-            Source::Volume { pool, volume } => self.pools.path_of(pool, volume),
-            other => other.path().map(ToOwned::to_owned),
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{Access, ChainFacts, DiskFacts, FileRef, Policy, SourceKind, U
 use crate::ports::HypervisorError;
 use crate::xml::{DiskXml, DomainXml, Source};
 
-use super::chain::{self, Declared, DeclaredImage, Layer, Place};
+use super::chain::{self, Declared, DeclaredImage, Layer, Place, Start};
 use super::{Survey, SurveyError};
 
 impl Survey<'_> {
@@ -62,7 +62,7 @@ impl Survey<'_> {
         };
         let path = match &disk.source {
             Source::File(path) | Source::Block(path) | Source::Dir(path) => path.clone(),
-            Source::Volume { pool, volume } => match self.hypervisor.volume(pool, volume) {
+            Source::Volume { pool, volume } => match self.pools.locate(pool, volume) {
                 Ok(found) if found.kind == "file" || found.kind == "dir" => found.path,
                 Ok(found) => {
                     facts.kind = SourceKind::Foreign(format!("a volume of type '{}'", found.kind));
@@ -83,11 +83,14 @@ impl Survey<'_> {
         // its guest could have written any header.
         let walk = chain::walk_declared(
             self.storage,
-            &path,
-            Some(disk.format.as_deref().unwrap_or("raw")),
+            Start {
+                path: &path,
+                format: Some(disk.format.as_deref().unwrap_or("raw")),
+                offset: disk.offset,
+            },
             &self.declared(disk),
         );
-        facts.unreadable = walk.unreadable;
+        facts.unreadable = walk.unreadable();
         let mut layers = walk.layers.into_iter();
         if let Some(top) = layers.next() {
             facts.links = self.links(owner, &top);
@@ -105,6 +108,7 @@ impl Survey<'_> {
             Some(DeclaredImage {
                 place: self.place(&layer.source)?,
                 format: layer.format.clone(),
+                offset: layer.offset,
                 data_file: layer.data_store.as_ref().and_then(|it| self.place(it)),
             })
         });
@@ -121,7 +125,7 @@ impl Survey<'_> {
             Source::File(path) | Source::Block(path) | Source::Dir(path) => {
                 Place::File(path.clone())
             }
-            Source::Volume { pool, volume } => match self.hypervisor.volume(pool, volume) {
+            Source::Volume { pool, volume } => match self.pools.locate(pool, volume) {
                 Ok(found) if found.kind == "file" || found.kind == "block" => {
                     Place::File(found.path)
                 }

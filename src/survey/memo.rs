@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use crate::model::{FileFacts, FileKind, FileMove, Identity, SecretXml, Timestamp};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
 
+/// An image as it was read: under which name, in which format, from which byte on.
+type Reading = (PathBuf, Option<String>, u64);
+
 /// A folder's device and inode, and a name in it.
 type Place = ((u64, u64), OsString);
 
@@ -18,7 +21,7 @@ pub struct Memo<'a> {
     inner: &'a dyn Storage,
     glances: RefCell<HashMap<PathBuf, Option<FileFacts>>>,
     resolved: RefCell<HashMap<PathBuf, Resolved>>,
-    images: RefCell<HashMap<(PathBuf, Option<String>), Image>>,
+    images: RefCell<HashMap<Reading, Image>>,
     /// Files that are taken as if they still were where they came from.
     moved: HashMap<Place, FileFacts>,
     unseen: RefCell<BTreeSet<String>>,
@@ -119,12 +122,20 @@ impl Storage for Memo<'_> {
         Ok(found)
     }
 
-    fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
-        let key = (path.to_owned(), format.map(str::to_owned));
+    fn is_ours(&self, folder: &Path) -> bool {
+        self.inner.is_ours(folder)
+    }
+
+    fn is_systems(&self, folder: &Path) -> bool {
+        self.inner.is_systems(folder)
+    }
+
+    fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError> {
+        let key = (path.to_owned(), format.map(str::to_owned), offset);
         if let Some(known) = self.images.borrow().get(&key) {
             return Ok(known.clone());
         }
-        let found = self.noted(self.inner.image(path, format))?;
+        let found = self.noted(self.inner.image(path, format, offset))?;
         self.images.borrow_mut().insert(key, found.clone());
         Ok(found)
     }

@@ -13,6 +13,7 @@ mod pieces;
 mod pools;
 mod recheck;
 mod redefinable;
+mod users;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -72,16 +73,7 @@ impl<'a> Survey<'a> {
             return Err(SurveyError::Refused(Box::new(refusal)));
         }
         let pools = Pools::new(hypervisor, storage)?;
-        let mut graph = domains(hypervisor, storage, &pools)?;
-        // After the domains: an image of theirs is no unattached one.
-        for folder in pools.folders() {
-            graph.add_folder(storage, folder);
-        }
-        for pool in pools.devices() {
-            for volume in hypervisor.volumes(&pool.name)? {
-                graph.add_volume(storage, &volume);
-            }
-        }
+        let mut graph = users::everyone(hypervisor, storage, &pools, &[], [])?;
         graph.set_outside(census.look());
         if let FilesAre::Unseen(what) = files {
             graph.add_unseen(what);
@@ -175,6 +167,7 @@ impl<'a> Survey<'a> {
             policy,
             policy_problems,
             pools_beside: self.pools.beside(),
+            pools_stopped: self.pools.stopped(),
             unsupported,
             not_redefinable,
             unseen: self.unseen(),
@@ -229,7 +222,8 @@ impl<'a> Survey<'a> {
                 }
                 FileKind::Regular => {
                     if let Some(folder) = path.parent() {
-                        self.graph.borrow_mut().add_folder(self.memo, folder);
+                        let graph = &mut self.graph.borrow_mut();
+                        users::beside(graph, self.memo, &self.pools, folder);
                     }
                 }
                 _ => {}
@@ -321,20 +315,6 @@ const ANYBODY: Uuid = Uuid::nil();
 
 /// Entries of a folder that are looked at one by one.
 const MOST_BELOW: usize = 100_000;
-
-/// What the domains use, and nobody else.
-fn domains(
-    hypervisor: &dyn Hypervisor,
-    storage: &Memo,
-    pools: &Pools,
-) -> Result<Graph, SurveyError> {
-    let folders = hypervisor.state_folders()?;
-    let mut graph = Graph::default();
-    for domain in hypervisor.domains()? {
-        graph.add_domain(storage, pools, &folders, &domain);
-    }
-    Ok(graph)
-}
 
 /// The refusal of a connection whose files are not on this host, or none that is known.
 pub fn out_of_reach(uri: &str, files: &FilesAre) -> Option<Refusal> {

@@ -2,11 +2,13 @@
 //! it (`virStorageVolLookupByPath`); here the pool's folder is compared by device and inode.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileKind, Pooled};
-use crate::ports::{Hypervisor, Pool, Storage};
+use crate::ports::{Hypervisor, HypervisorError, Located, Pool, Storage};
+
+use crate::xml::Source;
 
 use super::SurveyError;
 
@@ -29,6 +31,9 @@ pub(super) struct Pools<'a> {
     known: Vec<Known>,
     /// Active pools that are no folders, and have their volumes here nevertheless.
     devices: Vec<Pool>,
+    names: HashSet<String>,
+    /// Pools whose volumes may be images and cannot be looked at, in words.
+    hidden: Vec<String>,
     /// Volumes of these, once asked for.
     asked: RefCell<HashMap<(String, String), Option<PathBuf>>>,
 }
@@ -38,39 +43,78 @@ impl<'a> Pools<'a> {
         hypervisor: &'a dyn Hypervisor,
         storage: &'a dyn Storage,
     ) -> Result<Self, SurveyError> {
-        let mut known = Vec::new();
-        let mut devices = Vec::new();
-        for pool in hypervisor.pools()?.into_iter().filter(|pool| pool.active) {
-            if !FOLDERS.contains(&pool.kind.as_str()) {
-                if !NETWORK.contains(&pool.kind.as_str()) {
-                    devices.push(pool);
-                }
-                continue;
-            }
-            let Some(target) = &pool.target else { continue };
-            let Ok(resolved) = storage.resolve(target) else {
-                continue;
-            };
-            if let Ok(Some(facts)) = storage.glance(&resolved.real)
-                && facts.kind == FileKind::Directory
-            {
-                known.push(Known {
-                    folder: facts.identity.key(),
-                    pool,
-                    volumes: RefCell::default(),
-                });
-            }
-        }
-        Ok(Self {
+        let mut pools = Self {
             hypervisor,
             storage,
-            known,
-            devices,
+            known: Vec::new(),
+            devices: Vec::new(),
+            names: HashSet::new(),
+            hidden: Vec::new(),
             asked: RefCell::default(),
-        })
+        };
+        for pool in hypervisor.pools()? {
+            pools.names.insert(pool.name.clone());
+            if FOLDERS.contains(&pool.kind.as_str()) {
+                pools.add_folder(pool);
+            } else if NETWORK.contains(&pool.kind.as_str()) {
+                continue;
+            } else if pool.active {
+                pools.devices.push(pool);
+            } else {
+                pools.hide(&pool, "which is not started");
+            }
+        }
+        Ok(pools)
     }
 
-    /// The folders of active pools.
+    /// A pool that is not started serves no volumes; what lies in its folder is used all the same.
+    fn add_folder(&mut self, pool: Pool) {
+        let Some(target) = &pool.target else { return };
+        // What may not be looked up is noted already.
+        let Ok(resolved) = self.storage.resolve(target) else {
+            return;
+        };
+        let facts = match self.storage.glance(&resolved.real) {
+            Ok(Some(facts)) if facts.kind == FileKind::Directory => facts,
+            Ok(_) => {
+                self.hide(
+                    &pool,
+                    &format!("whose folder {} is not there", target.display()),
+                );
+                return;
+            }
+            Err(_) => return,
+        };
+        // To start one of these is to mount it.
+        let is_mounted = pool.active || pool.kind == "dir";
+        if !is_mounted
+            && self
+                .storage
+                .list(&resolved.real)
+                .is_ok_and(|it| it.is_empty())
+        {
+            self.hide(&pool, "which is not started");
+        }
+        self.known.push(Known {
+            folder: facts.identity.key(),
+            pool,
+            volumes: RefCell::default(),
+        });
+    }
+
+    fn hide(&mut self, pool: &Pool, why: &str) {
+        let name = &pool.name;
+        self.hidden.push(format!(
+            "images in pool '{name}', {why} (virsh pool-start '{name}', or pool-undefine)"
+        ));
+    }
+
+    /// Pools whose volumes could not be looked at, in words.
+    pub(super) fn hidden(&self) -> &[String] {
+        &self.hidden
+    }
+
+    /// The pools' folders, of those too that are not started.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         self.known
             .iter()
@@ -80,8 +124,9 @@ impl<'a> Pools<'a> {
     /// Active pools that share a folder, each with each.
     pub(super) fn beside(&self) -> Vec<(String, String)> {
         let mut pairs = Vec::new();
-        for one in &self.known {
-            for other in &self.known {
+        let active = || self.known.iter().filter(|known| known.pool.active);
+        for one in active() {
+            for other in active() {
                 if one.folder == other.folder && one.pool.name != other.pool.name {
                     pairs.push((one.pool.name.clone(), other.pool.name.clone()));
                 }
@@ -90,20 +135,32 @@ impl<'a> Pools<'a> {
         pairs
     }
 
+    /// Pools with a folder that are not started.
+    pub(super) fn stopped(&self) -> Vec<String> {
+        let stopped = self.known.iter().filter(|known| !known.pool.active);
+        stopped.map(|known| known.pool.name.clone()).collect()
+    }
+
     /// Active pools whose volumes are devices.
     pub(super) fn devices(&self) -> &[Pool] {
         &self.devices
     }
 
+    /// Whether libvirt has a pool of that name.
+    pub(super) fn has(&self, pool: &str) -> bool {
+        self.names.contains(pool)
+    }
+
     /// The volume libvirt lists under this file's name. A file in a pool's folder that libvirt has
-    /// not seen yet (no refresh since) belongs to no pool, as for virsh.
+    /// not seen yet (no refresh since) belongs to no pool, as for virsh; of a pool that is not
+    /// started libvirt has no list, and what it would list is its volume.
     pub(super) fn of(&self, path: &Path) -> Option<Pooled> {
         let name = path.file_name()?.to_str()?;
         let folder = self.storage.glance(path.parent()?).ok()??.identity.key();
-        let known = self
-            .known
-            .iter()
-            .find(|known| known.folder == folder && self.lists(known, name))?;
+        let all = || self.known.iter().filter(|known| known.folder == folder);
+        let known = all()
+            .find(|known| known.pool.active && self.lists(known, name))
+            .or_else(|| all().find(|known| !known.pool.active))?;
         Some(Pooled {
             pool: known.pool.name.clone(),
             volume: name.to_owned(),
@@ -112,7 +169,7 @@ impl<'a> Pools<'a> {
 
     /// Where a volume is or would be; of a folder's pool libvirt need not be asked.
     pub(super) fn path_of(&self, pool: &str, volume: &str) -> Option<PathBuf> {
-        if let Some(known) = self.known.iter().find(|known| known.pool.name == pool) {
+        if let Some(known) = self.folder_of(pool) {
             return Some(known.pool.target.as_ref()?.join(volume));
         }
         let key = (pool.to_owned(), volume.to_owned());
@@ -124,6 +181,52 @@ impl<'a> Pools<'a> {
                 matches!(found.kind.as_str(), "file" | "block" | "dir").then_some(found.path)
             })
             .clone()
+    }
+
+    /// The file of this host behind a source.
+    pub(super) fn file(&self, source: &Source) -> Option<PathBuf> {
+        match source {
+            Source::File(path) | Source::Block(path) | Source::Dir(path) => Some(path.clone()),
+            Source::Volume { pool, volume } => self.path_of(pool, volume),
+            Source::None | Source::Network { .. } | Source::Other(_) => None,
+        }
+    }
+
+    /// Where a volume is, for a domain's own disk.
+    ///
+    /// # Errors
+    /// There is no such volume, or libvirt does not answer.
+    pub(super) fn locate(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError> {
+        let stopped = self
+            .folder_of(pool)
+            .filter(|known| !known.pool.active && !volume.contains('/'));
+        let Some(known) = stopped else {
+            return self.hypervisor.volume(pool, volume);
+        };
+        let path = known.pool.target.as_ref().map(|folder| folder.join(volume));
+        let found = path.and_then(|path| {
+            let real = self.storage.resolve(&path).ok()?.real;
+            let kind = match self.storage.glance(&real).ok()??.kind {
+                FileKind::Directory => "dir",
+                FileKind::BlockDevice => "block",
+                _ => "file",
+            };
+            Some((path, kind.to_owned()))
+        });
+        match found {
+            Some((path, kind)) => Ok(Located { path, kind }),
+            None => Err(HypervisorError::NoSuchVolume {
+                pool: pool.to_owned(),
+                volume: volume.to_owned(),
+                cause: format!(
+                    "the pool is not started, and its folder holds no such file                      (virsh pool-start '{pool}')"
+                ),
+            }),
+        }
+    }
+
+    fn folder_of(&self, pool: &str) -> Option<&Known> {
+        self.known.iter().find(|known| known.pool.name == pool)
     }
 
     fn lists(&self, known: &Known, name: &str) -> bool {

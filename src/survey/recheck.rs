@@ -7,9 +7,8 @@ use uuid::Uuid;
 use crate::model::{FileMove, User};
 use crate::ports::{Hypervisor, Storage};
 
-use super::graph::Graph;
 use super::pools::Pools;
-use super::{Memo, SurveyError, domains};
+use super::{Memo, SurveyError, users};
 
 /// One retirement's files, wherever they are by now.
 pub struct Leaving<'a> {
@@ -71,15 +70,9 @@ pub fn newcomers(
         As::TheyAre => Memo::new(storage),
     };
     let pools = Pools::new(hypervisor, &memo)?;
-    let mut graph = domains(hypervisor, &memo, &pools)?;
-    own(&mut graph, &memo, leaving, &now);
-    let folders = |file: &FileMove| file.path.parent().map(Path::to_owned);
-    for folder in pools.folders() {
-        graph.add_folder(&memo, folder);
-    }
-    for folder in now.iter().flatten().filter_map(folders) {
-        graph.add_folder(&memo, &folder);
-    }
+    let near = now.iter().flatten().filter_map(|file| file.path.parent());
+    let own = own(&memo, leaving, &now);
+    let graph = users::everyone(hypervisor, &memo, &pools, &own, near)?;
     Ok(leaving
         .iter()
         .zip(&now)
@@ -93,15 +86,15 @@ pub fn newcomers(
 }
 
 /// An image of a domain that is being retired is no stranger's, though no domain has it attached.
-fn own(graph: &mut Graph, memo: &Memo, leaving: &[Leaving], now: &[Vec<FileMove>]) {
+fn own(memo: &Memo, leaving: &[Leaving], now: &[Vec<FileMove>]) -> Vec<(u64, u64)> {
+    let mut keys = Vec::new();
     for (one, files) in leaving.iter().zip(now) {
-        for file in files {
-            graph.attach(file.facts.identity.key());
-        }
+        keys.extend(files.iter().map(|file| file.facts.identity.key()));
         for path in &one.stays {
             if let Ok(Some(facts)) = memo.glance(path) {
-                graph.attach(facts.identity.key());
+                keys.push(facts.identity.key());
             }
         }
     }
+    keys
 }

@@ -49,6 +49,8 @@ pub struct LayerXml {
     pub kind: String,
     pub source: Source,
     pub format: Option<String>,
+    /// See [`DiskXml::offset`].
+    pub offset: u64,
     pub data_store: Option<Source>,
 }
 
@@ -62,6 +64,8 @@ pub struct DiskXml {
     pub source: Source,
     /// `<driver type>`. libvirt takes a disk without one for raw.
     pub format: Option<String>,
+    /// Where in the source the image begins, in bytes: `<slices>` show a window of it.
+    pub offset: u64,
     pub readonly: bool,
     pub shareable: bool,
     pub transient: bool,
@@ -101,7 +105,8 @@ impl DiskXml {
                 .ok_or(XmlError::Missing("a disk's <target dev>"))?,
             device,
             source: source(node, &kind),
-            format: child(node, "driver").and_then(|driver| attribute(driver, "type")),
+            format: format(node),
+            offset: offset(node),
             readonly: child(node, "readonly").is_some(),
             shareable: child(node, "shareable").is_some(),
             transient: child(node, "transient").is_some(),
@@ -116,15 +121,32 @@ impl DiskXml {
     }
 }
 
+pub(super) fn format(node: Node<'_, '_>) -> Option<String> {
+    child(node, "driver").and_then(|driver| attribute(driver, "type"))
+}
+
+fn offset(node: Node<'_, '_>) -> u64 {
+    child(node, "source")
+        .and_then(|source| child(source, "slices"))
+        .into_iter()
+        .flat_map(|slices| super::children(slices, "slice"))
+        // libvirt knows no other kind, and no more than one of it.
+        .find(|slice| slice.attribute("type") == Some("storage"))
+        .and_then(|slice| slice.attribute("offset")?.parse().ok())
+        .unwrap_or(0)
+}
+
 pub(super) fn kind(node: Node<'_, '_>) -> String {
     attribute(node, "type").unwrap_or_else(|| "file".to_owned())
 }
 
 /// Reads the `<source>` inside `node`, whose `type` is `kind`.
 pub(super) fn source(node: Node<'_, '_>, kind: &str) -> Source {
-    let Some(source) = child(node, "source") else {
-        return Source::None;
-    };
+    child(node, "source").map_or(Source::None, |source| source_of(source, kind))
+}
+
+/// The same of an element that is a source under another name.
+pub(super) fn source_of(source: Node<'_, '_>, kind: &str) -> Source {
     let path = |name| attribute(source, name).map(PathBuf::from);
     match kind {
         "file" => path("file").map_or(Source::None, Source::File),
@@ -173,6 +195,7 @@ fn layer(node: Node<'_, '_>) -> LayerXml {
     LayerXml {
         source: source(node, &kind),
         format: child(node, "format").and_then(|format| attribute(format, "type")),
+        offset: offset(node),
         data_store: data_store(node).map(|store| source(store, &self::kind(store))),
         kind,
     }

@@ -6,8 +6,8 @@ use roxmltree::Node;
 use uuid::Uuid;
 
 use super::{
-    DiskXml, Element, FileUse, Source, XmlError, attribute, child, child_text, children, disk,
-    parse, required_text, text, uses,
+    DiskXml, Element, FileUse, QemuXml, Source, XmlError, attribute, child, child_text, children,
+    disk, parse, required_text, text, uses,
 };
 
 /// `<os>`, as far as it names files.
@@ -25,6 +25,8 @@ pub struct FirmwareXml {
     pub initrd: Option<PathBuf>,
     pub dtb: Option<PathBuf>,
     pub acpi_tables: Vec<PathBuf>,
+    /// Of these, the images in a format that may stand on others, and as what they are used.
+    pub images: Vec<(&'static str, PathBuf, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub struct DomainXml {
     pub firmware: FirmwareXml,
     pub tpms: Vec<TpmXml>,
     uses: Vec<FileUse>,
+    qemu: QemuXml,
     metadata: Vec<Element>,
 }
 
@@ -75,6 +78,7 @@ impl DomainXml {
         let document = parse(xml, "domain")?;
         let root = document.root_element();
         let uuid = required_text(root, "uuid")?;
+        let (uses, qemu) = uses::read(root);
         Ok(Self {
             kind: attribute(root, "type").unwrap_or_default(),
             name: required_text(root, "name")?,
@@ -84,7 +88,8 @@ impl DomainXml {
             disks: disks(root)?,
             firmware: firmware(root),
             tpms: devices(root, "tpm").map(tpm).collect(),
-            uses: uses::read(root),
+            uses,
+            qemu,
             metadata: child(root, "metadata")
                 .into_iter()
                 .flat_map(|metadata| metadata.children().filter(Node::is_element))
@@ -96,6 +101,11 @@ impl DomainXml {
     /// Every host file that the XML names, and as what; see [`FileUse`].
     pub fn uses(&self) -> &[FileUse] {
         &self.uses
+    }
+
+    /// What is handed to QEMU behind libvirt's back.
+    pub fn qemu(&self) -> &QemuXml {
+        &self.qemu
     }
 
     /// Whether both have the same disks, by target and source, and the same metadata: live and
@@ -131,20 +141,28 @@ pub struct EmbeddedDomain {
     pub disks: Vec<DiskXml>,
     pub firmware: FirmwareXml,
     uses: Vec<FileUse>,
+    qemu: QemuXml,
 }
 
 impl EmbeddedDomain {
     pub(super) fn read(root: Node<'_, '_>) -> Result<Self, XmlError> {
+        let (uses, qemu) = uses::read(root);
         Ok(Self {
             disks: disks(root)?,
             firmware: firmware(root),
-            uses: uses::read(root),
+            uses,
+            qemu,
         })
     }
 
     /// Every host file that this state of the domain names.
     pub fn uses(&self) -> &[FileUse] {
         &self.uses
+    }
+
+    /// See [`DomainXml::qemu`].
+    pub fn qemu(&self) -> &QemuXml {
+        &self.qemu
     }
 }
 
@@ -204,6 +222,25 @@ fn firmware(root: Node<'_, '_>) -> FirmwareXml {
             },
         }
     }
+    let loader = child(os, "loader");
+    let nvram = child(os, "nvram");
+    let formats = [
+        ("firmware", &firmware.loader, loader, "format"),
+        ("NVRAM", &firmware.nvram, nvram, "format"),
+        (
+            "NVRAM template",
+            &firmware.nvram_template,
+            nvram,
+            "templateFormat",
+        ),
+    ];
+    firmware.images = formats
+        .into_iter()
+        .filter_map(|(how, path, node, name)| {
+            let format = attribute(node?, name)?;
+            (format != "raw").then_some((how, path.clone()?, format))
+        })
+        .collect();
     firmware
 }
 

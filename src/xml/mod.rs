@@ -5,6 +5,7 @@
 //! An element that is not known is passed over, except that `uses` also finds paths in elements
 //! that no one here has heard of.
 
+mod backup;
 mod checkpoint;
 mod disk;
 mod domain;
@@ -22,6 +23,7 @@ mod tests;
 mod uses;
 mod volume;
 
+pub use backup::{BackupDisk, BackupXml};
 pub use checkpoint::CheckpointXml;
 pub use disk::{DiskXml, LayerXml, Source};
 pub use domain::{DomainXml, EmbeddedDomain, FirmwareXml, TpmBackend, TpmXml};
@@ -33,7 +35,7 @@ pub use paths::{change_paths, emulators, paths};
 pub use policy::{PolicyError, read_policy, write_policy};
 pub use pool::PoolXml;
 pub use snapshot::{SnapshotDisk, SnapshotKind, SnapshotXml};
-pub use uses::FileUse;
+pub use uses::{FileUse, QemuXml};
 pub use volume::VolumeXml;
 
 use roxmltree::{Document, Node};

@@ -28,6 +28,8 @@ pub struct SnapshotDisk {
     pub target: String,
     pub kind: SnapshotKind,
     pub source: Source,
+    /// `<driver type>`, of the overlay.
+    pub format: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +101,7 @@ fn disks(root: Node<'_, '_>, name: &str) -> Result<Vec<SnapshotDisk>, XmlError> 
                     .ok_or(XmlError::Missing("a snapshot disk's name"))?,
                 kind: kind(node)?,
                 source: disk::source(node, &disk::kind(node)),
+                format: disk::format(node),
             })
         })
         .collect()

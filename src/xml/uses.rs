@@ -4,7 +4,7 @@
 //! the walk takes every value that is an absolute path, wherever it stands, and a short list says
 //! what is *not* a file of this host. libvirt accepts no relative path for a disk.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use roxmltree::Node;
 
@@ -31,13 +31,27 @@ const NOT_OURS: [&str; 10] = [
     "target",
 ];
 
-pub(super) fn read(domain: Node<'_, '_>) -> Vec<FileUse> {
+/// What is written in QEMU's syntax and not in libvirt's, in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QemuXml {
+    /// `<qemu:arg value>`: the words that are added to the command line.
+    pub arguments: Vec<String>,
+    /// Every other value: of environment variables, of devices' properties.
+    pub values: Vec<String>,
+}
+
+pub(super) fn read(domain: Node<'_, '_>) -> (Vec<FileUse>, QemuXml) {
     let mut uses = Vec::new();
+    let mut qemu = QemuXml::default();
     // A stack of our own: the document may be nested deeper than a thread's stack is.
     let mut pending = vec![domain];
     while let Some(node) = pending.pop() {
         if node.tag_name().namespace() == Some(QEMU) {
-            qemu_arguments(node, &mut uses);
+            let into = match node.tag_name().name() {
+                "arg" => &mut qemu.arguments,
+                _ => &mut qemu.values,
+            };
+            into.extend(node.attributes().map(|one| one.value().to_owned()));
         } else if NOT_OURS.contains(&node.tag_name().name()) {
             continue;
         } else {
@@ -49,7 +63,7 @@ pub(super) fn read(domain: Node<'_, '_>) -> Vec<FileUse> {
     }
     let mut seen = std::collections::HashSet::new();
     uses.retain(|found| seen.insert(found.clone()));
-    uses
+    (uses, qemu)
 }
 
 fn own_paths(node: Node<'_, '_>, uses: &mut Vec<FileUse>) {
@@ -126,47 +140,4 @@ fn how(node: Node<'_, '_>, attribute: Option<&str>) -> String {
         ("devices" | "domain", other, _) => other.into(),
         (outer, inner, _) => format!("{inner} of {outer}"),
     }
-}
-
-/// `<qemu:arg value>` and its like are QEMU's syntax, not libvirt's: any absolute path in there
-/// counts. In QEMU's option lists a comma ends a value and two stand for one.
-fn qemu_arguments(node: Node<'_, '_>, uses: &mut Vec<FileUse>) {
-    for attribute in node.attributes() {
-        let value = attribute.value();
-        let mut before = None;
-        for (at, character) in value.char_indices() {
-            if character == '/' && before.is_none_or(|c| "=,:\"' ".contains(c)) {
-                for path in candidates(&value[at..]) {
-                    if path != Path::new("/") {
-                        uses.push(FileUse {
-                            how: "QEMU command line".into(),
-                            path,
-                        });
-                    }
-                }
-            }
-            before = Some(character);
-        }
-    }
-}
-
-/// The path may end at a comma or a quote, or run to the end of the argument: both are taken.
-fn candidates(text: &str) -> Vec<PathBuf> {
-    let mut cut = String::new();
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            ',' if characters.peek() == Some(&',') => {
-                characters.next();
-                cut.push(',');
-            }
-            ',' | '"' | '\'' => break,
-            other => cut.push(other),
-        }
-    }
-    let mut found = vec![PathBuf::from(&cut)];
-    if cut != text && !text.contains(['"', '=']) {
-        found.push(PathBuf::from(text));
-    }
-    found
 }

@@ -330,6 +330,7 @@ impl Hypervisor for Libvirt {
                 live_xml: running.clone().filter(|_| defined.is_some()),
                 xml: defined.or(running)?,
                 snapshots: Vec::new(),
+                checkpoints: Vec::new(),
             })
         });
         Ok(described.collect())
@@ -508,6 +509,10 @@ impl Hypervisor for Libvirt {
         _: bool,
     ) -> Result<()> {
         refused("set metadata", "nobody edits policies here")
+    }
+
+    fn backup(&self, _: Uuid) -> Result<Option<String>> {
+        Ok(None)
     }
 
     fn backing_chains(&self) -> Result<Vec<BackingChain>> {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use virt_retire::model::{FileFacts, FileKind, Identity, SecretXml, Timestamp};
 use virt_retire::ports::{
-    Demand, Entry, Found, Image, Moved, Quarantine, Record, Resolved, Root, Storage, StorageError,
+    Below, Demand, Entry, Found, Image, Moved, Part, Quarantine, Record, Resolved, Root, Storage,
+    StorageError,
 };
 
 use super::disk::Content;
@@ -114,7 +115,15 @@ impl Storage for Files {
         })
     }
 
-    fn image(&self, path: &Path, format: Option<&str>) -> Result<Image> {
+    fn is_ours(&self, _folder: &Path) -> bool {
+        false
+    }
+
+    fn is_systems(&self, _folder: &Path) -> bool {
+        false
+    }
+
+    fn image(&self, path: &Path, format: Option<&str>, _offset: u64) -> Result<Image> {
         self.look("image", path)?;
         let host = self.0.get();
         let inode = host.disk.inode(path);
@@ -133,11 +142,15 @@ impl Storage for Files {
             str::to_owned,
         );
         let backing = content.backing.clone().filter(|_| format != "raw");
+        let below = backing.map(|path| Below {
+            part: Part::Backing,
+            at: virt_retire::ports::Reference::File(path),
+            format: Some("qcow2".into()),
+            offset: 0,
+        });
         Ok(Image {
-            backing_format: backing.is_some().then(|| "qcow2".into()),
-            backing: backing.map(virt_retire::ports::Reference::File),
-            format,
-            data_file: None,
+            below: below.into_iter().collect(),
+            ..Image::alone(&format)
         })
     }
 

@@ -5,6 +5,7 @@
 mod support;
 
 mod blind;
+mod hidden;
 mod hostile;
 mod kinds;
 mod links;

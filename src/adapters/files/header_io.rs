@@ -8,11 +8,11 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, OFlags};
 use rustix::io::Errno;
 
-use super::image_name::{named, refusal};
+use super::image_name::{add, refusal};
 use super::{qemu_img, sys};
-use crate::image::{self, MAGIC_BYTES, Outcome, POOL_PROBE, Qcow2};
+use crate::image::{self, HeaderError, MAGIC_BYTES, Outcome, POOL_PROBE, Qcow2};
 use crate::model::SecretXml;
-use crate::ports::{Image, StorageError};
+use crate::ports::{Image, Part, StorageError};
 use crate::xml::escape_line_breaks;
 
 /// Enough for most headers in one read.
@@ -21,20 +21,22 @@ const FIRST_READ: usize = 4096;
 /// Formats of libvirt's and QEMU's that name no other file and whose bytes are their guest's.
 const RAW: &[&str] = &["raw", "iso"];
 
-pub fn image(path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
+pub fn image(path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError> {
     if !path.is_absolute() {
         return Err(refusal(path, "a relative path is no image's".into()));
     }
     if let Some(raw) = format.filter(|format| RAW.contains(format)) {
         sys::open_at(CWD, path, OFlags::PATH).map_err(|errno| unopened(path, errno))?;
-        return Ok(plain(raw));
+        return Ok(Image::alone(raw));
     }
     let file = open(path)?;
-    let magic = read(&file, path, MAGIC_BYTES)?;
+    let magic = read(&file, path, offset, MAGIC_BYTES)?;
     match format.or_else(|| image::guess(&magic)) {
-        None => Ok(plain("raw")),
-        Some("qcow2") => qcow2(&file, path),
-        Some(other) => qemu_img::image(path, other),
+        None => Ok(Image::alone("raw")),
+        Some(image::SAVED_STATE) => Ok(Image::alone(image::SAVED_STATE)),
+        Some("qcow2") => qcow2(&file, path, offset),
+        Some("vmdk") if image::guess(&magic) == Some("vmdk") => vmdk(&file, path, offset, &magic),
+        Some(other) => qemu_img::image(path, other, offset),
     }
 }
 
@@ -45,28 +47,19 @@ pub fn saved_xml(path: &Path) -> Result<Option<SecretXml>, StorageError> {
         Err(StorageError::Gone(_) | StorageError::Image { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Some(length) = image::saved_length(&read(&file, path, image::SAVED_HEADER)?) else {
+    let Some(length) = image::saved_length(&read(&file, path, 0, image::SAVED_HEADER)?) else {
         return Ok(None);
     };
-    let bytes = read(&file, path, length)?;
+    let bytes = read(&file, path, 0, length)?;
     Ok(image::saved_xml(&bytes).map(|xml| SecretXml::new(escape_line_breaks(xml).into_owned())))
 }
 
 pub fn stops_a_pool(path: &Path) -> Result<bool, StorageError> {
     match open(path) {
-        Ok(file) => Ok(image::stops_a_pool(&read(&file, path, POOL_PROBE)?)),
+        Ok(file) => Ok(image::stops_a_pool(&read(&file, path, 0, POOL_PROBE)?)),
         // libvirt passes over what is not a file.
         Err(StorageError::Gone(_) | StorageError::Image { .. }) => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-fn plain(format: &str) -> Image {
-    Image {
-        format: format.to_owned(),
-        backing: None,
-        backing_format: None,
-        data_file: None,
     }
 }
 
@@ -100,12 +93,21 @@ fn open(path: &Path) -> Result<std::fs::File, StorageError> {
     Ok(file.into())
 }
 
-/// The first `length` bytes, or all there are.
-fn read(file: &std::fs::File, path: &Path, length: usize) -> Result<Vec<u8>, StorageError> {
+/// `length` bytes from `offset`, or all there are.
+fn read(
+    file: &std::fs::File,
+    path: &Path,
+    offset: u64,
+    length: usize,
+) -> Result<Vec<u8>, StorageError> {
     let mut bytes = vec![0; length];
     let mut filled = 0;
     while filled < length {
-        match file.read_at(&mut bytes[filled..], filled as u64) {
+        let at = offset.saturating_add(filled as u64);
+        if i64::try_from(at).is_err() {
+            break;
+        }
+        match file.read_at(&mut bytes[filled..], at) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -116,41 +118,61 @@ fn read(file: &std::fs::File, path: &Path, length: usize) -> Result<Vec<u8>, Sto
     Ok(bytes)
 }
 
-fn qcow2(file: &std::fs::File, path: &Path) -> Result<Image, StorageError> {
+fn qcow2(file: &std::fs::File, path: &Path, offset: u64) -> Result<Image, StorageError> {
     let mut wanted = FIRST_READ;
     loop {
-        let bytes = read(file, path, wanted)?;
-        match image::parse(&bytes).map_err(|error| refusal(path, error.to_string()))? {
-            Outcome::Whole(header) => return understood(path, header),
-            Outcome::Need(_) if bytes.len() < wanted => {
+        let bytes = read(file, path, offset, wanted)?;
+        match image::parse(&bytes) {
+            Ok(Outcome::Whole(header)) => return Ok(understood(path, header)),
+            Ok(Outcome::Need(_)) if bytes.len() < wanted => {
                 return Err(refusal(path, "its header is cut off".into()));
             }
             // At least double, so that a header of many parts costs few reads.
-            Outcome::Need(need) => wanted = need.max(wanted * 2),
+            Ok(Outcome::Need(need)) => wanted = need.max(wanted * 2),
+            // A newer QEMU reads what this one does not know.
+            Err(error @ (HeaderError::Version(_) | HeaderError::Features(_))) => {
+                return Ok(Image::alone("qcow2").doubted(error.to_string()));
+            }
+            Err(error) => return Err(refusal(path, error.to_string())),
         }
     }
 }
 
-fn understood(path: &Path, header: Qcow2) -> Result<Image, StorageError> {
-    let backing = header
-        .backing
-        .map(|name| named(path, &name, "backing file"))
-        .transpose()?;
-    let data_file = header
-        .data_file
-        .map(|name| named(path, &name, "data file"))
-        .transpose()?;
+fn understood(path: &Path, header: Qcow2) -> Image {
+    let mut found = Image::alone("qcow2");
+    if let Some(name) = header.data_file {
+        add(&mut found, path, &name, Part::Data, Some("raw"));
+    }
     let declared = header
         .backing_format
         .map(|format| String::from_utf8_lossy(&format).into_owned());
-    let (backing, within) = backing.unzip();
-    Ok(Image {
-        format: "qcow2".into(),
-        // What the name itself says is the more exact: QEMU opens the file by it.
-        backing_format: within.flatten().or(declared).filter(|_| backing.is_some()),
-        backing,
-        data_file: data_file.map(|(reference, _)| reference),
-    })
+    if let Some(name) = header.backing {
+        add(&mut found, path, &name, Part::Backing, declared.as_deref());
+    }
+    found
+}
+
+/// By ourselves: QEMU opens all of an image's files to read its header, and tells nothing where one
+/// of them is missing.
+fn vmdk(
+    file: &std::fs::File,
+    path: &Path,
+    offset: u64,
+    first: &[u8],
+) -> Result<Image, StorageError> {
+    let Some(text) = image::descriptor(first) else {
+        return qemu_img::image(path, "vmdk", offset);
+    };
+    let bytes = read(file, path, offset.saturating_add(text.offset), text.length)?;
+    let names = image::vmdk_names(&bytes, text.holds_data);
+    let mut found = Image::alone("vmdk");
+    for extent in &names.extents {
+        add(&mut found, path, extent, Part::Extent, Some("raw"));
+    }
+    if let Some(parent) = &names.parent {
+        add(&mut found, path, parent, Part::Backing, None);
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -25,11 +25,31 @@ fn create(format: &str, more: &[&str], path: &Path) {
     run("qemu-img", &arguments);
 }
 
+fn image(path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
+    super::image(path, format, 0)
+}
+
+fn plain(format: &str) -> Image {
+    Image::alone(format)
+}
+
 fn why(path: &Path, format: Option<&str>) -> String {
     match image(path, format) {
         Err(StorageError::Image { cause, .. }) => cause,
+        Ok(Image {
+            doubt: Some(cause), ..
+        }) => cause,
         other => panic!("{other:?}"),
     }
+}
+
+/// What the image names as `part`, without a doubt.
+fn below(image: &Image, part: Part) -> Option<Reference> {
+    assert_eq!(image.doubt, None);
+    let mut all = image.below.iter().filter(|below| below.part == part);
+    let first = all.next().map(|below| below.at.clone());
+    assert_eq!(all.next(), None);
+    first
 }
 
 #[test]
@@ -60,8 +80,9 @@ fn qcow2_of_both_versions_names_its_backing_file() {
             for declared in [None, Some("qcow2")] {
                 let found = image(&top, declared).unwrap();
                 assert_eq!(found.format, "qcow2");
-                assert_eq!(found.backing, Some(Reference::File(base.join(leads_to))));
-                assert_eq!(found.backing_format.as_deref(), Some(format));
+                let leads_to = Reference::File(base.join(leads_to));
+                assert_eq!(below(&found, Part::Backing), Some(leads_to));
+                assert_eq!(found.below[0].format.as_deref(), Some(format));
             }
         }
     }
@@ -75,7 +96,7 @@ fn a_relative_name_belongs_to_the_folder_as_it_is_spelled() {
     create("qcow2", &[], &base.join("pool/base"));
     let top = base.join("pool/top");
     create("qcow2", &["-u", "-b", "base", "-F", "qcow2"], &top);
-    let backing = |path: &Path| image(path, None).unwrap().backing;
+    let backing = |path: &Path| below(&image(path, None).unwrap(), Part::Backing);
     assert_eq!(backing(&top), Some(Reference::File(base.join("pool/base"))));
     // As QEMU does: it would look for links/base.
     symlink("../pool/top", base.join("links/top")).unwrap();
@@ -104,7 +125,7 @@ fn an_external_data_file_is_named() {
         let options = format!("data_file={},data_file_raw={raw}", data.display());
         create("qcow2", &["-o", &options], &top);
         assert_eq!(
-            image(&top, None).unwrap().data_file,
+            below(&image(&top, None).unwrap(), Part::Data),
             Some(Reference::File(data))
         );
     }
@@ -125,7 +146,7 @@ fn an_image_cut_off_anywhere_is_an_error() {
         );
     }
     fs::write(&top, &whole[..end]).unwrap();
-    assert!(image(&top, None).unwrap().backing.is_some());
+    assert!(below(&image(&top, None).unwrap(), Part::Backing).is_some());
 }
 
 #[test]
@@ -190,13 +211,15 @@ fn other_formats_are_read_by_qemu_img_declared_or_not() {
         );
         let found = image(&path, None).unwrap();
         assert_eq!(
-            found.backing,
+            below(&found, Part::Backing),
             Some(Reference::File(base.join(format!("disk.{format}"))))
         );
     }
     let flat = base.join("flat.vmdk");
     create("vmdk", &["-o", "subformat=monolithicFlat"], &flat);
-    assert!(why(&flat, None).contains("several files"));
+    let found = image(&flat, None).unwrap();
+    let data = Reference::File(base.join("flat-flat.vmdk"));
+    assert_eq!(below(&found, Part::Extent), Some(data));
     assert!(why(&flat, Some("vdi")).contains("qemu-img: "));
 }
 
@@ -218,7 +241,7 @@ fn hostile_names_are_names() {
         create("qcow2", &["-u", "-b", "./nbd:x", "-F", "raw"], &path);
         let found = image(&path, None).unwrap();
         assert_eq!(
-            found.backing,
+            below(&found, Part::Backing),
             Some(Reference::File(base.join("./nbd:x"))),
             "{name}"
         );
@@ -233,12 +256,80 @@ fn remote_backing_files_are_told_and_what_is_unknown_is_refused() {
     for name in ["nbd://host/x", "https://h/x.qcow2", "rbd:pool/image"] {
         create("qcow2", &["-u", "-b", name, "-F", "raw"], &top);
         assert_eq!(
-            image(&top, None).unwrap().backing,
+            below(&image(&top, None).unwrap(), Part::Backing),
             Some(Reference::Remote(name.into()))
         );
     }
-    for name in ["fat:/etc", "json:{}", "blkdebug::/x", "file:relative"] {
+    for name in ["fat:/srv", "json:{}", "file:relative", "vfs:/x"] {
         create("qcow2", &["-u", "-b", name, "-F", "raw"], &top);
         assert!(why(&top, None).contains("backing file"), "{name}");
     }
+}
+
+#[test]
+fn a_name_in_any_of_qemus_spellings_leads_where_qemu_goes() {
+    let (_folder, base) = scratch();
+    let golden = base.join("golden");
+    create("qcow2", &[], &golden);
+    let file = golden.display();
+    let top = base.join("top");
+    for name in [
+        format!("json:{{'driver':'qcow2','file':{{'driver':'file','filename':'{file}'}}}}"),
+        format!("json:{{'driver':'qcow2','file.driver':'file','file.filename':'{file}'}}"),
+        format!("blkdebug::{file}"),
+        format!(
+            "json:{{'driver':'qcow2','file':{{'driver':'blkdebug','image.driver':'file','image.filename':'{file}'}}}}"
+        ),
+    ] {
+        // Without -u: QEMU itself opens it.
+        create("qcow2", &["-b", &name, "-F", "qcow2"], &top);
+        let leads_to = Reference::File(golden.clone());
+        let found = image(&top, None).unwrap();
+        assert_eq!(below(&found, Part::Backing), Some(leads_to), "{name}");
+    }
+}
+
+#[test]
+fn an_image_in_a_window_of_a_file_is_read_where_it_begins() {
+    let (_folder, base) = scratch();
+    let top = base.join("top");
+    for format in ["qcow2", "qed"] {
+        create(format, &["-u", "-b", "/base", "-F", format], &top);
+        let inner = fs::read(&top).unwrap();
+        let outer = base.join("outer");
+        fs::write(&outer, [vec![0; 65536], inner].concat()).unwrap();
+        let found = super::image(&outer, Some(format), 65536).unwrap();
+        let base = Reference::File("/base".into());
+        assert_eq!(below(&found, Part::Backing), Some(base), "{format}");
+        assert_eq!(super::image(&outer, None, 65536).unwrap(), found);
+    }
+    assert_eq!(
+        super::image(&top, Some("raw"), 1 << 62).unwrap(),
+        plain("raw")
+    );
+    assert!(super::image(&top, Some("qcow2"), u64::MAX).is_err());
+}
+
+#[test]
+fn every_part_of_a_vmdk_is_told_though_one_is_missing() {
+    let (_folder, base) = scratch();
+    create(
+        "vmdk",
+        &["-o", "subformat=monolithicFlat"],
+        &base.join("golden.vmdk"),
+    );
+    let top = base.join("top.vmdk");
+    let golden = base.join("golden.vmdk");
+    let names = ["-b", golden.to_str().unwrap(), "-F", "vmdk"];
+    create("vmdk", &names, &top);
+    let found = image(&top, None).unwrap();
+    assert_eq!(below(&found, Part::Backing), Some(Reference::File(golden)));
+    let parts = base.join("parts.vmdk");
+    create("vmdk", &["-o", "subformat=twoGbMaxExtentSparse"], &parts);
+    fs::remove_file(base.join("parts-s001.vmdk")).unwrap();
+    let part = Reference::File(base.join("parts-s001.vmdk"));
+    assert_eq!(
+        below(&image(&parts, None).unwrap(), Part::Extent),
+        Some(part)
+    );
 }

@@ -75,8 +75,16 @@ impl Storage for LocalFiles {
         resolve::resolve(path)
     }
 
-    fn image(&self, path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
-        header_io::image(path, format)
+    fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError> {
+        header_io::image(path, format, offset)
+    }
+
+    fn is_ours(&self, folder: &Path) -> bool {
+        protected::is_ours(self, folder)
+    }
+
+    fn is_systems(&self, folder: &Path) -> bool {
+        protected::is_systems(folder)
     }
 
     fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes};
 
-use super::system_folders::{BELOW, NAMED, Row, THEMSELVES};
+use super::system_folders::{BELOW, EVERYBODYS, NAMED, Row, THEMSELVES};
 use super::{LocalFiles, mounts, other_names, resolve, sys};
 use crate::model::{FileFacts, FileKind};
 
@@ -89,6 +89,31 @@ fn is_excepted(row: &Row, rest: &Path) -> bool {
     row.except
         .iter()
         .any(|except| rest.starts_with(except) && rest != Path::new(except))
+}
+
+/// A quarantine, or the folder of our own state.
+pub fn is_ours(files: &LocalFiles, folder: &Path) -> bool {
+    let state = files.quarantine.parent().unwrap_or(&files.quarantine);
+    let own = [state, files.quarantine.as_path()];
+    let all = own
+        .into_iter()
+        .chain(files.configured.iter().map(PathBuf::as_path));
+    let this = key(folder);
+    folder.file_name() == Some(std::ffi::OsStr::new(super::folders::OUR_NAME))
+        || all
+            .into_iter()
+            .any(|ours| this.is_some() && key(ours) == this)
+}
+
+/// The root, a folder of everybody's, and what is in a folder of the system's or holds one.
+pub fn is_systems(folder: &Path) -> bool {
+    let Some(real) = really(folder) else {
+        return true;
+    };
+    BELOW.iter().any(|row| {
+        let below = real.strip_prefix(row.folder);
+        Path::new(row.folder).starts_with(&real) || below.is_ok_and(|rest| !is_excepted(row, rest))
+    }) || EVERYBODYS.iter().any(|one| Path::new(one) == real)
 }
 
 /// The state folder with the journal, and every quarantine.

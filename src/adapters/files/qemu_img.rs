@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use super::image_name::{named, refusal};
-use crate::ports::{Image, StorageError};
+use super::image_name::{add, refusal};
+use crate::ports::{Image, Part, StorageError};
 
 /// What QEMU 10.0 reads and libvirt may name. A format outside this list is not understood; in
 /// particular none that makes a folder look like an image.
@@ -61,68 +61,78 @@ struct SpecificData {
 }
 
 /// `path` is absolute, so QEMU sees no protocol and no option in it: a slash comes first.
-pub fn image(path: &Path, format: &str) -> Result<Image, StorageError> {
+pub fn image(path: &Path, format: &str, offset: u64) -> Result<Image, StorageError> {
+    let image = Image::alone(format);
     if !FORMATS.contains(&format) {
         let name = format.escape_debug();
-        return Err(refusal(
-            path,
-            format!("the format '{name}' is not understood"),
-        ));
+        return Ok(image.doubted(format!("the format '{name}' is not understood")));
     }
-    let info = ask(path, format)?;
+    let info = match ask(path, format, offset)? {
+        Answer::Info(info) => info,
+        Answer::None(why) => return Ok(image.doubted(why)),
+    };
+    let mut image = image;
     let parts = info.children.iter().map(|child| &child.info);
     let extents = info
         .specific
         .iter()
         .flat_map(|specific| &specific.data.extents);
     let mine = path.to_string_lossy();
-    if let Some(part) = parts.chain(extents).find(|part| part.filename != mine) {
-        let name = part.filename.escape_debug();
-        return Err(refusal(
-            path,
-            format!("its data are in several files, as in '{name}', which cannot be moved as one"),
-        ));
+    // Of an image within a file the whole name is QEMU's own.
+    let others = parts
+        .chain(extents)
+        .filter(|part| part.filename != mine && !part.filename.starts_with("json:"));
+    for part in others {
+        let name = part.filename.as_bytes();
+        add(&mut image, path, name, Part::Extent, Some("raw"));
     }
-    let Some(backing) = info.backing else {
-        return Ok(Image {
-            format: format.to_owned(),
-            backing: None,
-            backing_format: None,
-            data_file: None,
-        });
-    };
-    if backing.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(refusal(
+    if let Some(backing) = info.backing {
+        let declared = info.backing_format.as_deref();
+        add(
+            &mut image,
             path,
-            "the backing file's name is not readable as text".into(),
-        ));
+            backing.as_bytes(),
+            Part::Backing,
+            declared,
+        );
+        if backing.contains(char::REPLACEMENT_CHARACTER) {
+            image = image.doubted("the backing file's name is not readable as text");
+        }
     }
-    let (backing, within) = named(path, backing.as_bytes(), "backing file")?;
-    Ok(Image {
-        format: format.to_owned(),
-        backing: Some(backing),
-        backing_format: within.or(info.backing_format),
-        data_file: None,
-    })
+    Ok(image)
 }
 
-fn ask(path: &Path, format: &str) -> Result<Info, StorageError> {
-    let output = Command::new("qemu-img")
-        // -U: a guest that runs holds QEMU's lock, and looking at its header harms nothing.
-        .args(["info", "-U", "--output=json", "-f", format, "--"])
-        .arg(path)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => refusal(
-                path,
-                format!(
-                    "to read its {format} header takes the program qemu-img, which is not installed"
-                ),
-            ),
-            _ => StorageError::io("run qemu-img for", path, error),
-        })?;
+enum Answer {
+    Info(Info),
+    /// There is nobody to ask; in words.
+    None(String),
+}
+
+fn ask(path: &Path, format: &str, offset: u64) -> Result<Answer, StorageError> {
+    let mut command = Command::new("qemu-img");
+    // -U: a guest that runs holds QEMU's lock, and looking at its header harms nothing.
+    command.args(["info", "-U", "--output=json"]);
+    match (offset, path.to_str()) {
+        (0, _) => command.args(["-f", format, "--"]).arg(path),
+        (_, Some(path)) => command.arg("--").arg(format!(
+            "json:{}",
+            serde_json::json!({"driver": format, "file": {"driver": "raw", "offset": offset,
+                "file": {"driver": "file", "filename": path}}})
+        )),
+        (_, None) => {
+            let why = "it is within a file whose name is not readable as text";
+            return Ok(Answer::None(why.into()));
+        }
+    };
+    let output = match command.env("LC_ALL", "C").stdin(Stdio::null()).output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Answer::None(format!(
+                "to read its {format} header takes the program qemu-img, which is not installed"
+            )));
+        }
+        Err(error) => return Err(StorageError::io("run qemu-img for", path, error)),
+    };
     if !output.status.success() {
         let words: String = String::from_utf8_lossy(&output.stderr)
             .trim()
@@ -132,10 +142,9 @@ fn ask(path: &Path, format: &str) -> Result<Info, StorageError> {
         return Err(refusal(path, format!("qemu-img: {}", words.escape_debug())));
     }
     // Names need not be UTF-8. A replaced byte is found again by the caller.
-    serde_json::from_str(&String::from_utf8_lossy(&output.stdout)).map_err(|error| {
-        refusal(
-            path,
-            format!("qemu-img's answer is not understood: {error}"),
-        )
-    })
+    let read = serde_json::from_str(&String::from_utf8_lossy(&output.stdout));
+    Ok(read.map_or_else(
+        |error| Answer::None(format!("qemu-img's answer is not understood: {error}")),
+        Answer::Info,
+    ))
 }

@@ -98,6 +98,19 @@ pub const THEMSELVES: &[&str] = &[
     "/var/tmp",
 ];
 
+/// Of these, the ones in which everybody keeps everything: to look for images in all that is below
+/// them is to look through the host.
+pub const EVERYBODYS: &[&str] = &[
+    "/dev/shm",
+    "/home",
+    "/media",
+    "/root",
+    "/run/media",
+    "/run/user",
+    "/tmp",
+    "/var/tmp",
+];
+
 /// Folders protected by their name, wherever they are.
 pub const NAMED: &[(&str, &str)] = &[
     (".gnupg", "somebody's keys"),

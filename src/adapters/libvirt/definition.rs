@@ -94,6 +94,25 @@ impl Libvirt {
         Ok(dumps)
     }
 
+    /// The same of the checkpoints.
+    pub(super) fn checkpoint_dumps(
+        &self,
+        domain: &Domain,
+    ) -> Result<Vec<SecretXml>, HypervisorError> {
+        let dumps = match sys::checkpoints(domain) {
+            Ok(dumps) => dumps,
+            Err(error)
+                if errors::is(&error, ErrorNumber::NoDomain)
+                    || errors::is(&error, ErrorNumber::NoSupport) =>
+            {
+                Vec::new()
+            }
+            Err(error) => return Err(self.classify("reading the checkpoints", &error)),
+        };
+        let plain = |xml: &String| SecretXml::new(escape_line_breaks(xml).into_owned());
+        Ok(dumps.iter().map(plain).collect())
+    }
+
     fn read_current_snapshot(&self, domain: &Domain) -> Result<Option<String>, HypervisorError> {
         let failed = self.failed("reading the current snapshot");
         match domain.current_snapshot(0) {

@@ -5,6 +5,7 @@ use virt::domain::Domain;
 use virt::error::ErrorNumber;
 use virt::sys;
 
+use super::sys::backup;
 use super::{Libvirt, errors, flags};
 use crate::model::{DomainRef, SecretXml, UndefineCall};
 use crate::ports::{Described, HypervisorError, Status};
@@ -107,8 +108,8 @@ impl Libvirt {
         }))
     }
 
-    /// Three lists and one or two dumps for each domain: a list says by itself who is active, who
-    /// is transient and who has snapshots.
+    /// Four lists and one or two dumps for each domain: a list says by itself who is active, who
+    /// is transient and who has snapshots or checkpoints.
     pub(super) fn describe_all(&self) -> Result<Vec<Described>, HypervisorError> {
         let failed = self.failed("listing the domains");
         let all = self.connection.list_all_domains(ALL).map_err(&failed)?;
@@ -122,6 +123,10 @@ impl Libvirt {
         };
         let transient = those(sys::VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?;
         let with_snapshots = those(sys::VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)?;
+        let with_checkpoints = match self.common_version() >= flags::CHECKPOINTS_SINCE.1 {
+            true => those(sys::VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT)?,
+            false => std::collections::HashSet::new(),
+        };
         let mut described = Vec::with_capacity(all.len());
         for domain in all {
             let reference = self.reference(&domain)?;
@@ -130,10 +135,14 @@ impl Libvirt {
                 persistent: !transient.contains(&reference.uuid),
                 domain: reference,
             };
+            let has_checkpoints = with_checkpoints.contains(&status.domain.uuid);
             let has_snapshots = with_snapshots.contains(&status.domain.uuid);
             if let Some(mut one) = self.describe(&domain, status)? {
                 if has_snapshots {
                     one.snapshots = self.snapshot_dumps(&domain)?;
+                }
+                if has_checkpoints {
+                    one.checkpoints = self.checkpoint_dumps(&domain)?;
                 }
                 described.push(one);
             }
@@ -170,6 +179,7 @@ impl Libvirt {
             xml,
             live_xml,
             snapshots: Vec::new(),
+            checkpoints: Vec::new(),
         }))
     }
 
@@ -184,6 +194,30 @@ impl Libvirt {
         }
         let xml = self.present(call, domain.xml_desc(0))?;
         Ok(xml.map(|xml| SecretXml::new(escape_line_breaks(&xml).into_owned())))
+    }
+
+    /// Backups came with checkpoints, and a domain that is not running has none.
+    pub(super) fn read_backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError> {
+        let call = "reading the backup job";
+        let (_, since) = flags::CHECKPOINTS_SINCE;
+        let Some(domain) = self.lookup(uuid, call)? else {
+            return Ok(None);
+        };
+        if self.common_version() < since || domain.id().is_none() {
+            return Ok(None);
+        }
+        match backup(&domain) {
+            Ok(xml) => Ok(Some(xml)),
+            Err(error)
+                if errors::is(&error, ErrorNumber::NoDomainBackup)
+                    || errors::is(&error, ErrorNumber::NoDomain)
+                    || errors::is(&error, ErrorNumber::NoSupport)
+                    || errors::is(&error, ErrorNumber::OperationInvalid) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.classify(call, &error)),
+        }
     }
 
     /// One call with every flag: a call that is refused for a missing one may already have dropped

@@ -245,6 +245,10 @@ impl Hypervisor for Libvirt {
         self.make_durable(&self.name_of(uuid)?)
     }
 
+    fn backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError> {
+        self.read_backup(uuid)
+    }
+
     fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError> {
         self.read_backing_chains()
     }

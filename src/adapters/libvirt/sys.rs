@@ -130,6 +130,19 @@ pub(super) fn checkpoints(domain: &Domain) -> Result<Vec<String>, Error> {
         .collect()
 }
 
+/// The XML of the backup job that runs.
+pub(super) fn backup(domain: &Domain) -> Result<String, Error> {
+    // SAFETY: the domain's pointer is valid while `domain` lives; the answer is null or a string for
+    // us to free.
+    unsafe {
+        let xml = sys::virDomainBackupGetXMLDesc(domain.as_ptr(), 0);
+        if xml.is_null() {
+            return Err(Error::last_error());
+        }
+        Ok(take(xml))
+    }
+}
+
 /// `VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE`: metadata of a checkpoint that is in the image.
 pub(super) fn redefine_checkpoint(domain: &Domain, xml: &str) -> Result<(), Error> {
     let xml = CString::new(xml)?;

@@ -1,17 +1,48 @@
 //! What each domain uses: by its inactive and its live XML, its snapshots, and the files that
 //! libvirt keeps for it without naming them anywhere.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::model::{User, UserKind};
-use crate::ports::{Described, StateFolders};
-use crate::xml::{DiskXml, DomainXml, FileUse, SnapshotXml, Source};
+use crate::image;
+use crate::model::{FileKind, User, UserKind};
+use crate::ports::{Described, StateFolders, Storage};
+use crate::xml::{
+    CheckpointXml, DiskXml, DomainXml, EmbeddedDomain, FileUse, FirmwareXml, QemuXml, SnapshotXml,
+    Source,
+};
 
-use super::super::chain;
+use super::super::chain::{self, Hides, Obstacle, Start};
 use super::super::memo::Memo;
 use super::super::pools::Pools;
 use super::Graph;
-use crate::ports::Storage;
+
+/// What one state of a domain names.
+struct State<'a> {
+    uses: &'a [FileUse],
+    disks: &'a [DiskXml],
+    firmware: &'a FirmwareXml,
+    qemu: &'a QemuXml,
+}
+
+impl<'a> State<'a> {
+    fn of(xml: &'a DomainXml) -> Self {
+        Self {
+            uses: xml.uses(),
+            disks: &xml.disks,
+            firmware: &xml.firmware,
+            qemu: xml.qemu(),
+        }
+    }
+
+    fn embedded(xml: &'a EmbeddedDomain) -> Self {
+        Self {
+            uses: xml.uses(),
+            disks: &xml.disks,
+            firmware: &xml.firmware,
+            qemu: xml.qemu(),
+        }
+    }
+}
 
 impl Graph {
     pub(in crate::survey) fn add_domain(
@@ -37,13 +68,19 @@ impl Graph {
             .flatten()
         {
             match DomainXml::read(xml.reveal()) {
-                Ok(xml) => one.state(xml.uses(), &xml.disks),
+                Ok(xml) => one.state(&State::of(&xml)),
                 Err(error) => one.not_understood(&error.to_string()),
             }
         }
         for xml in &domain.snapshots {
             match SnapshotXml::read(xml.reveal()) {
                 Ok(snapshot) => one.snapshot(&snapshot),
+                Err(error) => one.not_understood(&error.to_string()),
+            }
+        }
+        for xml in &domain.checkpoints {
+            match CheckpointXml::read(xml.reveal()) {
+                Ok(checkpoint) => one.checkpoint(&checkpoint),
                 Err(error) => one.not_understood(&error.to_string()),
             }
         }
@@ -55,7 +92,7 @@ impl Graph {
         if let Ok(Some(xml)) = storage.saved_xml(&save) {
             one.when = " in the managed save".to_owned();
             match DomainXml::read(xml.reveal()) {
-                Ok(xml) => one.state(xml.uses(), &xml.disks),
+                Ok(xml) => one.state(&State::of(&xml)),
                 Err(error) => one.not_understood(&error.to_string()),
             }
         }
@@ -86,23 +123,82 @@ impl One<'_> {
         ));
     }
 
-    fn state(&mut self, uses: &[FileUse], disks: &[DiskXml]) {
-        for found in uses {
+    /// Something of the domain that may be a file which stays hidden.
+    fn hidden(&mut self, how: &str, cause: &str) {
+        let name = &self.domain.status.domain.name;
+        let when = &self.when;
+        self.graph
+            .unseen
+            .insert(format!("{how}{when} of domain '{name}': {cause}"));
+    }
+
+    fn state(&mut self, state: &State<'_>) {
+        for found in state.uses {
             self.file(&found.how, &found.path);
         }
-        for disk in disks {
+        for disk in state.disks {
             let format = disk.format.as_deref().unwrap_or("raw");
-            self.image(&format!("disk {}", disk.target), &disk.source, Some(format));
+            let how = format!("disk {}", disk.target);
+            self.source(&how, &disk.source, Some(format), disk.offset);
+            if disk.transient {
+                self.transient(&disk.source);
+            }
             // What the XML spells out may go on where the headers say that it ends. Both count.
             for layer in &disk.backing {
                 let how = format!("backing file of disk {}", disk.target);
-                self.image(&how, &layer.source, layer.format.as_deref());
+                self.source(&how, &layer.source, layer.format.as_deref(), layer.offset);
+                if let Some(data) = &layer.data_store {
+                    let how = format!("data file of disk {}", disk.target);
+                    self.source(&how, data, Some("raw"), 0);
+                }
+            }
+            if let Some(data) = &disk.data_store {
+                let how = format!("data file of disk {}", disk.target);
+                self.source(&how, &data.source, Some("raw"), data.offset);
             }
             if let Some(mirror) = &disk.mirror {
                 let how = format!("block job target of disk {}", disk.target);
-                self.image(&how, &mirror.source, mirror.format.as_deref());
+                self.source(
+                    &how,
+                    &mirror.source,
+                    mirror.format.as_deref(),
+                    mirror.offset,
+                );
             }
         }
+        for (how, path, format) in &state.firmware.images {
+            self.image(how, Start::of(path, Some(format)));
+        }
+        self.qemu(state.qemu);
+    }
+
+    /// What the domain hands to QEMU behind libvirt's back.
+    fn qemu(&mut self, qemu: &QemuXml) {
+        const HOW: &str = "QEMU command line";
+        let found = image::arguments(&qemu.arguments);
+        for (path, format, offset) in found.files() {
+            let start = Start {
+                path,
+                format,
+                offset,
+            };
+            self.image(HOW, start);
+        }
+        if let Some(doubt) = &found.named.doubt {
+            self.hidden(HOW, doubt);
+        }
+        let values = qemu.values.iter().flat_map(|value| image::words(value));
+        for path in found.paths().chain(values.map(Into::into)) {
+            // Most words name nothing.
+            if path != Path::new("/") && self.is_there(&path) {
+                self.image(HOW, Start::of(&path, None));
+            }
+        }
+    }
+
+    fn is_there(&self, path: &Path) -> bool {
+        let real = self.storage.resolve(path).map(|resolved| resolved.real);
+        real.is_ok_and(|real| matches!(self.storage.glance(&real), Ok(Some(_))))
     }
 
     fn snapshot(&mut self, snapshot: &SnapshotXml) {
@@ -111,31 +207,43 @@ impl One<'_> {
             self.file("memory", memory);
         }
         for disk in snapshot.disks.iter().chain(&snapshot.revert_disks) {
-            self.image(
-                &format!("overlay of disk {}", disk.target),
-                &disk.source,
-                None,
-            );
+            let how = format!("overlay of disk {}", disk.target);
+            self.source(&how, &disk.source, disk.format.as_deref(), 0);
         }
         for domain in [&snapshot.domain, &snapshot.inactive_domain]
             .into_iter()
             .flatten()
         {
-            self.state(domain.uses(), &domain.disks);
+            self.state(&State::embedded(domain));
         }
     }
 
-    fn image(&mut self, how: &str, source: &Source, format: Option<&str>) {
-        let path: PathBuf = match source {
-            Source::File(path) | Source::Block(path) => path.clone(),
-            Source::Volume { pool, volume } => match self.pools.path_of(pool, volume) {
-                Some(path) => path,
-                // The pool is not active or the volume is gone: there is no file to share.
-                None => return,
-            },
-            Source::None | Source::Dir(_) | Source::Network { .. } | Source::Other(_) => return,
-        };
-        let walk = chain::walk(self.storage, &path, format);
+    fn checkpoint(&mut self, checkpoint: &CheckpointXml) {
+        self.when = format!(" in checkpoint {}", checkpoint.name);
+        if let Some(domain) = &checkpoint.domain {
+            self.state(&State::embedded(domain));
+        }
+    }
+
+    fn source(&mut self, how: &str, source: &Source, format: Option<&str>, offset: u64) {
+        if let Source::Volume { pool, .. } = source
+            && !self.pools.has(pool)
+        {
+            let cause = format!("libvirt has no pool '{pool}' that would tell where it is");
+            return self.hidden(how, &cause);
+        }
+        if let Some(path) = self.pools.file(source) {
+            let start = Start {
+                path: &path,
+                format,
+                offset,
+            };
+            self.image(how, start);
+        }
+    }
+
+    fn image(&mut self, how: &str, start: Start<'_>) {
+        let walk = chain::walk(self.storage, start);
         for (depth, layer) in walk.layers.iter().enumerate() {
             let part = match (depth, layer.is_data_file) {
                 (0, _) => "",
@@ -146,6 +254,70 @@ impl One<'_> {
             for (_, link) in &layer.links {
                 self.add(link.identity.key(), &format!("name of {part}{how}"));
             }
+            if layer.facts.kind == FileKind::Regular
+                && let Some(folder) = layer.path.parent()
+            {
+                self.graph.folders.insert(folder.to_owned());
+            }
+            let user = self.user(&format!("in the folder of {part}{how}"));
+            let owner = Some(self.domain.status.domain.uuid);
+            self.graph.add_below(self.storage, layer, |graph, key| {
+                graph.add(key, owner, user.clone());
+            });
+        }
+        for obstacle in &walk.obstacles {
+            if self.hides_users(&walk, obstacle, start.format) {
+                self.hidden(how, &obstacle.what.to_string());
+            }
+        }
+    }
+
+    /// Whether something may be below an obstacle that would be in use. A raw image stands on
+    /// nothing, wherever it is.
+    fn hides_users(&self, walk: &chain::Walk, obstacle: &Obstacle, format: Option<&str>) -> bool {
+        match obstacle.hides {
+            Hides::Nothing => false,
+            Hides::More => true,
+            Hides::Missing if walk.layers.is_empty() && format == Some("raw") => false,
+            Hides::Missing => self.is_away(&obstacle.what.path),
+        }
+    }
+
+    /// Whether a file that is not there may only be away: the folder to which its path leads is empty,
+    /// as a place is at which nothing is mounted. From a folder that holds others it was removed.
+    fn is_away(&self, path: &Path) -> bool {
+        for folder in path.ancestors().skip(1) {
+            let found = self
+                .storage
+                .resolve(folder)
+                .and_then(|resolved| Ok((self.storage.glance(&resolved.real)?, resolved.real)));
+            match found {
+                Ok((Some(_), real)) => {
+                    return self
+                        .storage
+                        .list(&real)
+                        .is_ok_and(|entries| entries.is_empty());
+                }
+                Ok((None, _)) => {}
+                // What may not be looked at is noted already.
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    fn transient(&mut self, source: &Source) {
+        let Some(path) = self.pools.file(source) else {
+            return;
+        };
+        let found = self
+            .storage
+            .resolve(&path)
+            .and_then(|resolved| self.storage.glance(&resolved.real));
+        if let Ok(Some(facts)) = found {
+            let domain = self.domain.status.domain.clone();
+            let key = facts.identity.key();
+            self.graph.transient.entry(key).or_default().push(domain);
         }
     }
 
@@ -164,13 +336,17 @@ impl One<'_> {
         }
     }
 
-    fn add(&mut self, key: (u64, u64), how: &str) {
-        let domain = &self.domain.status.domain;
-        let user = User {
+    fn user(&self, how: &str) -> User {
+        User {
             kind: UserKind::Domain,
-            name: domain.name.clone(),
+            name: self.domain.status.domain.name.clone(),
             how: format!("{how}{} of", self.when),
-        };
-        self.graph.add(key, Some(domain.uuid), user);
+        }
+    }
+
+    fn add(&mut self, key: (u64, u64), how: &str) {
+        let owner = Some(self.domain.status.domain.uuid);
+        let user = self.user(how);
+        self.graph.add(key, owner, user);
     }
 }

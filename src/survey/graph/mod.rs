@@ -7,11 +7,14 @@
 mod domains;
 mod images;
 
+pub(super) use images::Depth;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::model::{Identity, SecretXml, User, UserKind};
+use crate::model::{DomainRef, Identity, SecretXml, User, UserKind};
 use crate::ports::{Outsider, Sighting};
 
 type Key = (u64, u64);
@@ -33,6 +36,12 @@ pub(super) struct Graph {
     attached: HashSet<Key>,
     /// Folders whose images have been looked into.
     scanned: HashSet<Key>,
+    /// Those of them with all below.
+    descended: HashSet<Key>,
+    /// Where the domains' images lie.
+    folders: BTreeSet<PathBuf>,
+    /// `<transient/>` disks, and whose they are.
+    transient: HashMap<Key, Vec<DomainRef>>,
     unseen: BTreeSet<String>,
 }
 
@@ -129,12 +138,33 @@ impl Graph {
         self.uses.entry(key).or_default().push(Use { owner, user });
     }
 
-    fn add_image(&mut self, key: Key, name: &std::path::Path, how: &str) {
+    /// Where the domains' images lie.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        self.folders.iter().cloned().collect()
+    }
+
+    /// The domain for whose `<transient/>` disk libvirt made this overlay; a crash leaves it behind.
+    /// libvirt calls it `DISK.TRANSIENT-DOMAIN`, and before 8.0 `DISK.TRANSIENT`.
+    fn overlaid_by(&self, overlay: &Path, disk: &Path, key: Key) -> Option<&DomainRef> {
+        let name = overlay.file_name()?.to_str()?;
+        let rest = name.strip_prefix(disk.file_name()?.to_str()?)?;
+        let of = rest.strip_prefix(".TRANSIENT")?;
+        let owners = self.transient.get(&key)?;
+        match of.strip_prefix('-') {
+            Some(domain) => owners.iter().find(|owner| owner.name == domain),
+            None if of.is_empty() => owners
+                .first()
+                .filter(|first| owners.iter().all(|owner| owner == *first)),
+            None => None,
+        }
+    }
+
+    fn add_image(&mut self, key: Key, owner: Option<Uuid>, name: &Path, how: &str) {
         let user = User {
             kind: UserKind::Image,
             name: name.display().to_string(),
             how: how.to_owned(),
         };
-        self.add(key, None, user);
+        self.add(key, owner, user);
     }
 }
