@@ -110,3 +110,78 @@ fn only_the_command_line_prints() {
         );
     }
 }
+
+/// Every path in the code that begins with `super` or has a `verbs` in it, groups in braces taken
+/// apart: `use super::{a, b::c};` is `super::a` and `super::b`.
+fn relative_paths(code: &str) -> Vec<String> {
+    fn read(text: &[u8], mut at: usize, before: &str, found: &mut Vec<String>) -> usize {
+        let mut path = before.to_owned();
+        loop {
+            let from = at;
+            while at < text.len() && (text[at].is_ascii_alphanumeric() || text[at] == b'_') {
+                at += 1;
+            }
+            path.push_str(std::str::from_utf8(&text[from..at]).unwrap());
+            if !text[at..].starts_with(b"::") {
+                found.push(path);
+                return at;
+            }
+            path.push_str("::");
+            at += 2;
+            if text.get(at) == Some(&b'{') {
+                while text.get(at).is_some_and(|byte| b"{,".contains(byte)) {
+                    at = read(text, at + 1, &path, found);
+                }
+                return at + 1;
+            }
+        }
+    }
+    let close: String = code.split_whitespace().collect::<Vec<_>>().join("");
+    let mut found = Vec::new();
+    for start in ["super::", "verbs::"] {
+        for (at, _) in close.match_indices(start) {
+            if !close[..at].ends_with("super::") {
+                read(close.as_bytes(), at, "", &mut found);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_verb_imports_another() {
+    let code = code();
+    let verbs: Vec<&str> = code
+        .iter()
+        .filter_map(|(name, _)| name.strip_prefix("cli/verbs/"))
+        .filter_map(|name| name.split(['/', '.']).next())
+        .filter(|verb| *verb != "mod")
+        .collect();
+    assert!(verbs.contains(&"undefine"), "the verbs were not found");
+    for (name, code) in &code {
+        let Some(within) = name.strip_prefix("cli/verbs/") else {
+            continue;
+        };
+        let own = within.split(['/', '.']).next().unwrap();
+        // How many `super` lead to the module of the verbs.
+        let up = "super::".repeat(within.matches('/').count() + usize::from(own != "mod"));
+        let up = match within.ends_with("/mod.rs") {
+            true => "super::".to_owned(),
+            false => up,
+        };
+        for path in relative_paths(code) {
+            let sibling = path
+                .strip_prefix(up.as_str())
+                .filter(|_| own != "mod")
+                .or_else(|| path.strip_prefix("verbs::"))
+                .and_then(|rest| rest.split("::").next());
+            assert!(
+                !sibling.is_some_and(|it| it != own && verbs.contains(&it)),
+                "src/{name} uses {path}: what verbs share is not in one of them"
+            );
+        }
+    }
+    let apply = "use super::super::{plan, x};\nuse super::{a::{b, c}, undefine};";
+    assert!(relative_paths(apply).contains(&"super::undefine".to_owned()));
+    assert!(relative_paths(apply).contains(&"super::super::plan".to_owned()));
+}

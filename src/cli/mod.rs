@@ -1,6 +1,8 @@
 //! The command line: the only place that prints, asks, and turns results into exit codes.
 
 mod args;
+mod awaited;
+mod batch;
 mod complete;
 mod confirm;
 mod context;
@@ -9,8 +11,14 @@ mod environment;
 mod error;
 mod evidence;
 mod help;
+mod ids;
 mod json;
+mod left;
 mod limits;
+mod plans;
+mod report;
+mod retirement;
+mod rules;
 mod safe;
 mod settings;
 mod text;

@@ -11,7 +11,7 @@ use crate::survey::SurveyError;
 use super::super::args::How;
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
-use super::{plan, undefine};
+use super::super::{plans, retirement, rules};
 
 pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let unusable = |cause: String| {
@@ -28,7 +28,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let bytes = read(file).map_err(|error| unusable(error.to_string()))?;
     let saved = saved_plan::decode(&bytes).map_err(|error| unusable(error.to_string()))?;
 
-    undefine::reasoned(&saved.removal, how)?;
+    rules::override_reason(&saved.removal, how)?;
     let host = context.host_of(&saved.uri)?;
     let domain = [saved.plan.domain.uuid.to_string()];
     let changed = || CliError::refused(&[retire::changed(&saved.plan.domain)]);
@@ -47,16 +47,16 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
         if same { Ok(planned) } else { Err(changed()) }
     };
     let planned = make()?;
-    plan::refuse(&planned)?;
+    plans::refuse(&planned)?;
     if !how.sure.yes {
-        undefine::ask(context, &planned)?;
+        plans::ask(context, &planned)?;
     }
     let purpose = format!("apply {}", saved.plan.domain.name);
     let journal = context.journal(&purpose)?;
     let domains = [saved.plan.domain.clone()];
     let _locks = context.lock(&host, &domains, &purpose)?;
     let planned = make()?;
-    undefine::execute(context, &host, journal, planned, &saved.removal, how)
+    retirement::execute(context, &host, journal, planned, &saved.removal, how)
 }
 
 /// Whatever it is, a pipe or a device without end, no more than a plan may have is read.

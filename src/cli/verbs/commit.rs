@@ -7,8 +7,7 @@ use crate::ports::JournalReader;
 use super::super::args::Sure;
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::evidence;
-use super::{batch, report};
+use super::super::{batch, evidence, report};
 
 pub fn run(context: &Context, ids: &[TransactionId], sure: Sure) -> Result<(), CliError> {
     let ids = batch::unique(ids);

@@ -1,19 +1,14 @@
 //! One file per verb, or a folder where a verb has several subjects.
 
 mod apply;
-mod awaited;
-mod batch;
 mod commit;
 mod config;
-mod ids;
 mod list;
 mod plan;
 mod policy;
 pub mod rebuild;
 mod recover;
-mod report;
 mod rollback;
-mod rules;
 mod show;
 mod undefine;
 mod users;
@@ -25,6 +20,7 @@ use std::time::Duration;
 use super::args::{Arguments, Command, Power};
 use super::context::Context;
 use super::error::CliError;
+use super::{ids, rules};
 
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
     // Needs no settings: a package is built where there may be none.

@@ -11,7 +11,7 @@ use crate::retire::{self, Planned};
 use super::super::args::{Output, Power, What};
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
-use super::super::{json, text};
+use super::super::{json, plans};
 
 pub fn run(
     context: &Context,
@@ -33,9 +33,9 @@ pub fn run(
     let plans = planned.iter().map(|planned| &planned.plan);
     match context.output {
         Output::Json => json::print(&json::Plans::new(plans))?,
-        Output::Text => show(&planned)?,
+        Output::Text => plans::show(&planned)?,
     }
-    refuse(&planned)?;
+    plans::refuse(&planned)?;
     reachable
 }
 
@@ -49,24 +49,6 @@ fn reachable(host: &Host, planned: &[Planned]) -> Result<(), CliError> {
         host.storage.lets_out(folder)?;
     }
     Ok(())
-}
-
-pub fn show(planned: &[Planned]) -> Result<(), CliError> {
-    let plans: Vec<String> = planned
-        .iter()
-        .map(|planned| text::plan(&planned.plan))
-        .collect();
-    text::out(&plans.join("\n\n"))
-}
-
-/// # Errors
-/// One of the plans is refused: exit 3.
-pub fn refuse(planned: &[Planned]) -> Result<(), CliError> {
-    let refusals = retire::refusals(planned);
-    match refusals.is_empty() {
-        true => Ok(()),
-        false => Err(CliError::refused(&refusals)),
-    }
 }
 
 fn save(host: &Host, removal: &Removal, planned: &[Planned], file: &Path) -> Result<(), CliError> {

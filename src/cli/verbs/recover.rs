@@ -10,7 +10,7 @@ use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
 use super::super::evidence;
 use super::super::safe::safe;
-use super::super::{json, text};
+use super::super::{json, left, text};
 
 pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
     if !context.has_journal()? {
@@ -43,7 +43,7 @@ pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
         recoveries.push(recovery);
     }
     tell(context, &recoveries, &findings)?;
-    refuse_left(&recoveries)?;
+    left::refuse(&recoveries)?;
     refuse_unrecorded(&findings)
 }
 
@@ -87,28 +87,6 @@ fn one(
     Ok(Engine::new(host.world(), journal).recover(transaction.id, &by)?)
 }
 
-/// # Errors
-/// One of them is still open: exit 5.
-pub fn refuse_left(recoveries: &[Recovery]) -> Result<(), CliError> {
-    let open: Vec<String> = recoveries.iter().filter_map(still_open).collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    let is_stuck = |recovery: &Recovery| matches!(recovery.result, Recovered::Stuck { .. });
-    Err(CliError::new(
-        Exit::Unfinished,
-        if recoveries.iter().any(is_stuck) {
-            "stuck"
-        } else {
-            "unfinished"
-        },
-        open.join("; "),
-        "mend the cause (one of the two, of what is stuck), then: virt-retire recover; what is stuck because \
-         libvirt does not take its definition back comes back with virt-retire rollback ID --xml FILE, or its \
-         files alone with virt-retire rollback ID --files",
-    ))
-}
-
 fn named(open: &[Transaction]) -> String {
     let words: Vec<String> = open
         .iter()
@@ -139,19 +117,5 @@ fn tell(context: &Context, recoveries: &[Recovery], findings: &[Finding]) -> Res
             let told = |finding: &&Finding| !matches!(finding, Finding::Unrecorded { .. });
             (findings.iter().filter(told)).try_for_each(|it| text::out(&text::finding(it)))
         }
-    }
-}
-
-fn still_open(recovery: &Recovery) -> Option<String> {
-    let id = recovery.transaction.id;
-    match &recovery.result {
-        Recovered::Undone | Recovered::Finished { .. } => None,
-        Recovered::Stuck { forward, back } => Some(format!(
-            "transaction {id} is stuck: back: {back}; forward: {forward}"
-        )),
-        Recovered::Left { because } => Some(format!(
-            "transaction {id} is still {}, and nothing is lost: {because}",
-            recovery.transaction.state().word()
-        )),
     }
 }

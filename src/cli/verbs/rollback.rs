@@ -11,8 +11,7 @@ use super::super::args::{Departure, Identity, Output, Sure};
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use super::super::safe::safe;
-use super::super::{evidence, text};
-use super::{batch, report};
+use super::super::{batch, evidence, report, text};
 
 /// A domain's XML is some kilobytes; snapshots' trees are not in it.
 const LARGEST_XML: u64 = 16 << 20;

@@ -7,8 +7,8 @@ use crate::cli::error::{CliError, Exit};
 use crate::model::{Removal, State, Summary};
 use crate::retire::{self, Planned};
 
-use super::super::{plan, report};
-use super::{How, carry_out};
+use crate::cli::args::How;
+use crate::cli::{plans, report, retirement};
 
 /// # Errors
 /// Some domains were not retired. Exit 4 where others were; else that of the first.
@@ -32,8 +32,8 @@ pub fn execute(
                 .map_err(CliError::from),
         };
         let result = again.and_then(|planned| {
-            plan::refuse(&planned)?;
-            carry_out(
+            plans::refuse(&planned)?;
+            retirement::carry_out(
                 context,
                 host,
                 &mut journal,

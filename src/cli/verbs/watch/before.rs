@@ -7,7 +7,7 @@
 use crate::cli::context::Host;
 use crate::cli::error::CliError;
 use crate::cli::evidence;
-use crate::cli::verbs::recover;
+use crate::cli::left;
 use crate::engine::{Engine, open_transactions};
 use crate::model::{State, Summary, Transaction, Watched};
 use crate::ports::{Journal, JournalError, JournalReader};
@@ -52,5 +52,5 @@ pub(super) fn undo(
     let by = evidence::gather(host.uri(), None, Vec::new());
     let recovery = Engine::new(host.world(), journal).recover(left.id, &by)?;
     touched.push(recovery.transaction.summary());
-    recover::refuse_left(&[recovery])
+    left::refuse(&[recovery])
 }

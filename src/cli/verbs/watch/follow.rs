@@ -10,11 +10,11 @@ use crate::cli::args::Output;
 use crate::cli::context::{Context, Host};
 use crate::cli::control::say;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::report;
 use crate::cli::safe::safe;
 use crate::model::{Ended, Summary};
 use crate::ports::LifeEvent;
 
-use super::super::report;
 use super::guests::Guests;
 use super::note::{Note, take_note};
 use super::{TICK, lost};

@@ -25,7 +25,7 @@ use crate::adapters::watchlist::WatchFiles;
 use super::super::args::Output;
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
-use super::report;
+use super::super::report;
 use follow::Watch;
 use guests::Guests;
 

@@ -3,6 +3,7 @@
 use crate::cli::args::{How, Sure};
 use crate::cli::context::{Context, Host};
 use crate::cli::error::CliError;
+use crate::cli::retirement;
 use crate::model::{
     Artefact, DomainFacts, Ended, Plan, Removal, State, Step, StorageFlags, Summary, Verdict,
     Watched,
@@ -13,7 +14,6 @@ use crate::retire::{Planned, changed};
 use crate::survey::{Memo, Survey};
 use crate::xml::DomainXml;
 
-use super::super::undefine;
 use super::before;
 
 /// The transaction. `Ok` also where nothing is left to do: the guest is back, somebody else
@@ -78,7 +78,7 @@ pub(super) fn retire(
         plan,
         position: 0,
     }];
-    undefine::carry_out(
+    retirement::carry_out(
         context,
         host,
         &mut journal,

@@ -3,9 +3,9 @@
 use crate::model::TransactionId;
 use crate::ports::{JournalError, JournalReader};
 
-use super::super::args::Meant;
-use super::super::context::Context;
-use super::super::error::CliError;
+use super::args::Meant;
+use super::context::Context;
+use super::error::CliError;
 
 /// Each once, in the operator's order.
 ///

@@ -3,10 +3,10 @@
 use crate::engine::EngineError;
 use crate::model::{Summary, Transaction};
 
-use super::super::args::Output;
-use super::super::context::Context;
-use super::super::error;
-use super::super::{json, text};
+use super::args::Output;
+use super::context::Context;
+use super::error;
+use super::{json, text};
 
 /// One line, or one JSON object, a transaction.
 ///

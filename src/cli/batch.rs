@@ -7,11 +7,11 @@ use crate::engine::{EngineError, wrong_state};
 use crate::model::{State, Transaction, TransactionId};
 use crate::ports::{JournalError, JournalReader};
 
-use super::super::confirm::{can_ask, confirm};
-use super::super::context::Context;
-use super::super::control::say;
-use super::super::error::{CliError, Exit};
-use super::super::text;
+use super::confirm::{can_ask, confirm};
+use super::context::Context;
+use super::control::say;
+use super::error::{CliError, Exit};
+use super::text;
 
 /// Each once, in the operator's order.
 pub fn unique(ids: &[TransactionId]) -> Vec<TransactionId> {

@@ -1,7 +1,7 @@
 //! A domain that libvirt does not have at the moment, because another command is at work on it.
 
-use super::super::context::{Context, Host};
-use super::super::error::CliError;
+use super::context::{Context, Host};
+use super::error::CliError;
 use crate::engine::EngineError;
 use crate::model::{Claim, Summary};
 use crate::ports::{Hypervisor, HypervisorError, JournalReader};
