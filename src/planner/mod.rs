@@ -132,7 +132,7 @@ fn unseen(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Option
         subject: facts.domain.name.clone(),
         message: format!(
             "not everyone who may use these disks could be looked for: {}",
-            facts.unseen.join("; ")
+            obstacles::some_of(facts.unseen.iter().cloned(), "; ")
         ),
         hint: match facts.seen_by_root {
             false => {

@@ -163,8 +163,30 @@ pub fn all_users(facts: &DomainFacts, file: &FileRef, kept: &[KeptFile]) -> Vec<
     users
 }
 
-/// Users as a sentence lists them.
+/// Users as a sentence lists them: a base may have hundreds, and the whole list is in the plan.
 pub fn names_of(users: &[User]) -> String {
-    let phrases: Vec<String> = users.iter().map(User::phrase).collect();
-    phrases.join(", ")
+    some_of(users.iter().map(User::phrase), ", ")
+}
+
+/// The first few, and how many there are besides.
+pub fn some_of(all: impl Iterator<Item = String>, between: &str) -> String {
+    const SHOWN: usize = 5;
+    let all: Vec<String> = all.collect();
+    match all.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{}{between}and {more} more", all[..SHOWN].join(between)),
+        _ => all.join(between),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_names_a_few_and_counts_the_rest() {
+        let all = |count: usize| some_of((0..count).map(|one| one.to_string()), ", ");
+        assert_eq!(all(5), "0, 1, 2, 3, 4");
+        assert_eq!(all(600), "0, 1, 2, 3, 4, and 595 more");
+        assert_eq!(all(0), "");
+    }
 }
