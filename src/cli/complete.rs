@@ -66,9 +66,9 @@ pub fn ids() -> ArgValueCompleter {
         };
         let read = within_limit(move || {
             let view = ViewReader::open(&state_dir).ok().flatten();
-            view.map(|view| view.summaries()).unwrap_or_default()
+            view.map(|view| view.latest()).unwrap_or_default()
         });
-        let newest_first = read.into_iter().rev();
+        let newest_first = read.into_iter();
         newest_first
             .filter(|summary| summary.id.to_string().starts_with(&typed))
             .map(|summary| {

@@ -24,6 +24,8 @@ pub enum Kind {
     Head = 5,
     SavedPlan = 6,
     Watched = 7,
+    Mark = 8,
+    Sealed = 9,
 }
 
 /// A frame whose checksum holds; its payload has not been looked into.

@@ -11,26 +11,30 @@ use super::mirror::{Load, Mirror};
 use super::{v1, v2};
 use crate::model;
 
-pub use v2::{Begin, Definition, Entry, EventKind, Format, Head, SavedPlan, Summary, Watched};
+pub use v2::{
+    Begin, Definition, Entry, EventKind, Extent, Format, Head, Mark, Notice, RECENT, SavedPlan,
+    Sealed, Summary, Watched,
+};
 
 /// What is written.
 pub const CURRENT: u16 = 2;
 
 /// Ties a struct of the current format to its kind, and says what an older one's becomes.
 macro_rules! record {
-    ($kind:ident: $current:ty, 1 => |$old:ident: $older:ty| $conversion:expr) => {
+    ($kind:ident: $current:ty $(, 1 => |$old:ident: $older:ty| $conversion:expr)?) => {
         impl Record for $current {
             const KIND: Kind = Kind::$kind;
             const VERSION: u16 = CURRENT;
 
             fn older(version: u16, payload: &[u8]) -> Result<Self, DecodeError> {
+                let _ = payload;
                 match version {
-                    1 => {
+                    $(1 => {
                         let $old: $older = codec::value(payload)?;
                         Ok($conversion)
-                    }
+                    })?
                     _ => Err(DecodeError::Malformed(format!(
-                        "there is no format {version}"
+                        "format {version} has no such record"
                     ))),
                 }
             }
@@ -38,22 +42,16 @@ macro_rules! record {
     };
 }
 
-record!(Format: Format, 1 => |old: v1::Format| Format {
-    journal: old.journal,
-    created_at: old.created_at,
-});
-record!(Head: Head, 1 => |old: v1::Head| Head {
-    journal: old.journal,
-    sequence: old.sequence,
-    hash: old.hash,
-    transactions: old.transactions,
-});
+record!(Format: Format);
+record!(Head: Head);
+record!(Mark: Mark);
+record!(Summary: Summary);
+record!(Sealed: Sealed);
 record!(Begin: Begin, 1 => |old: v1::Begin| Begin::from(&old.load()));
 record!(Event: Entry, 1 => |old: v1::Entry| Entry {
     sequence: old.sequence,
     transaction: old.transaction,
     at: old.at,
-    previous: old.previous,
     kind: match old.kind {
         v1::EventKind::Began { record } => EventKind::Began { record },
         // Only `Began` is the log's own.
@@ -62,10 +60,6 @@ record!(Event: Entry, 1 => |old: v1::Entry| Entry {
             None => return Err(DecodeError::Malformed("it has no meaning".into())),
         },
     },
-});
-record!(Summary: Summary, 1 => |old: v1::Summary| {
-    let last = old.last;
-    Summary::new(&old.load(), last)
 });
 record!(SavedPlan: SavedPlan, 1 => |old: v1::SavedPlan| SavedPlan {
     uri: old.uri,
@@ -77,27 +71,10 @@ record!(Watched: Watched, 1 => |old: v1::Watched| {
     Mirror::store(&Load::<model::Watched>::load(old))
 });
 
-/// Whether `record` is written in the current format.
+/// The format that a record is written in.
 ///
 /// # Errors
 /// What is wrong with its frame.
-pub fn is_current(record: &[u8]) -> Result<bool, DecodeError> {
-    Ok(envelope::open(record)?.version == CURRENT)
-}
-
-/// Whether a stored summary says what its transaction adds up to, as far as the summary's own
-/// format goes. `last` is the sequence of the transaction's last entry.
-///
-/// # Errors
-/// Any [`DecodeError`].
-pub fn summary_agrees(
-    record: &[u8],
-    whole: &model::Summary,
-    last: u64,
-) -> Result<bool, DecodeError> {
-    if envelope::open(record)?.version == 1 {
-        let old: v1::Summary = codec::payload_of(record, Kind::Summary)?;
-        return Ok(old.agrees_with(whole, last));
-    }
-    Ok(codec::decode::<Summary>(record)? == Summary::new(whole, last))
+pub fn version_of(record: &[u8]) -> Result<u16, DecodeError> {
+    Ok(envelope::open(record)?.version)
 }

@@ -4,11 +4,16 @@
 //!
 //! The layout is described once, in `migrations/`.
 
+pub mod checkpoint;
 pub mod codec;
 pub mod envelope;
 mod error;
+mod fault;
 mod format;
+pub mod legacy;
+pub mod log;
 pub mod manifest;
+pub mod merkle;
 mod mirror;
 mod primitive;
 pub mod saved_plan;
@@ -17,8 +22,10 @@ mod v2;
 
 pub use codec::{Record, decode, decode_first, encode};
 pub use error::{DecodeError, EncodeError};
+pub use fault::Fault;
 pub use format::{
-    Begin, Entry, EventKind, Format, Head, Summary, Watched, is_current, summary_agrees,
+    Begin, CURRENT, Entry, EventKind, Extent, Format, Head, Mark, RECENT, Sealed, Summary, Watched,
+    version_of,
 };
 pub use mirror::{Load, Mirror};
 pub use primitive::{Hash, Time};

@@ -42,6 +42,22 @@ impl Mirror<uuid::Uuid> for Uuid {
     }
 }
 
+/// A transaction's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Id(pub u64);
+
+impl Load<model::TransactionId> for Id {
+    fn load(self) -> model::TransactionId {
+        model::TransactionId(self.0)
+    }
+}
+
+impl Mirror<model::TransactionId> for Id {
+    fn store(id: &model::TransactionId) -> Self {
+        Self(id.0)
+    }
+}
+
 /// A moment in UTC; one out of range is refused when it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "SinceEpoch", try_from = "SinceEpoch")]
@@ -136,16 +152,23 @@ impl Mirror<model::SecretXml> for Xml {
     }
 }
 
-/// blake3 of a whole record, frame included.
+/// Of a whole record, frame included, or of a node of the log's tree.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hash(pub [u8; 32]);
 
 impl Hash {
-    /// What the first entry of the log follows.
+    /// Of nothing: what the first entry of a format-1 log follows.
     pub const NONE: Hash = Hash([0; 32]);
 
+    /// blake3.
     pub fn of(record: &[u8]) -> Self {
         Self(*blake3::hash(record).as_bytes())
+    }
+
+    /// SHA-256, which a stranger's tools have.
+    pub fn sha256(record: &[u8]) -> Self {
+        use sha2::Digest;
+        Self(sha2::Sha256::digest(record).into())
     }
 }
 

@@ -22,3 +22,10 @@ pub struct Evidence {
     /// What could not be looked at when users of the disks were counted, and was accepted.
     pub accepted_unseen: Vec<String>,
 }
+
+impl Evidence {
+    /// Whose deed it is: the user who logged in where one is known, else the effective one.
+    pub fn name(&self) -> &str {
+        self.login.as_deref().unwrap_or(&self.user)
+    }
+}

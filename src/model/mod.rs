@@ -10,6 +10,7 @@ mod evidence;
 mod facts;
 mod file;
 mod ids;
+mod notice;
 mod plan;
 mod policy;
 mod refusal;
@@ -31,6 +32,7 @@ pub use facts::{
 };
 pub use file::{FileFacts, FileKind, Identity, Timestamp};
 pub use ids::{DomainRef, TransactionId, quoted};
+pub use notice::{LogEntry, Logged, Notice, Order, Topic};
 pub use plan::{ChainLink, DiskPlan, Fate, Plan, RUNNING_GUEST, Reason};
 pub use policy::{POLICY_NAMESPACE, POLICY_PREFIX, Policy};
 pub use refusal::{Refusal, RefusalCode};

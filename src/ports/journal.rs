@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::{Draft, Event, EventKind, Summary, Transaction, TransactionId};
+use crate::model::{
+    Draft, Event, EventKind, LogEntry, Notice, Order, Summary, Transaction, TransactionId,
+};
 
 #[derive(Debug, Error)]
 pub enum JournalError {
@@ -40,6 +42,26 @@ pub trait JournalReader {
     fn read(&self, id: TransactionId) -> Result<Transaction, JournalError>;
     /// All transactions, oldest first.
     fn summaries(&self) -> Result<Vec<Summary>, JournalError>;
+    /// Hands them to `each`, the newest first, until it says that it has enough: no more of them
+    /// is read than that.
+    fn newest(
+        &self,
+        each: &mut dyn FnMut(Summary) -> Result<bool, JournalError>,
+    ) -> Result<(), JournalError> {
+        for summary in self.summaries()?.into_iter().rev() {
+            if !each(summary)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+    /// Hands every entry of the log to `each`, until it says that it has enough. A few
+    /// transactions are in memory at a time, never all.
+    fn log(
+        &self,
+        order: Order,
+        each: &mut dyn FnMut(LogEntry) -> Result<bool, JournalError>,
+    ) -> Result<(), JournalError>;
 }
 
 pub trait Journal: JournalReader {
@@ -67,6 +89,8 @@ pub trait Journal: JournalReader {
         let mut events = self.append_all(vec![(id, kinds)])?;
         Ok(events.pop().unwrap_or_default())
     }
+    /// Records an event that belongs to no transaction; durable when it returns.
+    fn notice(&mut self, notice: Notice) -> Result<(), JournalError>;
     /// Those whose state claims their domain and paths, oldest first.
     fn claiming(&self) -> Result<Vec<TransactionId>, JournalError>;
 }

@@ -307,7 +307,8 @@ fn an_edited_log_shows() {
             tree.remove(key).unwrap();
         }
     };
-    for tree in ["transactions", "events", "summaries"] {
+    // All three were purged once, which folded them; what came after stands apart.
+    for tree in ["sealed", "events", "summaries"] {
         for at in 0..3 {
             let copy = edit(tree, &|tree| reseal(tree, at));
             let what = format!("{tree} {at} edited");

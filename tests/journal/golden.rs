@@ -19,7 +19,7 @@ fn golden(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn unpack(scene: &str) -> tempfile::TempDir {
+pub fn unpack(scene: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let archive = golden(&format!("{scene}.tar.gz"));
@@ -66,7 +66,7 @@ fn assert_still_says(now: &Value, then: &Value, at: &str) {
 }
 
 /// What the first version answered is beside each journal.
-fn answers_as_then(state: &Path, scene: &str) {
+pub fn answers_as_then(state: &Path, scene: &str) {
     let then = fs::read(golden(&format!("{scene}.json"))).unwrap();
     let then: Value = serde_json::from_slice(&then).unwrap();
     for (words, then) in then.as_object().unwrap() {

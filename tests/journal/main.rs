@@ -10,6 +10,8 @@ mod damage;
 mod full_disk;
 mod golden;
 mod lock;
+mod log;
+mod migration;
 mod power_cut;
 mod records;
 mod store;

@@ -10,7 +10,7 @@ use virt_retire::journal;
 use virt_retire::journal::manifest::{self, files_for, read_manifest, read_record};
 use virt_retire::journal::saved_plan::{self, SavedPlan, fingerprint};
 use virt_retire::journal::{
-    Begin, DecodeError, Entry, Format, Hash, Head, Time, decode, decode_first, encode, envelope,
+    Begin, DecodeError, Entry, Format, Head, Time, decode, decode_first, encode, envelope,
 };
 use virt_retire::model::*;
 
@@ -19,7 +19,6 @@ fn entry(kind: &EventKind) -> Entry {
         sequence: 9,
         transaction: 12,
         at: Time(jiff::Timestamp::MAX),
-        previous: Hash([7; 32]),
         kind: kind.into(),
     }
 }

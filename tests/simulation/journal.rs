@@ -1,6 +1,8 @@
 //! The journal in memory. An append is there whole or not at all, and durable when it returns.
 
-use virt_retire::model::{Draft, Event, EventKind, State, Summary, Transaction, TransactionId};
+use virt_retire::model::{
+    Draft, Event, EventKind, LogEntry, Notice, Order, State, Summary, Transaction, TransactionId,
+};
 use virt_retire::ports::{Journal, JournalError, JournalReader};
 
 use super::host::{self, Host, Mutant, Shared};
@@ -86,9 +88,23 @@ impl JournalReader for Log {
         let host = self.0.get();
         Ok(host.journal.iter().map(Transaction::summary).collect())
     }
+
+    fn log(
+        &self,
+        _: Order,
+        _: &mut dyn FnMut(LogEntry) -> Result<bool, JournalError>,
+    ) -> Result<(), JournalError> {
+        // The engine acts on transactions, never on the log as such.
+        Ok(())
+    }
 }
 
 impl Journal for Log {
+    /// No law of the simulated world looks at it.
+    fn notice(&mut self, _: Notice) -> Result<(), JournalError> {
+        self.0.change("notice", "").map_err(host::journal)
+    }
+
     fn next_id(&self) -> Result<TransactionId, JournalError> {
         Ok(TransactionId(self.0.get().journal.len() as u64 + 1))
     }

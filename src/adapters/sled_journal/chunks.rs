@@ -59,30 +59,9 @@ pub(super) fn joined(
     })
 }
 
-fn prefix(key: &[u8]) -> &[u8] {
+/// The record's key, of a piece's.
+pub(super) fn prefix(key: &[u8]) -> &[u8] {
     &key[..key.len().saturating_sub(4)]
-}
-
-impl Keyed {
-    /// The key of a record that is one of its transaction's.
-    pub(super) fn id(&self) -> Result<u64, Fault> {
-        number(&self.key)
-    }
-
-    /// The key of a log entry: transaction and sequence.
-    pub(super) fn id_and_sequence(&self) -> Result<(u64, u64), Fault> {
-        let (id, sequence) = self.key.split_at_checked(8).ok_or_else(strange)?;
-        Ok((number(id)?, number(sequence)?))
-    }
-}
-
-pub(super) fn number(key: &[u8]) -> Result<u64, Fault> {
-    let key = <[u8; 8]>::try_from(key).map_err(|_| strange())?;
-    Ok(u64::from_be_bytes(key))
-}
-
-fn strange() -> Fault {
-    Fault::Damaged("a key has the wrong length".into())
 }
 
 #[cfg(test)]
@@ -103,10 +82,10 @@ mod tests {
         assert_eq!(items.len(), 1 + 4 + 1);
         let found: Vec<_> = joined(items.into_iter())
             .map(|record| record.unwrap())
-            .map(|record| (record.id().unwrap(), record.bytes))
+            .map(|record| (record.key, record.bytes))
             .collect();
         let wanted: Vec<_> = (records.iter())
-            .map(|(key, record)| (*key, record.to_vec()))
+            .map(|(key, record)| (key.to_be_bytes().to_vec(), record.to_vec()))
             .collect();
         assert_eq!(found, wanted);
     }

@@ -10,33 +10,10 @@ use std::path::Path;
 use std::sync::{Once, mpsc};
 use std::time::Duration;
 
-use crate::journal::{DecodeError, EncodeError};
+pub(super) use crate::journal::Fault;
 use crate::ports::JournalError;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    Io(String),
-    Damaged(String),
-    Newer { found: u32, known: u32 },
-    Clock(jiff::Timestamp),
-}
-
 impl Fault {
-    pub(super) fn io(what: &Path, error: impl Into<io::Error>) -> Self {
-        Self::Io(format!("{}: {}", what.display(), error.into()))
-    }
-
-    /// A record that does not decode; `what` names it.
-    pub(super) fn record(what: impl std::fmt::Display, error: DecodeError) -> Self {
-        match error {
-            DecodeError::Newer { found, known } => Self::Newer {
-                found: found.into(),
-                known: known.into(),
-            },
-            other => Self::Damaged(format!("{what}: {other}")),
-        }
-    }
-
     pub(super) fn at(self, doing: &'static str, path: &Path) -> JournalError {
         let path = path.to_owned();
         match self {
@@ -45,12 +22,6 @@ impl Fault {
             Self::Newer { found, known } => JournalError::Newer { path, found, known },
             Self::Clock(now) => JournalError::Clock { now },
         }
-    }
-}
-
-impl From<EncodeError> for Fault {
-    fn from(error: EncodeError) -> Self {
-        Self::Io(error.to_string())
     }
 }
 

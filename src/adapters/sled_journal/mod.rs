@@ -1,19 +1,20 @@
-//! The journal in sled 0.34.7: durable, chained, and checked whole at every open.
+//! The journal in sled 0.34.7: durable, one process at a time, brought to the present format.
 //!
-//! The layout on disk is described in `migrations/0001-initial.md`.
+//! What is written and how it is checked is [`crate::journal::log`]'s; here are the bytes, their
+//! syncs, the lock, and what others may look at meanwhile.
 
 mod barrier;
 mod chunks;
 mod fault;
 mod folder;
 mod lock;
+mod migrate;
 mod publish;
 mod reader;
 mod rebuild;
-mod records;
 mod store;
 mod sync;
-mod verify;
+mod transfer;
 mod view;
 mod watermark;
 
@@ -30,21 +31,28 @@ use self::fault::Fault;
 use self::folder::Names;
 use self::lock::Lock;
 use self::publish::Publisher;
-use self::records::Growth;
 use self::store::Store;
 use self::watermark::Watermark;
 use super::clock::{self, SystemClock};
-use crate::journal::{Format, Hash, Head, Mirror, Time, decode, encode, is_current};
-use crate::model::{self, Draft, Event, EventKind, Transaction, TransactionId};
+use crate::journal::checkpoint::Checkpoint;
+use crate::journal::log::{self, Change, Checked, Growth, Shelf, Tree, Writer};
+use crate::journal::{Format, Head, Mirror, RECENT, Time, decode, encode, version_of};
+use crate::model::{
+    self, Draft, Event, EventKind, LogEntry, Notice, Order, Transaction, TransactionId,
+};
 use crate::ports::{Clock, Journal, JournalError, JournalReader};
+
+pub use migrate::{Migrated, Outlook, outlook};
+pub use transfer::{Export, import};
 
 /// The journal, held: no other process writes or checks it while this value lives.
 pub struct SledJournal {
     store: Store,
+    format: Format,
     head: Head,
-    /// The record of the present format, where the journal still has that of an older one.
-    raised: Option<Format>,
     watermark: Watermark,
+    /// Appends since the watermark was last synced.
+    unsynced: usize,
     views: Publisher,
     clock: Box<dyn Clock>,
     /// Why this value must not be used any more: after a failed write nobody knows what is on the
@@ -52,6 +60,7 @@ pub struct SledJournal {
     broken: Option<String>,
     /// The last number that is not to be given.
     left_out: u64,
+    migrated: Option<Migrated>,
     names: Names,
     /// The last field: let go of when all else is closed.
     _lock: Lock,
@@ -75,22 +84,29 @@ impl SledJournal {
         folder::ready(state_dir)?;
         let names = Names::below(state_dir);
         let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
-        let now = clock::now();
+        Self::opened(names, lock).map_err(|(fault, path)| fault.at("open", &path))
+    }
+
+    fn opened(names: Names, lock: Lock) -> Result<Self, (Fault, std::path::PathBuf)> {
+        let path = names.state_dir.clone();
         let Opened {
             store,
+            format,
             head,
-            raised,
             watermark,
-        } = open(&names, now).map_err(|fault| fault.at("open", &names.state_dir))?;
+            migrated,
+        } = open(&names, clock::now()).map_err(|fault| (fault, path))?;
         Ok(Self {
             store,
+            format,
             head,
-            raised,
             watermark,
+            unsynced: 0,
             views: Publisher::new(&names.view),
             clock: Box::new(SystemClock),
             broken: None,
             left_out: 0,
+            migrated,
             names,
             _lock: lock,
         })
@@ -131,25 +147,82 @@ impl SledJournal {
     }
 
     /// The one way by which anything is written after the journal was made.
-    fn grow(&mut self, growth: &Growth, sync_watermark: bool) -> Result<(), JournalError> {
-        let format = self.raised.as_ref().map(encode).transpose();
-        let format = format.map_err(|error| {
-            let fault: Fault = error.into();
-            fault.at("write", &self.names.state_dir)
-        })?;
+    fn grow(&mut self, growth: Growth, sync_watermark: bool) -> Result<(), JournalError> {
+        let Growth {
+            changes,
+            head,
+            parts,
+        } = growth;
+        // The head remembers so many appends, and the watermark must be one of them.
+        let sync = sync_watermark || self.unsynced + 2 >= RECENT;
         let written = self
             .store
-            .write(&growth.batch, format)
-            .and_then(|()| self.watermark.set(&growth.head, sync_watermark));
+            .write(changes)
+            .and_then(|()| self.watermark.set(&head.mark(), sync));
         if let Err(fault) = written {
             let error = fault.at("write", &self.names.state_dir);
             self.broken = Some(error.to_string());
             return Err(error);
         }
-        self.raised = None;
-        self.head = growth.head.clone();
-        self.views.show(&self.store, growth);
+        self.unsynced = if sync { 0 } else { self.unsynced + 1 };
+        self.head = head;
+        self.views.show(&self.store, &self.head, &parts);
         Ok(())
+    }
+
+    /// Whether opening it brought it to the present format.
+    pub fn migrated(&self) -> Option<&Migrated> {
+        self.migrated.as_ref()
+    }
+
+    /// The log at its present size.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            journal: self.id(),
+            size: self.head.sequence(),
+            root: self.head.frontier.root(),
+        }
+    }
+
+    /// Of the journal.
+    pub fn id(&self) -> uuid::Uuid {
+        crate::journal::Load::load(self.format.journal)
+    }
+
+    /// When the journal was made, and how many entries of its log are from a format before.
+    pub fn origin(&self) -> (Timestamp, u64) {
+        (self.format.created_at.0, self.format.migrated)
+    }
+
+    /// How many transactions there are.
+    pub fn count(&self) -> u64 {
+        self.head.count
+    }
+
+    /// Looks at every record. `progress` is told how many transactions have been read, of how many.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]: what is wrong with the records is what it is asked for.
+    pub fn check(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Checked, JournalError> {
+        self.usable()?;
+        log::whole(&self.store, &self.head, self.format.migrated, progress)
+            .map_err(|fault| self.unreadable(fault))
+    }
+
+    /// A transaction's event records, each with its sequence.
+    ///
+    /// # Errors
+    /// As [`JournalReader::read`].
+    pub fn records(&self, id: TransactionId) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+        self.usable()?;
+        let fault = |fault| self.unreadable(fault);
+        let (_, entries) = log::read(&self.store, id.0)
+            .map_err(fault)?
+            .ok_or(JournalError::NoSuchTransaction(id))?;
+        let records = log::records(&self.store, id.0).map_err(fault)?;
+        let records = records.map(|records| records.entries).unwrap_or_default();
+        let sequences = entries.into_iter().map(|entry| entry.sequence);
+        Ok(sequences.zip(records).collect())
     }
 
     fn unreadable(&self, fault: Fault) -> JournalError {
@@ -160,22 +233,52 @@ impl SledJournal {
 impl JournalReader for SledJournal {
     fn read(&self, id: TransactionId) -> Result<Transaction, JournalError> {
         self.usable()?;
-        records::read(&self.store, id)
-            .map_err(|fault| self.unreadable(fault))?
+        let read = log::read(&self.store, id.0).map_err(|fault| self.unreadable(fault))?;
+        read.map(|(transaction, _)| transaction)
             .ok_or(JournalError::NoSuchTransaction(id))
     }
 
     fn summaries(&self) -> Result<Vec<model::Summary>, JournalError> {
+        let mut all = Vec::new();
+        self.newest(&mut |summary| {
+            all.push(summary);
+            Ok(true)
+        })?;
+        all.reverse();
+        Ok(all)
+    }
+
+    fn newest(
+        &self,
+        each: &mut dyn FnMut(model::Summary) -> Result<bool, JournalError>,
+    ) -> Result<(), JournalError> {
         self.usable()?;
-        let records = self.store.summaries();
-        records
-            .and_then(|records| {
-                let summaries = records.iter();
-                summaries
-                    .map(|record| records::summary(&self.store, record.id()?, &record.bytes))
-                    .collect()
-            })
-            .map_err(|fault| self.unreadable(fault))
+        let mut failed = None;
+        log::summaries(&self.store, &self.head, &mut |summary| {
+            Ok(each(summary.into()).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            }))
+        })
+        .map_err(|fault| self.unreadable(fault))?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn log(
+        &self,
+        order: Order,
+        each: &mut dyn FnMut(LogEntry) -> Result<bool, JournalError>,
+    ) -> Result<(), JournalError> {
+        self.usable()?;
+        let mut failed = None;
+        log::entries(&self.store, &self.head, order, &mut |entry| {
+            Ok(each(entry).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            }))
+        })
+        .map_err(|fault| self.unreadable(fault))?;
+        failed.map_or(Ok(()), Err)
     }
 }
 
@@ -197,9 +300,12 @@ impl Journal for SledJournal {
             draft,
             events: Vec::new(),
         };
-        let growth = records::begin(&self.head, &transaction, self.clock.now())
+        let mut writer = Writer::new(&self.store, &self.head);
+        let growth = writer
+            .begin(&transaction, self.clock.now())
+            .and_then(|()| writer.finish())
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
-        self.grow(&growth, true)?;
+        self.grow(growth, true)?;
         Ok(transaction)
     }
 
@@ -208,61 +314,85 @@ impl Journal for SledJournal {
         additions: Vec<(TransactionId, Vec<EventKind>)>,
     ) -> Result<Vec<Vec<Event>>, JournalError> {
         self.usable()?;
-        let is_step = |kind: &EventKind| match kind {
-            EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Noted { .. } => true,
-            EventKind::Entered { .. }
-            | EventKind::Decided { .. }
-            | EventKind::Held { .. }
-            | EventKind::Settled { .. }
-            | EventKind::Renamed(_)
-            | EventKind::Amended(_) => false,
-        };
-        let sync = !additions.iter().flat_map(|(_, kinds)| kinds).all(is_step);
-        let count = additions.len();
         for (id, _) in &additions {
-            let stored = self.store.summary(id.0);
+            let stored = log::summary(&self.store, id.0);
             if stored.map_err(|fault| self.unreadable(fault))?.is_none() {
                 return Err(JournalError::NoSuchTransaction(*id));
             }
         }
-        let growth = records::append(&self.store, &self.head, additions, self.clock.now())
+        let kinds = || additions.iter().flat_map(|(_, kinds)| kinds);
+        if kinds().next().is_none() {
+            return Ok(vec![Vec::new(); additions.len()]);
+        }
+        let sync = !kinds().all(is_step);
+        let now = self.clock.now();
+        let fault = |fault: Fault| fault.at("write", &self.names.state_dir);
+        let mut writer = Writer::new(&self.store, &self.head);
+        let mut events = Vec::new();
+        for (id, kinds) in &additions {
+            let mut written = Vec::new();
+            for kind in kinds {
+                written.extend(writer.event(id.0, kind, now).map_err(fault)?);
+            }
+            events.push(written);
+        }
+        let growth = writer.finish().map_err(fault)?;
+        self.grow(growth, sync)?;
+        Ok(events)
+    }
+
+    fn notice(&mut self, notice: Notice) -> Result<(), JournalError> {
+        self.usable()?;
+        let mut writer = Writer::new(&self.store, &self.head);
+        let growth = writer
+            .notice(&notice, self.clock.now())
+            .and_then(|()| writer.finish())
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
-        let Some(growth) = growth else {
-            return Ok(vec![Vec::new(); count]);
-        };
-        self.grow(&growth, sync)?;
-        Ok(growth.events)
+        self.grow(growth, true)
     }
 
     fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {
         self.usable()?;
-        let claims = self
-            .store
-            .claims()
-            .map_err(|fault| self.unreadable(fault))?;
+        let claims = log::claiming(&self.store).map_err(|fault| self.unreadable(fault))?;
         Ok(claims.into_iter().map(TransactionId).collect())
+    }
+}
+
+/// What comes once a step. The watermark may be behind by it: the barrier has kept it.
+fn is_step(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Noted { .. } => true,
+        EventKind::Entered { .. }
+        | EventKind::Decided { .. }
+        | EventKind::Held { .. }
+        | EventKind::Settled { .. }
+        | EventKind::Renamed(_)
+        | EventKind::Amended(_) => false,
     }
 }
 
 struct Opened {
     store: Store,
+    format: Format,
     head: Head,
-    raised: Option<Format>,
     watermark: Watermark,
+    migrated: Option<Migrated>,
 }
 
-/// Opens what is there, or makes the journal where there is none yet.
+/// Opens what is there, brought to the present format where it has an older one, or makes the
+/// journal where there is none yet.
 fn open(names: &Names, now: Timestamp) -> Result<Opened, Fault> {
     if now < Timestamp::UNIX_EPOCH {
         return Err(Fault::Clock(now));
     }
+    let finished = migrate::finish(names)?;
     let watermark = Watermark::open(&names.watermark)?;
     // sled would make a new file in its place, and the loss would be harder to see.
     if let (Some((_, floor)), false) = (&watermark, names.sled.join("db").exists()) {
         return Err(Fault::Damaged(format!(
             "{} is missing, and it had {} transactions",
             names.sled.join("db").display(),
-            floor.transactions
+            floor.count
         )));
     }
     if watermark.is_none() && !names.sled.exists() {
@@ -270,51 +400,66 @@ fn open(names: &Names, now: Timestamp) -> Result<Opened, Fault> {
     }
     folder::make_private(&names.sled).map_err(|error| Fault::io(&names.sled, error))?;
     let mut store = Store::open(&names.sled)?;
-    let (format, is_older) = match (store.format()?, &watermark) {
-        (Some(record), _) => {
-            let fault = |error| Fault::record("its first record", error);
-            let format = decode::<Format>(&record).map_err(fault)?;
-            (format, !is_current(&record).map_err(fault)?)
+    let fault = |error| Fault::record("its first record", error);
+    let format = match (store.get(Tree::Meta, log::FORMAT)?, &watermark) {
+        (Some(record), floor) if version_of(&record).map_err(fault)? == 1 => {
+            let floor = floor.as_ref().map(|(_, floor)| floor);
+            let migrated = migrate::run(names, store, &record, floor)?;
+            drop(watermark);
+            return Ok(Opened {
+                migrated: Some(migrated),
+                ..open(names, now)?
+            });
         }
+        (Some(record), _) => decode::<Format>(&record).map_err(fault)?,
         (None, Some(_)) => return Err(Fault::Damaged("its first record is missing".into())),
-        (None, None) => (found(&mut store, now)?, false),
+        (None, None) => {
+            let format = Format {
+                journal: Mirror::store(&uuid::Uuid::new_v4()),
+                created_at: Time(now),
+                migrated: 0,
+            };
+            found(&mut store, &format)?;
+            format
+        }
     };
-    let floor = watermark.as_ref().map(|(_, head)| head);
-    let head = verify::whole(&store, &format, floor)?;
+    let floor = watermark.as_ref().map(|(_, mark)| mark);
+    let head = log::at_open(&store, &format, floor)?;
+    let mark = head.mark();
     let watermark = match watermark {
         // The last append was acknowledged, and nothing came after it: all is durable.
-        Some((watermark, floor)) if floor == head => watermark,
+        Some((watermark, floor)) if floor == mark => watermark,
         Some((mut watermark, _)) => {
             store.settle()?;
-            watermark.set(&head, true)?;
+            watermark.set(&mark, true)?;
             watermark
         }
         // As new as can be, or its maker crashed.
         None => {
             store.settle()?;
-            Watermark::create(&names.watermark, &head)?
+            Watermark::create(&names.watermark, &mark)?
         }
     };
     Ok(Opened {
         store,
+        format,
         head,
-        raised: is_older.then_some(format),
         watermark,
+        migrated: finished,
     })
 }
 
 /// The first records of a new journal.
-fn found(store: &mut Store, now: Timestamp) -> Result<Format, Fault> {
-    let format = Format {
-        journal: Mirror::store(&uuid::Uuid::new_v4()),
-        created_at: Time(now),
+fn found(store: &mut Store, format: &Format) -> Result<Head, Fault> {
+    let head = Head::new(format.journal);
+    let put = |key: &[u8], value| Change {
+        tree: Tree::Meta,
+        key: key.to_vec(),
+        value: Some(value),
     };
-    let head = Head {
-        journal: format.journal,
-        sequence: 0,
-        hash: Hash::NONE,
-        transactions: 0,
-    };
-    store.found(encode(&format)?, encode(&head)?)?;
-    Ok(format)
+    store.write(vec![
+        put(log::FORMAT, encode(format)?),
+        put(log::HEAD, encode(&head)?),
+    ])?;
+    Ok(head)
 }

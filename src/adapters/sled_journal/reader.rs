@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::SledJournal;
 use super::view::ViewReader;
-use crate::model::{Summary, Transaction, TransactionId};
+use crate::model::{LogEntry, Order, Summary, Transaction, TransactionId};
 use crate::ports::{JournalError, JournalReader};
 
 /// How long a reader tries for the journal itself before it takes the view.
@@ -21,12 +21,13 @@ pub struct Reader {
 
 enum Source {
     Journal(Box<SledJournal>),
-    View(ViewReader),
+    View(Box<ViewReader>),
 }
 
 /// Opens the journal for reading; where another process holds it, that process's view; where that
 /// is not complete, the journal after all, for which it waits. On a disk that is full or read-only,
-/// or under a clock before 1970, where sled opens nothing, the view of the last process will do if it goes as far as the journal.
+/// or under a clock before 1970, where sled opens nothing, the view of the last process will do if
+/// it goes as far as the journal.
 ///
 /// # Errors
 /// As [`SledJournal::open`].
@@ -39,7 +40,7 @@ pub fn open_reader(
     let source = match SledJournal::open(state_dir, MOMENT.min(wait), purpose, &mut |_| {}) {
         Ok(journal) => Source::Journal(Box::new(journal)),
         Err(JournalError::Held { .. }) => match ViewReader::open(state_dir)? {
-            Some(view) => Source::View(view),
+            Some(view) => Source::View(Box::new(view)),
             None => {
                 let journal = SledJournal::open(state_dir, wait, purpose, on_wait)?;
                 Source::Journal(Box::new(journal))
@@ -47,7 +48,7 @@ pub fn open_reader(
         },
         Err(error @ (JournalError::Io { .. } | JournalError::Clock { .. })) => {
             match ViewReader::open(state_dir)? {
-                Some(view) => Source::View(view),
+                Some(view) => Source::View(Box::new(view)),
                 None => return Err(error),
             }
         }
@@ -62,6 +63,18 @@ pub fn open_reader(
 }
 
 impl Reader {
+    fn journal(&self) -> Result<SledJournal, JournalError> {
+        SledJournal::open(&self.state_dir, self.wait, &self.purpose, &mut |_| {})
+    }
+
+    /// The journal, if this is it.
+    pub fn held(&self) -> Option<&SledJournal> {
+        match &self.source {
+            Source::Journal(journal) => Some(journal),
+            Source::View(_) => None,
+        }
+    }
+
     /// Whether this is not the journal itself, but what a process that held it has shown.
     pub fn is_view(&self) -> bool {
         matches!(self.source, Source::View(_))
@@ -77,16 +90,56 @@ impl JournalReader for Reader {
         match view.read(id)? {
             Some(transaction) => Ok(transaction),
             // An old one, of which no view is kept.
-            None => {
-                SledJournal::open(&self.state_dir, self.wait, &self.purpose, &mut |_| {})?.read(id)
-            }
+            None => self.journal()?.read(id),
         }
     }
 
     fn summaries(&self) -> Result<Vec<Summary>, JournalError> {
         match &self.source {
             Source::Journal(journal) => journal.summaries(),
-            Source::View(view) => Ok(view.summaries()),
+            Source::View(view) => match view.summaries() {
+                Some(summaries) => Ok(summaries),
+                None => self.journal()?.summaries(),
+            },
+        }
+    }
+
+    fn newest(
+        &self,
+        each: &mut dyn FnMut(Summary) -> Result<bool, JournalError>,
+    ) -> Result<(), JournalError> {
+        let view = match &self.source {
+            Source::Journal(journal) => return journal.newest(each),
+            Source::View(view) => view,
+        };
+        let latest = view.latest();
+        let seen = latest.last().map(|summary| summary.id);
+        for summary in latest {
+            if !each(summary)? {
+                return Ok(());
+            }
+        }
+        if view.summaries().is_some() {
+            return Ok(());
+        }
+        // The rest is in the journal alone.
+        self.journal()?.newest(&mut |summary| {
+            if seen.is_some_and(|seen| summary.id >= seen) {
+                return Ok(true);
+            }
+            each(summary)
+        })
+    }
+
+    fn log(
+        &self,
+        order: Order,
+        each: &mut dyn FnMut(LogEntry) -> Result<bool, JournalError>,
+    ) -> Result<(), JournalError> {
+        match &self.source {
+            Source::Journal(journal) => journal.log(order, each),
+            // The view has transactions, and the log has more than them.
+            Source::View(_) => self.journal()?.log(order, each),
         }
     }
 }

@@ -13,7 +13,8 @@ use super::fault::Fault;
 use super::folder::{self, Names, make_private};
 use super::lock::Lock;
 use super::sync::sync_folder;
-use super::{Opened, SledJournal, records};
+use super::{Opened, SledJournal};
+use crate::journal::log::Writer;
 use crate::model::{EventKind, Transaction};
 use crate::ports::JournalError;
 
@@ -50,9 +51,9 @@ impl Rebuilding {
         let fault = |fault: Fault| fault.at("open", state_dir);
         let damage = if names.sled.join("db").exists() || names.watermark.exists() {
             match super::open(&names, clock::now()) {
-                Ok(Opened { store, .. }) => match store.summaries().map_err(fault)?.len() {
+                Ok(Opened { head, .. }) => match head.count {
                     0 => None,
-                    count => return Ok(Found::Healthy(count)),
+                    count => return Ok(Found::Healthy(count as usize)),
                 },
                 Err(Fault::Damaged(cause)) => Some(cause),
                 Err(other) => return Err(fault(other)),
@@ -70,6 +71,11 @@ impl Rebuilding {
             _lock: lock,
         };
         Ok(Found::Lost(Box::new(rebuilding), damage))
+    }
+
+    /// The new journal.
+    pub(super) fn journal(&mut self) -> &mut SledJournal {
+        &mut self.journal
     }
 
     /// As [`SledJournal::import`].
@@ -116,9 +122,18 @@ impl SledJournal {
         events: &[EventKind],
     ) -> Result<(), JournalError> {
         self.usable()?;
-        let growth = records::import(&self.head, transaction, events, self.clock.now())
+        let mut writer = Writer::new(&self.store, &self.head);
+        let now = self.clock.now();
+        let growth = writer
+            .begin(transaction, now)
+            .and_then(|()| {
+                for event in events {
+                    writer.event(transaction.id.0, event, now)?;
+                }
+                writer.finish()
+            })
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
-        self.grow(&growth, true)
+        self.grow(growth, true)
     }
 }
 

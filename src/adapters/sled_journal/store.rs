@@ -1,10 +1,9 @@
-//! sled, as far as the journal needs it: five trees (`migrations/0001-initial.md`), bytes in and
-//! bytes out. Everything that touches sled runs inside [`caught`].
+//! sled, as far as the journal needs it: a [`Shelf`] of six trees (`migrations/`), bytes in and bytes
+//! out. Everything that touches sled runs inside [`caught`].
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sled::transaction::{
@@ -13,8 +12,9 @@ use sled::transaction::{
 };
 
 use super::barrier::Barrier;
-use super::chunks::{Keyed, joined, number, piece_key, pieces};
+use super::chunks::{joined, piece_key, pieces, prefix};
 use super::fault::{Fault, caught, is_lock, within};
+use crate::journal::log::{Change, Each, Shelf, Tree};
 
 /// Bytes. sled's own default is 1 GiB.
 const CACHE: u64 = 16 << 20;
@@ -27,9 +27,6 @@ const OPENING: Duration = Duration::from_secs(600);
 const WRITING: Duration = Duration::from_secs(60);
 /// For closing; nothing depends on it.
 const CLOSING: Duration = Duration::from_secs(10);
-
-const FORMAT: &[u8] = b"format";
-const HEAD: &[u8] = b"head";
 
 /// sled with its trees open.
 ///
@@ -45,28 +42,20 @@ pub(super) struct Store {
 
 struct Open {
     db: sled::Db,
-    meta: sled::Tree,
-    transactions: sled::Tree,
-    events: sled::Tree,
-    summaries: sled::Tree,
-    claims: sled::Tree,
+    /// In the order of [`Tree::ALL`].
+    trees: Vec<sled::Tree>,
     barrier: Barrier,
 }
 
-/// All that one append changes, already in bytes: sled may run the closure more than once.
-pub(super) struct Batch {
-    pub(super) parts: Vec<Part>,
-    pub(super) head: Vec<u8>,
+impl Open {
+    fn tree(&self, tree: Tree) -> &sled::Tree {
+        &self.trees[tree as usize]
+    }
 }
 
-/// What changes of one transaction.
-pub(super) struct Part {
-    pub(super) id: u64,
-    pub(super) begin: Option<Vec<u8>>,
-    /// By sequence.
-    pub(super) entries: Vec<(u64, Vec<u8>)>,
-    pub(super) summary: Vec<u8>,
-    pub(super) claims: bool,
+/// Whether records of this tree are cut into pieces.
+fn is_pieced(tree: Tree) -> bool {
+    !matches!(tree, Tree::Meta | Tree::Claims)
 }
 
 impl Store {
@@ -92,11 +81,9 @@ impl Store {
             // Closed only if all that follows succeeds.
             let db = ManuallyDrop::new(db);
             let open = ManuallyDrop::new(Open {
-                meta: db.open_tree("meta")?,
-                transactions: db.open_tree("transactions")?,
-                events: db.open_tree("events")?,
-                summaries: db.open_tree("summaries")?,
-                claims: db.open_tree("claims")?,
+                trees: (Tree::ALL.iter())
+                    .map(|tree| db.open_tree(tree.name()))
+                    .collect::<Result<_, _>>()?,
                 barrier: Barrier::new(&folder),
                 db: sled::Db::clone(&db),
             });
@@ -146,60 +133,14 @@ impl Store {
         self.durably(|_| Ok(()))
     }
 
-    pub(super) fn format(&self) -> Result<Option<sled::IVec>, Fault> {
-        self.with(|open| Ok(open.meta.get(FORMAT)?))
-    }
-
-    pub(super) fn head(&self) -> Result<Option<sled::IVec>, Fault> {
-        self.with(|open| Ok(open.meta.get(HEAD)?))
-    }
-
-    /// Makes the journal's first records.
-    pub(super) fn found(&mut self, format: Vec<u8>, head: Vec<u8>) -> Result<(), Fault> {
+    /// All of the changes or none of them; durable when it returns.
+    pub(super) fn write(&mut self, changes: Vec<Change>) -> Result<(), Fault> {
         self.durably(move |open| {
-            let mut batch = sled::Batch::default();
-            batch.insert(FORMAT, format);
-            batch.insert(HEAD, head);
-            Ok(open.meta.apply_batch(batch)?)
-        })
-    }
-
-    /// All of the batch or nothing of it; durable when it returns.
-    /// With the first batch of a program that writes a newer format goes the record that says so.
-    pub(super) fn write(
-        &mut self,
-        batch: &Arc<Batch>,
-        format: Option<Vec<u8>>,
-    ) -> Result<(), Fault> {
-        let batch = Arc::clone(batch);
-        self.durably(move |open| {
-            let trees = (
-                &open.meta,
-                &open.transactions,
-                &open.events,
-                &open.summaries,
-                &open.claims,
-            );
+            // sled may run this more than once.
             let written: Result<(), TransactionError<()>> =
-                trees.transaction(|(meta, transactions, events, summaries, claims)| {
-                    for part in &batch.parts {
-                        let id = part.id.to_be_bytes();
-                        if let Some(begin) = &part.begin {
-                            put(transactions, &id, begin)?;
-                        }
-                        for (sequence, entry) in &part.entries {
-                            put(events, &event_key(part.id, *sequence), entry)?;
-                        }
-                        put(summaries, &id, &part.summary)?;
-                        if part.claims {
-                            claims.insert(&id, &[])?;
-                        } else {
-                            claims.remove(&id)?;
-                        }
-                    }
-                    meta.insert(HEAD, batch.head.as_slice())?;
-                    if let Some(format) = &format {
-                        meta.insert(FORMAT, format.as_slice())?;
+                open.trees.as_slice().transaction(|trees| {
+                    for Change { tree, key, value } in &changes {
+                        change(&trees[*tree as usize], *tree, key, value.as_deref())?;
                     }
                     Ok::<(), ConflictableTransactionError<()>>(())
                 });
@@ -210,43 +151,47 @@ impl Store {
             }
         })
     }
+}
 
-    pub(super) fn begin(&self, id: u64) -> Result<Option<Vec<u8>>, Fault> {
-        self.with(|open| one(&open.transactions, id))
-    }
-
-    pub(super) fn summary(&self, id: u64) -> Result<Option<Vec<u8>>, Fault> {
-        self.with(|open| one(&open.summaries, id))
-    }
-
-    pub(super) fn summaries(&self) -> Result<Vec<Keyed>, Fault> {
-        self.with(|open| joined(open.summaries.iter()).collect())
-    }
-
-    pub(super) fn claims(&self) -> Result<Vec<u64>, Fault> {
+impl Shelf for Store {
+    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         self.with(|open| {
-            let keys = open.claims.iter().keys();
-            keys.map(|key| number(&key?)).collect()
+            let stored = open.tree(tree);
+            if !is_pieced(tree) {
+                return Ok(stored.get(key)?.map(|value| value.to_vec()));
+            }
+            // The pieces of this key, and not those of a longer one.
+            let whole = |item: &sled::Result<(sled::IVec, sled::IVec)>| match item {
+                Ok((found, _)) => found.len() == key.len() + 4,
+                Err(_) => true,
+            };
+            let record = joined(stored.scan_prefix(key).filter(whole))
+                .next()
+                .transpose()?;
+            Ok(record.map(|record| record.bytes))
         })
     }
 
-    /// A transaction's entries in their order.
-    pub(super) fn entries(&self, id: u64) -> Result<Vec<Keyed>, Fault> {
-        self.with(|open| joined(open.events.scan_prefix(id.to_be_bytes())).collect())
-    }
-
-    /// Hands every transaction's begin record to `each`, by number.
-    pub(super) fn for_each_begin(
-        &self,
-        mut each: impl FnMut(Keyed) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    fn scan(&self, tree: Tree, prefix: &[u8], each: &mut Each<'_>) -> Result<(), Fault> {
         // What `each` finds wrong is no failure of sled's.
         let mut verdict = Ok(());
         self.with(|open| {
-            for record in joined(open.transactions.iter()) {
-                verdict = each(record?);
-                if verdict.is_err() {
-                    break;
+            let items = open.tree(tree).scan_prefix(prefix);
+            if is_pieced(tree) {
+                for record in joined(items) {
+                    let record = record?;
+                    verdict = each(&record.key, record.bytes);
+                    if verdict.is_err() {
+                        break;
+                    }
+                }
+            } else {
+                for item in items {
+                    let (key, value) = item?;
+                    verdict = each(&key, value.to_vec());
+                    if verdict.is_err() {
+                        break;
+                    }
                 }
             }
             Ok(())
@@ -254,11 +199,13 @@ impl Store {
         verdict
     }
 
-    /// How many records the events tree holds, whoever they belong to.
-    pub(super) fn count_entries(&self) -> Result<u64, Fault> {
+    fn before(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         self.with(|open| {
-            let mut records = joined(open.events.iter());
-            records.try_fold(0, |count, record| record.map(|_| count + 1))
+            let last = open.tree(tree).range(..key).next_back().transpose()?;
+            Ok(last.map(|(found, _)| match is_pieced(tree) {
+                true => prefix(&found).to_vec(),
+                false => found.to_vec(),
+            }))
         })
     }
 }
@@ -299,11 +246,18 @@ fn remove_unfinished(folder: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn event_key(id: u64, sequence: u64) -> [u8; 16] {
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&id.to_be_bytes());
-    key[8..].copy_from_slice(&sequence.to_be_bytes());
-    key
+fn change(
+    stored: &TransactionalTree,
+    tree: Tree,
+    key: &[u8],
+    value: Option<&[u8]>,
+) -> Result<(), UnabortableTransactionError> {
+    match value {
+        Some(value) if is_pieced(tree) => put(stored, key, value),
+        Some(value) => stored.insert(key, value).map(|_| ()),
+        None if is_pieced(tree) => put(stored, key, &[]),
+        None => stored.remove(key).map(|_| ()),
+    }
 }
 
 /// Stores a record under a key, in place of a longer or shorter one.
@@ -323,11 +277,4 @@ fn put(
         next += 1;
     }
     Ok(())
-}
-
-fn one(tree: &sled::Tree, id: u64) -> Result<Option<Vec<u8>>, Fault> {
-    let record = joined(tree.scan_prefix(id.to_be_bytes()))
-        .next()
-        .transpose()?;
-    Ok(record.map(|record| record.bytes))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::folder::{self, Names};
 use super::watermark::Watermark;
-use crate::journal::{Begin, DecodeError, Entry, Head, Record, Summary, decode_first};
+use crate::journal::{Begin, DecodeError, Entry, Mark, Record, Summary, decode_first};
 use crate::model::{self, TransactionId};
 use crate::ports::JournalError;
 
@@ -19,7 +19,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The journal as it was at one moment.
 pub struct ViewReader {
     names: Names,
-    summaries: BTreeMap<u64, Summary>,
+    list: List,
+}
+
+struct List {
+    mark: Mark,
+    lines: BTreeMap<u64, Summary>,
 }
 
 impl ViewReader {
@@ -34,17 +39,26 @@ impl ViewReader {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
             }
-            if let Ok(Some(summaries)) = list(&names) {
-                return Ok(Some(Self { names, summaries }));
+            if let Ok(Some(list)) = list(&names) {
+                return Ok(Some(Self { names, list }));
             }
         }
         Ok(None)
     }
 
-    /// All transactions, oldest first.
-    pub fn summaries(&self) -> Vec<model::Summary> {
-        let summaries = self.summaries.values().cloned();
-        summaries.map(model::Summary::from).collect()
+    /// All transactions, oldest first; `None` where the view has the latest alone.
+    pub fn summaries(&self) -> Option<Vec<model::Summary>> {
+        let lines = &self.list.lines;
+        (lines.len() as u64 == self.list.mark.count)
+            .then(|| lines.values().cloned().map(model::Summary::from).collect())
+    }
+
+    /// The latest transactions, the newest first: as many as the view has without one missing.
+    pub fn latest(&self) -> Vec<model::Summary> {
+        // Those that claim something may stand apart from the rest.
+        let lines = self.list.lines.values().rev();
+        let shown = lines.cloned().map(model::Summary::from);
+        shown.take(super::publish::RECENT).collect()
     }
 
     /// `None` where the view does not have the whole transaction.
@@ -52,31 +66,42 @@ impl ViewReader {
     /// # Errors
     /// [`JournalError::NoSuchTransaction`].
     pub fn read(&self, id: TransactionId) -> Result<Option<model::Transaction>, JournalError> {
-        let Some(summary) = self.summaries.get(&id.0) else {
-            return Err(JournalError::NoSuchTransaction(id));
-        };
-        Ok(whole(&self.names.view.join(id.to_string()), summary))
+        match self.list.lines.get(&id.0) {
+            Some(summary) => Ok(whole(&self.names.view.join(id.to_string()), summary)),
+            None if self.summaries().is_some() || id.0 > self.list.mark.transactions => {
+                Err(JournalError::NoSuchTransaction(id))
+            }
+            None => Ok(None),
+        }
     }
 }
 
 /// Complete if it goes at least as far as the watermark, which is written before the view.
-fn list(names: &Names) -> Result<Option<BTreeMap<u64, Summary>>, Fault> {
+fn list(names: &Names) -> Result<Option<List>, Fault> {
     let floor = Watermark::look(&names.watermark)?;
     let path = names.view.join("list");
     let bytes = fs::read(&path).map_err(|error| Fault::io(&path, error))?;
     let fault = |error| Fault::record(path.display(), error);
-    let (head, rest) = decode_first::<Head>(&bytes).map_err(fault)?;
-    let lines = records::<Summary>(rest).map_err(fault)?;
-    let mut last = head.sequence;
-    let mut summaries = BTreeMap::new();
-    for line in lines {
-        last = last.max(line.last);
-        summaries.insert(line.id, line);
+    let mut rest = bytes.as_slice();
+    let mut mark = None;
+    let mut lines = BTreeMap::new();
+    while !rest.is_empty() {
+        // What an append changed, then its mark. The last may still be in the writing.
+        match decode_first::<Summary>(rest) {
+            Ok((line, after)) => {
+                lines.insert(line.line.id.0, line);
+                rest = after;
+            }
+            Err(DecodeError::Truncated) => break,
+            Err(DecodeError::Kind { .. }) => {
+                let (next, after) = decode_first::<Mark>(rest).map_err(fault)?;
+                (mark, rest) = (Some(next), after);
+            }
+            Err(error) => return Err(fault(error)),
+        }
     }
-    let is_complete = head.journal == floor.journal
-        && last >= floor.sequence
-        && summaries.keys().next_back().copied().unwrap_or(0) >= floor.transactions;
-    Ok(is_complete.then_some(summaries))
+    let reaches = |mark: &Mark| mark.journal == floor.journal && mark.sequence >= floor.sequence;
+    Ok(mark.filter(reaches).map(|mark| List { mark, lines }))
 }
 
 /// One transaction, if its view goes as far as its summary.
@@ -84,8 +109,8 @@ fn whole(path: &Path, summary: &Summary) -> Option<model::Transaction> {
     let bytes = fs::read(path).ok()?;
     let (begin, rest) = decode_first::<Begin>(&bytes).ok()?;
     let entries = records::<Entry>(rest).ok()?;
-    let reaches = entries.iter().any(|entry| entry.sequence == summary.last);
-    if begin.id != summary.id || begin.draft.uuid != summary.uuid || !reaches {
+    let reaches = entries.iter().any(|it| it.sequence == summary.extent.last);
+    if begin.id != summary.line.id.0 || begin.draft.uuid != summary.line.uuid || !reaches {
         return None;
     }
     let events = entries.into_iter().filter_map(Entry::event).collect();

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::fault::Fault;
 use super::folder::make_owners_alone;
 use super::sync::{sync_data, sync_folder};
-use crate::journal::{DecodeError, Head, decode_first, encode};
+use crate::journal::{DecodeError, Mark, decode_first, encode, legacy};
 
 /// Apart by a page, so that one torn write harms one slot.
 const SLOTS: [u64; 2] = [0, 4096];
@@ -30,31 +30,31 @@ pub(super) struct Watermark {
 
 impl Watermark {
     /// `None` where there is no such file.
-    pub(super) fn open(path: &Path) -> Result<Option<(Self, Head)>, Fault> {
+    pub(super) fn open(path: &Path) -> Result<Option<(Self, Mark)>, Fault> {
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Fault::io(path, error)),
         };
-        let (used, head) = latest(path, &file)?;
+        let (used, mark) = latest(path, &file)?;
         Ok(Some((
             Self {
                 path: path.to_owned(),
                 file,
                 slot: 1 - used,
             },
-            head,
+            mark,
         )))
     }
 
     /// Reads the watermark without being able to write it.
-    pub(super) fn look(path: &Path) -> Result<Head, Fault> {
+    pub(super) fn look(path: &Path) -> Result<Mark, Fault> {
         let file = File::open(path).map_err(|error| Fault::io(path, error))?;
         Ok(latest(path, &file)?.1)
     }
 
     /// Makes the file, whole or not at all, durably.
-    pub(super) fn create(path: &Path, head: &Head) -> Result<Self, Fault> {
+    pub(super) fn create(path: &Path, mark: &Mark) -> Result<Self, Fault> {
         let fault = |error: std::io::Error| Fault::io(path, error);
         let new = path.with_extension("head.new");
         let file = OpenOptions::new()
@@ -66,7 +66,7 @@ impl Watermark {
             .open(&new)
             .map_err(fault)?;
         make_owners_alone(&new, &file.metadata().map_err(fault)?).map_err(fault)?;
-        let bytes = slot(head)?;
+        let bytes = slot(mark)?;
         for at in SLOTS {
             file.write_all_at(&bytes, at).map_err(fault)?;
         }
@@ -82,10 +82,10 @@ impl Watermark {
         })
     }
 
-    pub(super) fn set(&mut self, head: &Head, sync: bool) -> Result<(), Fault> {
+    pub(super) fn set(&mut self, mark: &Mark, sync: bool) -> Result<(), Fault> {
         let fault = |error: std::io::Error| Fault::io(&self.path, error);
         self.file
-            .write_all_at(&slot(head)?, SLOTS[self.slot])
+            .write_all_at(&slot(mark)?, SLOTS[self.slot])
             .map_err(fault)?;
         if sync {
             sync_data(&self.file).map_err(fault)?;
@@ -95,15 +95,15 @@ impl Watermark {
     }
 }
 
-fn slot(head: &Head) -> Result<Vec<u8>, Fault> {
-    let mut bytes = encode(head)?;
+fn slot(mark: &Mark) -> Result<Vec<u8>, Fault> {
+    let mut bytes = encode(mark)?;
     bytes.resize(SLOT, 0);
     Ok(bytes)
 }
 
 /// The slot that goes further, with its number.
-fn latest(path: &Path, file: &File) -> Result<(usize, Head), Fault> {
-    let mut best: Option<(usize, Head)> = None;
+fn latest(path: &Path, file: &File) -> Result<(usize, Mark), Fault> {
+    let mut best: Option<(usize, Mark)> = None;
     let mut newer = None;
     for (index, at) in SLOTS.into_iter().enumerate() {
         let mut bytes = [0; SLOT];
@@ -111,13 +111,19 @@ fn latest(path: &Path, file: &File) -> Result<(usize, Head), Fault> {
         if file.read_exact_at(&mut bytes, at).is_err() {
             continue;
         }
-        match decode_first::<Head>(&bytes) {
-            Ok((head, _))
+        // What a program that knew format 1 wrote counts until its journal is a newer one.
+        let found = match decode_first::<Mark>(&bytes) {
+            Ok((mark, _)) => Ok(mark),
+            Err(DecodeError::Kind { .. }) => legacy::mark(&bytes),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(mark)
                 if best
                     .as_ref()
-                    .is_none_or(|(_, b)| b.sequence < head.sequence) =>
+                    .is_none_or(|(_, b)| b.sequence < mark.sequence) =>
             {
-                best = Some((index, head));
+                best = Some((index, mark));
             }
             Err(error @ DecodeError::Newer { .. }) => newer = Some(error),
             Ok(_) | Err(_) => {}

@@ -1,10 +1,10 @@
-//! One entry of the event log, with its link in the hash chain.
+//! One entry of the event log.
 
 use serde::{Deserialize, Serialize};
 
 use super::access::{Direction, State};
 use super::file::FileFacts;
-use super::{DomainRef, Evidence};
+use super::{DomainRef, Evidence, Notice};
 use crate::journal::mirror::{Load, Mirror, mirror};
 use crate::journal::primitive::{Bytes, Hash, Index, Time, Xml};
 use crate::model;
@@ -18,7 +18,7 @@ mirror!(struct Amendment = model::Amendment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
     /// The first entry of a transaction, which the model has no need of: it puts the hash of the
-    /// Begin record into the chain.
+    /// Begin record into the log. SHA-256; in a record of format 1 blake3.
     Began {
         record: Hash,
     },
@@ -54,6 +54,8 @@ pub enum EventKind {
         bytes: u64,
     },
     Amended(Amendment),
+    /// Of no transaction; the model of a transaction never sees it.
+    Noticed(Box<Notice>),
 }
 
 impl From<&model::EventKind> for EventKind {
@@ -98,10 +100,10 @@ impl From<&model::EventKind> for EventKind {
 
 impl EventKind {
     /// As the model has it; `None` for what is only the log's own.
-    fn load(self) -> Option<model::EventKind> {
+    pub fn load(self) -> Option<model::EventKind> {
         use model::EventKind as Model;
         Some(match self {
-            Self::Began { record: _ } => return None,
+            Self::Began { record: _ } | Self::Noticed(_) => return None,
             Self::Entered { state, cause } => Model::Entered {
                 state: state.load(),
                 cause,
@@ -141,10 +143,9 @@ impl EventKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub sequence: u64,
+    /// 0 of what belongs to no transaction.
     pub transaction: u64,
     pub at: Time,
-    /// Hash of the whole record before this one; zeros in the first.
-    pub previous: Hash,
     pub kind: EventKind,
 }
 

@@ -4,98 +4,75 @@ use serde::{Deserialize, Serialize};
 
 use super::DomainRef;
 use super::access::State;
-use crate::journal::mirror::{Load, Mirror};
-use crate::journal::primitive::{Time, Uuid};
+use crate::journal::merkle;
+use crate::journal::mirror::{Load, Mirror, mirror};
+use crate::journal::primitive::{Hash, Id, Time, Uuid};
 use crate::model;
+
+mirror!(struct Line = model::Summary {
+    id: Id,
+    uuid: Uuid,
+    domain: DomainRef,
+    state: State,
+    started_at: Time,
+    finished_at: Option<Time>,
+    user: String,
+    reason: Option<String>,
+    bytes: u64,
+    held: bool,
+    notes: Vec<String>,
+    restored_as: Option<DomainRef>,
+    files_only: bool,
+});
+
+/// Where in the log a transaction's entries are, and what they are known by: so a transaction is
+/// checked without the rest of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    /// Sequences; 0 before the first entry.
+    pub first: u64,
+    pub last: u64,
+    pub entries: u64,
+    /// The entries' leaves, hashed one into the other.
+    pub digest: Hash,
+}
+
+impl Extent {
+    pub const NONE: Extent = Extent {
+        first: 0,
+        last: 0,
+        entries: 0,
+        digest: Hash::NONE,
+    };
+
+    /// With one more entry.
+    pub fn push(&mut self, sequence: u64, leaf: &Hash) {
+        if self.entries == 0 {
+            self.first = sequence;
+        }
+        self.last = sequence;
+        self.entries += 1;
+        self.digest = merkle::node(&self.digest, leaf);
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    pub id: u64,
-    /// Sequence of the transaction's last entry.
-    pub last: u64,
-    pub uuid: Uuid,
-    pub domain: DomainRef,
-    pub state: State,
-    pub started_at: Time,
-    pub finished_at: Option<Time>,
-    pub user: String,
-    pub reason: Option<String>,
-    pub bytes: u64,
-    pub held: bool,
-    pub notes: Vec<String>,
-    pub restored_as: Option<DomainRef>,
-    pub files_only: bool,
+    pub extent: Extent,
+    pub line: Line,
 }
 
 impl Summary {
-    /// `last` is the sequence of the transaction's last entry.
-    pub fn new(summary: &model::Summary, last: u64) -> Self {
-        let model::Summary {
-            id,
-            uuid,
-            domain,
-            state,
-            started_at,
-            finished_at,
-            user,
-            reason,
-            bytes,
-            held,
-            notes,
-            restored_as,
-            files_only,
-        } = summary;
+    pub fn new(summary: &model::Summary, extent: Extent) -> Self {
         Self {
-            id: id.0,
-            last,
-            uuid: Mirror::store(uuid),
-            domain: Mirror::store(domain),
-            state: Mirror::store(state),
-            started_at: Mirror::store(started_at),
-            finished_at: Mirror::store(finished_at),
-            user: user.clone(),
-            reason: reason.clone(),
-            bytes: *bytes,
-            held: *held,
-            notes: notes.clone(),
-            restored_as: Mirror::store(restored_as),
-            files_only: *files_only,
+            extent,
+            line: Mirror::store(summary),
         }
     }
 }
 
 impl From<Summary> for model::Summary {
     fn from(summary: Summary) -> Self {
-        let Summary {
-            id,
-            last: _,
-            uuid,
-            domain,
-            state,
-            started_at,
-            finished_at,
-            user,
-            reason,
-            bytes,
-            held,
-            notes,
-            restored_as,
-            files_only,
-        } = summary;
-        Self {
-            id: model::TransactionId(id),
-            uuid: uuid.load(),
-            domain: domain.load(),
-            state: state.load(),
-            started_at: started_at.load(),
-            finished_at: finished_at.load(),
-            user,
-            reason,
-            bytes,
-            held,
-            notes,
-            restored_as: restored_as.load(),
-            files_only,
-        }
+        summary.line.load()
     }
 }

@@ -1,0 +1,255 @@
+//! The failure story: an auditor asks what happened last year, and somebody has been at the log
+//! since. Whatever was taken out, put in, changed or moved must be found; what was written in one
+//! order must be read in that order, whoever wrote at the same time.
+
+use crate::sample;
+use virt_retire::journal::log::{
+    Change, Memory, Shelf, Tree, Writer, at_open, entries, read, whole,
+};
+use virt_retire::journal::{Format, Head, Time, decode, encode, envelope};
+use virt_retire::model::*;
+
+const CREATED: &str = "2026-03-01T12:00:00Z";
+
+fn format() -> Format {
+    let bytes = [7; 16];
+    Format {
+        journal: virt_retire::journal::Mirror::store(&uuid::Uuid::from_bytes(bytes)),
+        created_at: Time(CREATED.parse().unwrap()),
+        migrated: 0,
+    }
+}
+
+struct Log {
+    shelf: Memory,
+    head: Head,
+}
+
+impl Log {
+    fn new() -> Self {
+        let head = Head::new(format().journal);
+        let mut shelf = Memory::default();
+        shelf.apply(&[Change {
+            tree: Tree::Meta,
+            key: b"head".to_vec(),
+            value: Some(encode(&head).unwrap()),
+        }]);
+        Self { shelf, head }
+    }
+
+    fn write(&mut self, work: impl FnOnce(&mut Writer<'_, Memory>)) {
+        let mut writer = Writer::new(&self.shelf, &self.head);
+        work(&mut writer);
+        let growth = writer.finish().unwrap();
+        self.shelf.apply(&growth.changes);
+        self.head = growth.head;
+        at_open(&self.shelf, &format(), Some(&self.head.mark())).unwrap();
+    }
+
+    fn begin(&mut self, id: u64) {
+        let transaction = Transaction {
+            id: TransactionId(id),
+            draft: sample::draft(),
+            events: Vec::new(),
+        };
+        self.write(|writer| writer.begin(&transaction, now()).unwrap());
+    }
+
+    fn enter(&mut self, id: u64, state: State) {
+        let kind = EventKind::Entered { state, cause: None };
+        self.write(|writer| {
+            writer.event(id, &kind, now()).unwrap();
+        });
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let mut steps = 0;
+        let checked = whole(&self.shelf, &self.head, 0, &mut |_, _| steps += 1).unwrap();
+        checked.findings
+    }
+}
+
+fn now() -> jiff::Timestamp {
+    CREATED.parse().unwrap()
+}
+
+fn notice(text: &str) -> Notice {
+    Notice {
+        topic: Topic::Policy,
+        text: text.into(),
+        domain: None,
+        by: sample::evidence(),
+    }
+}
+
+/// Three that ran at the same time: one closed, one committed, one open; and a notice between.
+fn busy() -> Log {
+    let mut log = Log::new();
+    log.begin(1);
+    log.begin(2);
+    log.enter(1, State::Executing);
+    log.write(|writer| writer.notice(&notice("set"), now()).unwrap());
+    log.begin(4);
+    log.write(|writer| {
+        for (id, state) in [
+            (2, State::Executing),
+            (1, State::RollingBack),
+            (2, State::Prepared),
+            (1, State::RolledBack),
+            (4, State::Executing),
+            (2, State::Committed),
+        ] {
+            let kind = EventKind::Entered { state, cause: None };
+            writer.event(id, &kind, now()).unwrap();
+        }
+    });
+    log
+}
+
+#[test]
+fn a_busy_log_is_whole_and_its_closed_transaction_is_one_record() {
+    let log = busy();
+    assert_eq!(log.findings(), Vec::<String>::new());
+    let key = |id: u64| id.to_be_bytes();
+    assert!(log.shelf.get(Tree::Sealed, &key(1)).unwrap().is_some());
+    assert!(log.shelf.get(Tree::Begins, &key(1)).unwrap().is_none());
+    assert!(log.shelf.get(Tree::Sealed, &key(2)).unwrap().is_none());
+    let (transaction, _) = read(&log.shelf, 1).unwrap().unwrap();
+    assert_eq!(transaction.state(), State::RolledBack);
+    assert_eq!(transaction.events.len(), 3);
+    assert_eq!(log.head.claims, 1);
+    assert_eq!((log.head.count, log.head.transactions), (3, 4));
+}
+
+/// An event after the end: the sealed record stays, or is made anew with it.
+#[test]
+fn a_closed_transaction_takes_one_more_event() {
+    let mut log = busy();
+    let held = EventKind::Held { held: true };
+    log.write(|writer| {
+        writer.event(1, &held, now()).unwrap();
+    });
+    assert_eq!(log.findings(), Vec::<String>::new());
+    let (transaction, _) = read(&log.shelf, 1).unwrap().unwrap();
+    assert_eq!(transaction.events.last().unwrap().kind, held);
+}
+
+#[test]
+fn the_log_is_read_in_its_order_both_ways() {
+    let log = busy();
+    let walk = |order| {
+        let mut sequences = Vec::new();
+        entries(&log.shelf, &log.head, order, &mut |entry| {
+            sequences.push((entry.sequence, entry.transaction));
+            Ok(true)
+        })
+        .unwrap();
+        sequences
+    };
+    let mut forwards = walk(Order::OldestFirst);
+    let ids: Vec<_> = forwards
+        .iter()
+        .map(|(_, id)| id.map_or(0, |id| id.0))
+        .collect();
+    assert_eq!(ids, [1, 2, 1, 0, 4, 2, 1, 2, 1, 4, 2]);
+    assert!(forwards.iter().map(|(it, _)| *it).eq(1..=11));
+    forwards.reverse();
+    assert_eq!(walk(Order::NewestFirst), forwards);
+    let mut first = Vec::new();
+    entries(&log.shelf, &log.head, Order::NewestFirst, &mut |entry| {
+        first.push(entry.sequence);
+        Ok(first.len() < 3)
+    })
+    .unwrap();
+    assert_eq!(first, [11, 10, 9]);
+}
+
+/// Every record in turn: taken out, sealed again with another byte, put in the place of another.
+#[test]
+fn every_change_to_any_record_is_found() {
+    let log = busy();
+    let records: Vec<_> = log.shelf.0.clone().into_iter().collect();
+    let mut tried = 0;
+    for ((tree, key), value) in &records {
+        if *tree == Tree::Meta {
+            continue;
+        }
+        let mut found = |what: &str, change: &dyn Fn(&mut Memory)| {
+            let mut other = Log {
+                shelf: log.shelf.clone(),
+                head: log.head.clone(),
+            };
+            change(&mut other.shelf);
+            if other.shelf == log.shelf {
+                return;
+            }
+            tried += 1;
+            assert_ne!(
+                other.findings(),
+                Vec::<String>::new(),
+                "{what} {tree:?} {key:?}"
+            );
+        };
+        found("without", &|shelf| {
+            shelf.0.remove(&(*tree, key.clone()));
+        });
+        if value.is_empty() {
+            continue;
+        }
+        let sealed = envelope::open(value).unwrap();
+        for at in [0, sealed.payload.len() / 2, sealed.payload.len() - 1] {
+            let mut payload = sealed.payload.to_vec();
+            payload[at] ^= 1;
+            let forged = envelope::seal(sealed.kind, sealed.version, &payload);
+            found("forged", &|shelf| {
+                shelf.0.insert((*tree, key.clone()), forged.clone());
+            });
+        }
+        for ((_, other), its) in records.iter().filter(|((it, _), _)| it == tree) {
+            found("swapped", &|shelf| {
+                shelf.0.insert((*tree, key.clone()), its.clone());
+                shelf.0.insert((*tree, other.clone()), value.clone());
+            });
+        }
+        // A transaction that never was.
+        found("made up", &|shelf| {
+            let mut longer = key.clone();
+            longer[7] = 9;
+            shelf.0.insert((*tree, longer), value.clone());
+        });
+    }
+    assert!(tried > 100, "only {tried}");
+}
+
+/// A watermark that is behind is one of the last appends, or damage.
+#[test]
+fn the_watermark_is_one_the_log_has_been_at() {
+    let mut log = Log::new();
+    log.begin(1);
+    let mark = log.head.mark();
+    log.enter(1, State::Executing);
+    at_open(&log.shelf, &format(), Some(&mark)).unwrap();
+    let mut other = mark.clone();
+    other.root = virt_retire::journal::Hash::sha256(b"another");
+    assert!(at_open(&log.shelf, &format(), Some(&other)).is_err());
+    let mut ahead = log.head.mark();
+    ahead.sequence += 1;
+    assert!(at_open(&log.shelf, &format(), Some(&ahead)).is_err());
+    assert!(at_open(&log.shelf, &format(), None).is_err());
+}
+
+/// Whatever decompresses to far more than it says is refused.
+#[test]
+fn a_sealed_record_that_grows_is_damage() {
+    let log = busy();
+    let key = 1u64.to_be_bytes().to_vec();
+    let record = log.shelf.get(Tree::Sealed, &key).unwrap().unwrap();
+    let mut sealed: virt_retire::journal::Sealed = decode(&record).unwrap();
+    sealed.packed = miniz_oxide::deflate::compress_to_vec(&vec![0; 100 << 20], 1);
+    let mut shelf = log.shelf.clone();
+    shelf
+        .0
+        .insert((Tree::Sealed, key), encode(&sealed).unwrap());
+    let error = read(&shelf, 1).unwrap_err();
+    assert!(error.to_string().contains("sealed"), "{error}");
+}

@@ -1,0 +1,164 @@
+//! The failure story: the program is upgraded, and in the middle of making last year's journal a new
+//! one the machine goes down, the disk fills up, somebody types `kill -9`. At every instant there
+//! must be the old journal or the new one, and never a third thing.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::golden::{answers_as_then, unpack};
+use crate::support;
+use virt_retire::adapters::sled_journal::{SledJournal, outlook};
+use virt_retire::journal::{decode_first, legacy};
+use virt_retire::model::TransactionId;
+use virt_retire::ports::{JournalError, JournalReader};
+
+fn is_migrated(state: &Path) -> bool {
+    legacy::mark(&fs::read(state.join("journal.head")).unwrap()).is_err()
+}
+
+#[test]
+fn the_old_files_are_kept_and_the_new_log_begins_with_the_old_one() {
+    let state = unpack("clean");
+    let before = fs::read(state.path().join("journal.head")).unwrap();
+    let journal = SledJournal::open_now(state.path()).unwrap();
+    let migrated = journal.migrated().unwrap();
+    assert_eq!((migrated.from, migrated.to), (1, 2));
+    let kept = fs::read(state.path().join("format-1/journal.head")).unwrap();
+    assert_eq!(kept, before);
+    assert!(state.path().join("format-1/journal/db").exists());
+    // Two slots, the one that goes further counts.
+    let slots = [0, 4096].map(|at| legacy::mark(&before[at..]).unwrap().sequence);
+    let last = slots[0].max(slots[1]);
+    assert_eq!(journal.origin().1, last);
+    assert_eq!(journal.checkpoint().size, last);
+    // The very bytes, so that the first format's chain can still be followed.
+    let records = journal.records(TransactionId(1)).unwrap();
+    let (first, _): (virt_retire::journal::Entry, _) = decode_first(&records[0].1).unwrap();
+    assert_eq!(first.sequence, 1);
+    assert_eq!(virt_retire::journal::version_of(&records[0].1), Ok(1));
+    assert_eq!(
+        journal.check(&mut |_, _| {}).unwrap().findings,
+        Vec::<String>::new()
+    );
+    drop(journal);
+    let again = SledJournal::open_now(state.path()).unwrap();
+    assert_eq!(again.migrated(), None);
+}
+
+#[test]
+fn a_dry_run_tells_and_changes_nothing() {
+    let state = unpack("clean");
+    let read = |path: &Path| {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(path).unwrap() {
+            let entry = entry.unwrap().path();
+            if entry.is_file() && !entry.ends_with("lock") {
+                files.push((entry.clone(), fs::read(&entry).unwrap()));
+            }
+        }
+        files.sort();
+        files
+    };
+    let all = || (read(state.path()), read(&state.path().join("journal")));
+    let before = all();
+    let told = outlook(state.path(), std::time::Duration::ZERO)
+        .unwrap()
+        .unwrap();
+    assert_eq!((told.from, told.to, told.transactions), (1, 2, 4));
+    assert!(all() == before, "something was changed");
+    drop(SledJournal::open_now(state.path()).unwrap());
+    let none = outlook(state.path(), std::time::Duration::ZERO).unwrap();
+    assert_eq!(none, None);
+    // A damaged one is not migrated, and says so.
+    let state = unpack("cut");
+    let error = outlook(state.path(), std::time::Duration::ZERO).unwrap_err();
+    assert!(matches!(error, JournalError::Damaged { .. }), "{error}");
+}
+
+/// Killed at every call that changes a name, and at some of those that write or sync: whoever
+/// opens it next finds all that was there, and finishes or begins again.
+#[test]
+fn a_kill_anywhere_leaves_the_old_one_or_the_new_one() {
+    let mut seen = [0, 0];
+    for (calls, step) in [
+        ("rename,renameat,renameat2", 1),
+        ("mkdir,mkdirat,unlink,unlinkat,rmdir", 1),
+        ("fdatasync,fsync", 3),
+        ("pwrite64", 7),
+    ] {
+        for number in (1..).step_by(step) {
+            let state = unpack("executing");
+            let fault = format!("inject={calls}:signal=KILL:when={number}");
+            let output = Command::new("strace")
+                .args([
+                    "-f",
+                    "-q",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={calls}"),
+                ])
+                .args(["-e", &fault, "--", support::retire::BINARY, "--state-dir"])
+                .arg(state.path())
+                .arg("list")
+                .output()
+                .unwrap();
+            if output.status.success() {
+                assert!(number > 1 || step > 1, "{calls}: nothing was struck");
+                break;
+            }
+            if state.path().join("journal.head").exists() {
+                seen[usize::from(is_migrated(state.path()))] += 1;
+            }
+            answers_as_then(state.path(), "executing");
+            assert!(is_migrated(state.path()));
+            assert!(!state.path().join("upgrade.ready").exists());
+            let journal = SledJournal::open_now(state.path()).unwrap();
+            let findings = journal.check(&mut |_, _| {}).unwrap().findings;
+            assert_eq!(findings, Vec::<String>::new(), "{calls} {number}");
+            drop(journal);
+            let kept = state.path().join("format-1");
+            assert!(kept.join("journal/db").exists() && kept.join("journal.head").exists());
+        }
+    }
+    assert!(
+        seen[0] > 3,
+        "the old one {} times, the new one {} times",
+        seen[0],
+        seen[1]
+    );
+}
+
+/// A file system that fills up in the middle.
+#[test]
+fn an_error_leaves_the_old_one() {
+    for number in [1, 2, 5, 9] {
+        let state = unpack("executing");
+        let fault = format!("inject=fdatasync:error=ENOSPC:when={number}");
+        let output = Command::new("strace")
+            .args([
+                "-f",
+                "-q",
+                "-o",
+                "/dev/null",
+                "-e",
+                "trace=fdatasync",
+                "-e",
+                &fault,
+            ])
+            .args(["--", support::retire::BINARY, "--state-dir"])
+            .arg(state.path())
+            .arg("list")
+            .output()
+            .unwrap();
+        if output.status.success() {
+            break;
+        }
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        answers_as_then(state.path(), "executing");
+    }
+    let state = unpack("executing");
+    let journal = SledJournal::open_now(state.path()).unwrap();
+    journal.read(TransactionId(1)).unwrap();
+}
