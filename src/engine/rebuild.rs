@@ -107,7 +107,8 @@ pub fn infer(
             events.push(EventKind::Outcome {
                 step: index,
                 direction,
-                result: Ok(true),
+                // By us, as far as anybody knows: nothing shows that somebody else was first.
+                result: Ok(false),
             });
         }
     }
