@@ -33,6 +33,10 @@ pub use error::Exit;
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    if let Err(error) = limits::make_room_on_the_stack() {
+        error::print(&error, args::Output::Text);
+        return ExitCode::from(error.exit as u8);
+    }
     complete::answer();
     let parsed = help::command()
         .try_get_matches()

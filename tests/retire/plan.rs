@@ -109,6 +109,17 @@ fn a_saved_plan_runs_as_it_was_shown() {
     host.retire(&[&words[..], &["/var/lib/libvirt/to-boot/plan"]].concat())
         .expect(0);
     assert!(host.exists("/var/lib/libvirt/boot/plan"));
+    // Not by a user's symlink, who would choose where root writes.
+    host.shell(
+        "cd /var/lib/libvirt; mkdir -m 700 vault; mkdir theirs; ln -s ../vault theirs/plans
+        chown -hR 1207:1207 theirs",
+    );
+    let told = host
+        .retire_json(&[&words[..], &["/var/lib/libvirt/theirs/plans/plan"]].concat())
+        .expect(1);
+    let said = told.json_error()["error"]["message"].to_string();
+    assert!(said.contains("user 1207"), "{told}");
+    assert_eq!(host.shell("ls /var/lib/libvirt/vault"), "");
     host.retire(&[
         "plan",
         "web1",

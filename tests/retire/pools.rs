@@ -189,3 +189,46 @@ fn a_file_that_took_the_name_meanwhile_is_left() {
     assert_eq!(host.shell(&format!("cat {disk}")).trim(), "mine");
     assert!(is_active(&host, "default"), "the pool was stopped");
 }
+
+/// By the pool's path a user who owns the folder could send that call to any other: libvirt would
+/// remove what has the name there.
+#[test]
+fn where_a_user_can_swap_the_folder_no_volume_is_forgotten() {
+    let host = PrivateHost::start();
+    let (home, vault) = ("/var/lib/libvirt/u", "/var/lib/libvirt/vault");
+    let pool = format!("{home}/pool");
+    host.shell(&format!(
+        "mkdir -p {pool}; mkdir -m 700 {vault}; echo precious >{vault}/web.qcow2"
+    ));
+    host.start_pool("users", &pool);
+    let disk = format!("{pool}/web.qcow2");
+    GuestBuilder::new("web")
+        .disk(Disk::unmanaged(&disk))
+        .define(&host);
+    host.virsh(&["pool-refresh", "users"]);
+    cut_off(&host, &format!("{pool}/half.qcow2"));
+    host.shell(&format!("chown -R 1207:1207 {home}"));
+    // libvirt's call is held for two seconds, and as soon as it has begun the folder is another one.
+    let script = format!(
+        "daemon=$(cat /run/libvirt/libvirtd.pid)
+        strace -f -p $daemon -e trace=unlink -e inject=unlink:delay_enter=2000000 \
+            -o {home}/trace & tracer=$!
+        until ! grep -h TracerPid /proc/$daemon/task/*/status | grep -qw 0; do sleep 0.05; done
+        touch {home}/ready
+        until grep -q '\"{disk}' {home}/trace || [ -e {home}/done ]; do sleep 0.05; done
+        mv {pool} {home}/away; ln -s {vault} {pool}
+        until [ -e {home}/done ]; do sleep 0.05; done; kill $tracer; wait $tracer; true"
+    );
+    let mut user = host.command("bash").args(["-c", &script]).spawn().unwrap();
+    host.wait_for("the tracer", || host.exists(&format!("{home}/ready")));
+    let told = host.retire(&["undefine", "web", "--remove-all-storage", "--yes"]);
+    host.shell(&format!("touch {home}/done"));
+    assert!(user.wait().unwrap().success());
+    told.clone().expect(0);
+    assert_eq!(
+        host.shell(&format!("cat {vault}/web.qcow2")).trim(),
+        "precious"
+    );
+    // The list is told to be out of date, and how to make it true.
+    assert!(told.stdout.contains("virsh pool-refresh 'users'"), "{told}");
+}

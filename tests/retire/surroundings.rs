@@ -151,3 +151,26 @@ fn a_limit_on_memory_is_an_error_and_no_end() {
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
     host.retire(&UNDEFINE).expect(0);
 }
+
+/// What the kernel makes of too little stack is a segmentation fault.
+#[test]
+fn a_limit_on_the_stack_is_an_error_or_raised() {
+    let host = PrivateHost::start();
+    guest(&host);
+    let before = Identity::capture(&host, "web1", &[]);
+    let run = |script: &str, command: &[&str]| {
+        let mut words = vec!["bash", "-c", script, "limited", BINARY];
+        words.extend(["--state-dir", &host.state]);
+        words.extend(command);
+        host.run(&words)
+    };
+    let soft = "ulimit -S -s 64; exec \"$@\"";
+    run(soft, &UNDEFINE).expect(0);
+    run(soft, &["rollback", "1", "--yes"]).expect(0);
+    // One who has no right to raise it.
+    let script = "ulimit -s 128; exec setpriv --bounding-set -sys_resource --inh-caps -sys_resource \
+                  -- \"$@\"";
+    let told = run(script, &UNDEFINE).expect(1);
+    assert!(told.stderr.contains("ulimit -s"), "{told}");
+    assert_same(&before, &Identity::capture(&host, "web1", &[]));
+}

@@ -1,7 +1,7 @@
 //! `plan`: the same value that `undefine` executes, shown.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::journal::saved_plan::{self, SavedPlan};
 use crate::model::{Removal, Step};
@@ -78,14 +78,30 @@ fn save(host: &Host, removal: &Removal, planned: &[Planned], file: &Path) -> Res
             )
         })?;
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    // The operator's own folder may well be named by way of a symlink; the file itself may not be one.
-    let folder = file.parent().and_then(|it| it.canonicalize().ok());
-    let file = match (folder, file.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => file,
-    };
+    let file = in_its_folder(host, file)?;
     refuse_overwriting(&file)?;
     Ok(host.storage.write(&file, &bytes)?)
+}
+
+/// The operator's own folder may well be named by way of a symlink; the file itself may not be one,
+/// and no user chooses by one of his where root writes.
+fn in_its_folder(host: &Host, file: PathBuf) -> Result<PathBuf, CliError> {
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+        return Ok(file);
+    };
+    let found = host.storage.resolve(folder)?;
+    match found.planted {
+        None => Ok(found.real.join(name)),
+        Some(why) => Err(CliError::new(
+            Exit::Error,
+            "saved-plan",
+            format!(
+                "the plan is not saved in {}: {why}. Nothing was changed.",
+                folder.display()
+            ),
+            "name a file in a folder of your own",
+        )),
+    }
 }
 
 /// `plan` changes nothing: an older plan may be written over, and nothing else. A slip of the finger

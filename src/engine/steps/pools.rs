@@ -9,7 +9,8 @@
 //! gone are taken off the list one by one. For that libvirt calls `unlink` on the name (and takes
 //! "not there" for success), so each name is looked at right before: a file that somebody has put
 //! there since is left, and so is the entry, which is true again. That look and libvirt's call are
-//! two moments: this is why it is the second choice.
+//! two moments: this is why it is the second choice, and none at all where a user could put another
+//! folder under the pool's path in between. libvirt would take that folder's file of the same name.
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,14 @@ struct Ours<'t> {
     volume: String,
 }
 
+/// The folder of a pool.
+struct Target {
+    /// As the pool's XML has it: the path that libvirt goes by.
+    spelled: PathBuf,
+    /// Without symlinks.
+    folder: PathBuf,
+}
+
 /// Makes the list say what lies in the folder.
 pub(super) fn tell(
     world: &World,
@@ -35,17 +44,17 @@ pub(super) fn tell(
     pool: &str,
     direction: Direction,
 ) -> Effect {
-    let folder = match folder_of(world, pool) {
-        Ok(Some(folder)) => folder,
+    let target = match target_of(world, pool) {
+        Ok(Some(target)) => target,
         Ok(None) => return Moved::Already.into(),
         Err(error) => return noted(pool, None, &error.to_string()),
     };
-    let ours = in_folder(world, transaction, &folder, direction);
+    let ours = in_folder(world, transaction, &target.folder, direction);
     let read = match direction {
         Direction::Forward => Vec::new(),
         Direction::Back => last_read(world, &ours),
     };
-    let effect = refresh(world, pool, &folder, &ours, direction);
+    let effect = refresh(world, pool, &target, &ours, direction);
     for (one, time) in read {
         let identity = &one.moved.facts.identity;
         // Every byte is back; who does not own the file may not set its times.
@@ -59,10 +68,11 @@ pub(super) fn tell(
 fn refresh(
     world: &World,
     pool: &str,
-    folder: &Path,
+    target: &Target,
     ours: &[Ours],
     direction: Direction,
 ) -> Effect {
+    let folder = &target.folder;
     let (cause, blocker) = match stopper(world.storage, folder) {
         Some(file) => (
             format!(
@@ -100,7 +110,7 @@ fn refresh(
         },
     };
     if direction == Direction::Forward {
-        forget(world, pool, ours);
+        forget(world, pool, target, ours);
     }
     match is_true(world, pool, ours, direction) {
         true => Moved::Now.into(),
@@ -122,13 +132,16 @@ fn noted(pool: &str, blocker: Option<&Path>, cause: &str) -> Effect {
 }
 
 /// The target of an active pool that has one.
-fn folder_of(world: &World, pool: &str) -> Result<Option<PathBuf>, HypervisorError> {
+fn target_of(world: &World, pool: &str) -> Result<Option<Target>, HypervisorError> {
     let pools = world.hypervisor.pools()?;
     let found = pools.into_iter().find(|one| one.name == pool && one.active);
-    let target = found.and_then(|found| found.target);
-    Ok(target.map(|target| match world.storage.resolve(&target) {
-        Ok(resolved) => resolved.real,
-        Err(_) => target,
+    let spelled = found.and_then(|found| found.target);
+    Ok(spelled.map(|spelled| Target {
+        folder: match world.storage.resolve(&spelled) {
+            Ok(resolved) => resolved.real,
+            Err(_) => spelled.clone(),
+        },
+        spelled,
     }))
 }
 
@@ -175,8 +188,12 @@ fn stopper(storage: &dyn Storage, folder: &Path) -> Option<PathBuf> {
 }
 
 /// Takes off the list what has gone. What does not succeed shows in the list.
-fn forget(world: &World, pool: &str, ours: &[Ours]) {
+fn forget(world: &World, pool: &str, target: &Target, ours: &[Ours]) {
     for one in ours {
+        if let Err(cause) = (world.quarantine).out_of_reach(&target.spelled.join(&one.volume)) {
+            tracing::debug!(cause, volume = %one.volume, "left on its pool's list");
+            continue;
+        }
         // Only what is listed, and only a name that nobody has by now: libvirt unlinks it.
         let is_listed = world.hypervisor.has_volume(pool, &one.volume);
         if is_listed.unwrap_or(true)
