@@ -22,32 +22,19 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
-use thiserror::Error;
 use uuid::Uuid;
 
 use crate::model::DomainRef;
-use crate::ports::{Hypervisor, HypervisorError, Storage};
+use crate::ports::{Hypervisor, HypervisorError, LockError, LockedDomains, Storage};
 
 const POLL: Duration = Duration::from_millis(20);
-
-#[derive(Debug, Error)]
-pub enum DomainLockError {
-    #[error("another process works on domain '{domain}': {holder}")]
-    Held { domain: String, holder: String },
-    #[error("domain '{domain}' cannot be locked: {}: {cause}", path.display())]
-    Unusable {
-        domain: String,
-        path: PathBuf,
-        cause: io::Error,
-    },
-    #[error(transparent)]
-    Hypervisor(#[from] HypervisorError),
-}
 
 /// The domains are held for the life of the value.
 pub struct DomainLocks {
     _held: Vec<Held>,
 }
+
+impl LockedDomains for DomainLocks {}
 
 struct Held {
     path: PathBuf,
@@ -75,13 +62,13 @@ impl DomainLocks {
     /// other.
     ///
     /// # Errors
-    /// [`DomainLockError::Held`] when `wait` is over; nothing is held then.
+    /// [`LockError::Held`] when `wait` is over; nothing is held then.
     pub fn take(
         hypervisor: &dyn Hypervisor,
         storage: &dyn Storage,
         domains: &[DomainRef],
         waiting: &mut Waiting,
-    ) -> Result<Self, DomainLockError> {
+    ) -> Result<Self, LockError> {
         let instance = instance(hypervisor, storage)?;
         let mut domains: Vec<&DomainRef> = domains.iter().collect();
         domains.sort_by_key(|domain| domain.uuid);
@@ -90,7 +77,7 @@ impl DomainLocks {
         let until = Instant::now().checked_add(waiting.wait);
         let mut held = Vec::new();
         for domain in domains {
-            let unusable = |path: &Path, cause| DomainLockError::Unusable {
+            let unusable = |path: &Path, cause| LockError::Unusable {
                 domain: domain.name.clone(),
                 path: path.to_owned(),
                 cause,
@@ -99,7 +86,7 @@ impl DomainLocks {
             let path = folder.join(name(&instance, domain.uuid));
             let file = lock(&path, until, waiting).map_err(|cause| unusable(&path, cause))?;
             let Some(file) = file else {
-                return Err(DomainLockError::Held {
+                return Err(LockError::Held {
                     domain: domain.name.clone(),
                     holder: holder(&path),
                 });

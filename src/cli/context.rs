@@ -8,15 +8,16 @@ use crate::adapters::domain_lock::{DomainLocks, Waiting};
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
 use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
-use crate::engine::{self, Comparison, Finding, World};
-use crate::model::{DomainRef, Evidence, TransactionId};
-use crate::ports::{Control, Hypervisor, JournalError};
-use crate::survey;
+use crate::engine::{self, Comparison, EngineError, Finding, World};
+use crate::model::{DomainRef, Evidence};
+use crate::ports::{Control, Hypervisor, JournalReader};
+use crate::retire::Error;
+use crate::survey::{self, SurveyError};
 
 use super::args::{Arguments, Output};
 use super::control::{Terminal, say};
 use super::environment::variable;
-use super::error::{CliError, Exit};
+use super::error::CliError;
 use super::evidence;
 use super::safe::{safe, visible};
 use super::settings::Settings;
@@ -59,7 +60,7 @@ impl Context {
         })
     }
 
-    pub fn host(&self) -> Result<Host, CliError> {
+    pub fn host(&self) -> Result<Host, Error> {
         self.host_at(self.settings.uri.value.as_deref())
     }
 
@@ -67,20 +68,15 @@ impl Context {
     ///
     /// # Errors
     /// `--connect` names another place: what is there by the same name is something else.
-    pub fn host_of(&self, made_at: &str) -> Result<Host, CliError> {
+    pub fn host_of(&self, made_at: &str) -> Result<Host, Error> {
         let host = self.host_at(Some(self.connect.as_deref().unwrap_or(made_at)))?;
         if host.hypervisor.is_at(made_at) {
             return Ok(host);
         }
-        Err(CliError::new(
-            Exit::Error,
-            "other-connection",
-            format!(
-                "this was made at {made_at}, and --connect leads to {}. Nothing was changed.",
-                host.uri()
-            ),
-            "leave --connect out: the connection is recorded",
-        ))
+        Err(Error::Elsewhere {
+            made_at: made_at.to_owned(),
+            connected: host.uri().to_owned(),
+        })
     }
 
     /// Connects as without a transaction, and takes it only if the transaction was made there: where
@@ -88,29 +84,23 @@ impl Context {
     ///
     /// # Errors
     /// It was made elsewhere.
-    pub fn host_if_at(&self, made_at: &str) -> Result<Host, CliError> {
+    pub fn host_if_at(&self, made_at: &str) -> Result<Host, Error> {
         let host = self.host()?;
         if host.hypervisor.is_at(made_at) {
             return Ok(host);
         }
-        Err(CliError::new(
-            Exit::Error,
-            "other-connection",
-            format!(
-                "the transaction is imported and says that it was made at {made_at}, and this is \
-                 {}. Nothing was changed.",
-                host.uri()
-            ),
-            "if you trust it, say so: virt-retire --connect URI rollback ID",
-        ))
+        Err(Error::ImportedElsewhere {
+            made_at: made_at.to_owned(),
+            connected: host.uri().to_owned(),
+        })
     }
 
-    fn host_at(&self, uri: Option<&str>) -> Result<Host, CliError> {
+    fn host_at(&self, uri: Option<&str>) -> Result<Host, Error> {
         refuse_elsewhere(uri)?;
         let hypervisor = Libvirt::connect(uri)?;
         // Again with what only the connection tells.
         if let Some(refusal) = survey::out_of_reach(hypervisor.uri(), &hypervisor.files()) {
-            return Err(CliError::refused(&[refusal]));
+            return Err(SurveyError::Refused(Box::new(refusal)).into());
         }
         Ok(Host {
             hypervisor,
@@ -148,16 +138,16 @@ impl Context {
     ///
     /// # Errors
     /// A signal has come already: exit 1.
-    pub fn begin(&self) -> Result<(), CliError> {
+    pub fn begin(&self) -> Result<(), Error> {
         if self.control.may_begin() {
             Ok(())
         } else {
-            Err(CliError::interrupted())
+            Err(EngineError::Interrupted.into())
         }
     }
 
     /// Holds the journal; `purpose` is what another process is told that it waits for.
-    pub fn journal(&self, purpose: &str) -> Result<SledJournal, CliError> {
+    pub fn journal(&self, purpose: &str) -> Result<SledJournal, Error> {
         let journal = SledJournal::open(
             self.state_dir(),
             self.settings.wait.value,
@@ -175,7 +165,7 @@ impl Context {
 
     /// What waits in quarantine and is not in the journal; the journal's own that an older version
     /// wrote get their proofs.
-    pub fn compare(&self, journal: &SledJournal) -> Result<Vec<Finding>, CliError> {
+    pub fn compare(&self, journal: &dyn JournalReader) -> Result<Vec<Finding>, Error> {
         let files = self.files();
         let Comparison { findings, unsealed } = engine::compare(&files, journal)?;
         engine::seal(&files, journal, unsealed)?;
@@ -186,18 +176,18 @@ impl Context {
     /// before it.
     pub fn lock(
         &self,
-        host: &Host,
+        world: &World,
         domains: &[DomainRef],
         purpose: &str,
-    ) -> Result<DomainLocks, CliError> {
+    ) -> Result<DomainLocks, Error> {
         let mut waiting = Waiting {
             wait: self.settings.wait.value,
             purpose,
             on_wait: &mut |holder| self.tell_waiting(holder),
         };
         Ok(DomainLocks::take(
-            &host.hypervisor,
-            &host.storage,
+            world.hypervisor,
+            world.storage,
             domains,
             &mut waiting,
         )?)
@@ -208,29 +198,12 @@ impl Context {
     ///
     /// # Errors
     /// The state folder is not ours alone.
-    pub fn has_journal(&self) -> Result<bool, CliError> {
+    pub fn has_journal(&self) -> Result<bool, Error> {
         Ok(SledJournal::is_there(self.state_dir())?)
     }
 
-    /// Holds the journal that has these transactions.
-    ///
-    /// # Errors
-    /// There is no journal, and so no such transaction.
-    pub fn journal_of(
-        &self,
-        ids: &[TransactionId],
-        purpose: &str,
-    ) -> Result<SledJournal, CliError> {
-        match ids.first() {
-            Some(first) if !self.has_journal()? => {
-                Err(JournalError::NoSuchTransaction(*first).into())
-            }
-            _ => self.journal(purpose),
-        }
-    }
-
     /// The journal for reading, whoever holds it.
-    pub fn reader(&self, purpose: &str) -> Result<Reader, CliError> {
+    pub fn reader(&self, purpose: &str) -> Result<Reader, Error> {
         Ok(open_reader(
             self.state_dir(),
             self.settings.wait.value,
@@ -271,10 +244,10 @@ impl Host {
 
 /// Files of another host are out of reach whatever libvirt there says: nobody is asked for a
 /// password first.
-fn refuse_elsewhere(uri: Option<&str>) -> Result<(), CliError> {
+fn refuse_elsewhere(uri: Option<&str>) -> Result<(), Error> {
     let uri = Libvirt::without_password(uri.unwrap_or_default());
     match Libvirt::files_of(&uri).and_then(|files| survey::out_of_reach(&uri, &files)) {
-        Some(refusal) => Err(CliError::refused(&[refusal])),
+        Some(refusal) => Err(SurveyError::Refused(Box::new(refusal)).into()),
         None => Ok(()),
     }
 }

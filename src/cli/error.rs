@@ -4,10 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::adapters::domain_lock::DomainLockError;
 use crate::engine::EngineError;
 use crate::model::{Direction, EventKind, Refusal, Step, Transaction};
-use crate::ports::{HypervisorError, JournalError, StorageError};
+use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
+use crate::retire;
 use crate::survey::SurveyError;
 
 use super::args::Output;
@@ -213,23 +213,23 @@ impl From<JournalError> for CliError {
     }
 }
 
-impl From<DomainLockError> for CliError {
-    fn from(error: DomainLockError) -> Self {
+impl From<LockError> for CliError {
+    fn from(error: LockError) -> Self {
         let message = format!("{error}. Nothing was changed.");
         match error {
-            DomainLockError::Held { .. } => Self::new(
+            LockError::Held { .. } => Self::new(
                 Exit::Held,
                 "domain-held",
                 message,
                 "try again later, or wait longer with --wait SECONDS",
             ),
-            DomainLockError::Unusable { path, .. } => Self::new(
+            LockError::Unusable { path, .. } => Self::new(
                 Exit::Error,
                 "domain-lock",
                 message,
                 format!("to see it: ls -ld '{}'", path.display()),
             ),
-            DomainLockError::Hypervisor(error) => error.into(),
+            LockError::Hypervisor(error) => error.into(),
         }
     }
 }
@@ -241,6 +241,43 @@ impl From<SurveyError> for CliError {
             SurveyError::Storage(error) => error.into(),
             SurveyError::Refused(refusal) => Self::refused(&[*refusal]),
         }
+    }
+}
+
+impl From<retire::Error> for CliError {
+    fn from(error: retire::Error) -> Self {
+        use retire::Error;
+        let message = format!("{error}. Nothing was changed.");
+        let (exit, code, hint) = match error {
+            Error::Engine(error) => return error.into(),
+            Error::Survey(error) => return error.into(),
+            Error::Lock(error) => return error.into(),
+            Error::Elsewhere { .. } => (
+                Exit::Error,
+                "other-connection",
+                "leave --connect out: the connection is recorded".to_owned(),
+            ),
+            Error::ImportedElsewhere { .. } => (
+                Exit::Error,
+                "other-connection",
+                "if you trust it, say so: virt-retire --connect URI rollback ID".to_owned(),
+            ),
+            Error::Scattered { .. } => (
+                Exit::Error,
+                "other-connection",
+                "one command for each connection".to_owned(),
+            ),
+            Error::Rivals { .. } => (Exit::Error, "rivals", "roll back one of them".to_owned()),
+            Error::ImportedAmongOthers(id) => (
+                Exit::Refused,
+                "imported",
+                format!(
+                    "look at it, and roll it back by itself: virt-retire show {id}; virt-retire \
+                     rollback {id}"
+                ),
+            ),
+        };
+        Self::new(exit, code, message, hint)
     }
 }
 

@@ -21,6 +21,7 @@ mod retirement;
 mod rules;
 mod safe;
 mod settings;
+mod site;
 mod text;
 mod usage;
 mod verbs;

@@ -41,11 +41,3 @@ pub fn left_behind(error: &EngineError) -> Option<&Transaction> {
         _ => None,
     }
 }
-
-/// Ids as a sentence lists them.
-pub fn named(ids: &[crate::model::TransactionId]) -> String {
-    ids.iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
-}

@@ -7,6 +7,7 @@ mod control;
 mod events;
 mod hypervisor;
 mod journal;
+mod lock;
 mod quarantine;
 mod storage;
 mod watchlist;
@@ -20,6 +21,7 @@ pub use hypervisor::{
     StateFolders, Status, Version, Volume,
 };
 pub use journal::{Journal, JournalError, JournalReader};
+pub use lock::{LockError, LockedDomains};
 pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
 pub use storage::{
     Below, Demand, Entry, Image, Moved, Part, Reference, Resolved, Root, Storage, StorageError,

@@ -5,6 +5,16 @@
 //! committed, that one more look is taken before anything is decided, and that all are put back where
 //! one fails, is the engine's affair ([`Engine::retire`]), so that nobody can leave it out.
 
+mod decide;
+mod error;
+mod recover;
+mod site;
+
+pub use decide::{Decided, Decision, commit, listed, rollback};
+pub use error::Error;
+pub use recover::{LeftOpen, RecoveryReport, left_open};
+pub use site::{Connected, Site};
+
 use crate::engine::{Batch, Engine, Retirement, World};
 use crate::model::{DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal};
 use crate::planner;

@@ -54,7 +54,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let purpose = format!("apply {}", saved.plan.domain.name);
     let journal = context.journal(&purpose)?;
     let domains = [saved.plan.domain.clone()];
-    let _locks = context.lock(&host, &domains, &purpose)?;
+    let _locks = context.lock(&host.world(), &domains, &purpose)?;
     let planned = make()?;
     retirement::execute(context, &host, journal, planned, &saved.removal, how)
 }

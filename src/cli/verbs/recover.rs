@@ -1,50 +1,26 @@
 //! `recover`: finish or undo whatever a crash left open. Safe at every boot.
 
-use crate::adapters::sled_journal::SledJournal;
-use crate::engine::{Engine, Finding, Recovered, Recovery, open_transactions};
+use crate::engine::Finding;
 use crate::model::Transaction;
+use crate::retire::{self, RecoveryReport};
 
 use super::super::args::{Output, Sure};
 use super::super::confirm::confirm;
-use super::super::context::{Context, Host};
+use super::super::context::Context;
 use super::super::error::{CliError, Exit};
-use super::super::evidence;
 use super::super::safe::safe;
 use super::super::{json, left, text};
 
 pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
-    if !context.has_journal()? {
-        return tell(context, &[], &[]);
+    let left = retire::left_open(context)?;
+    // A clean journal needs no question.
+    if !(left.open().is_empty() || sure.yes) {
+        confirm(&format!("Finish or undo {}?", named(left.open())))?;
     }
-    let mut journal = context.journal("recover")?;
-    let findings = context.compare(&journal)?;
-    // A clean journal needs no libvirt and no question.
-    let open = open_transactions(&journal)?;
-    if open.is_empty() {
-        tell(context, &[], &findings)?;
-        return refuse_unrecorded(&findings);
-    }
-    if !sure.yes {
-        confirm(&format!("Finish or undo {}?", named(&open)))?;
-    }
-    context.begin()?;
-    let mut recoveries = Vec::new();
-    for transaction in open {
-        // Each at the libvirt it was on. One that is out of reach keeps no other waiting.
-        let recovery = match context.host_of(&transaction.evidence.uri) {
-            Ok(host) => one(context, &host, &mut journal, transaction)?,
-            Err(error) => Recovery {
-                transaction,
-                result: Recovered::Left {
-                    because: error.message,
-                },
-            },
-        };
-        recoveries.push(recovery);
-    }
-    tell(context, &recoveries, &findings)?;
-    left::refuse(&recoveries)?;
-    refuse_unrecorded(&findings)
+    let report = left.recover(context)?;
+    tell(context, &report)?;
+    left::refuse(&report.recoveries)?;
+    refuse_unrecorded(&report.findings)
 }
 
 /// # Errors
@@ -64,29 +40,6 @@ fn refuse_unrecorded(findings: &[Finding]) -> Result<(), CliError> {
     ))
 }
 
-/// One whose domain another command holds, with a journal of its own, is left to the next recovery.
-fn one(
-    context: &Context,
-    host: &Host,
-    journal: &mut SledJournal,
-    transaction: Transaction,
-) -> Result<Recovery, CliError> {
-    let domains = [transaction.domain().clone()];
-    let _locks = match context.lock(host, &domains, "recover") {
-        Ok(locks) => locks,
-        Err(error) => {
-            return Ok(Recovery {
-                transaction,
-                result: Recovered::Left {
-                    because: error.message,
-                },
-            });
-        }
-    };
-    let by = evidence::gather(host.uri(), None, Vec::new());
-    Ok(Engine::new(host.world(), journal).recover(transaction.id, &by)?)
-}
-
 fn named(open: &[Transaction]) -> String {
     let words: Vec<String> = open
         .iter()
@@ -102,7 +55,11 @@ fn named(open: &[Transaction]) -> String {
     words.join(", ")
 }
 
-fn tell(context: &Context, recoveries: &[Recovery], findings: &[Finding]) -> Result<(), CliError> {
+fn tell(context: &Context, report: &RecoveryReport) -> Result<(), CliError> {
+    let RecoveryReport {
+        recoveries,
+        findings,
+    } = report;
     match context.output {
         Output::Json => json::print(&json::Recovered::new(recoveries, findings)),
         Output::Text if context.quiet => Ok(()),

@@ -3,15 +3,15 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::engine::{Engine, NotAgain, Wish};
-use crate::model::{SecretXml, State, Transaction, TransactionId};
-use crate::ports::JournalReader;
+use crate::engine::{NotAgain, Wish};
+use crate::model::{SecretXml, Transaction, TransactionId};
+use crate::retire::{self, Decided, Decision};
 
 use super::super::args::{Departure, Identity, Output, Sure};
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use super::super::safe::safe;
-use super::super::{batch, evidence, report, text};
+use super::super::{batch, report, text};
 
 /// A domain's XML is some kilobytes; snapshots' trees are not in it.
 const LARGEST_XML: u64 = 16 << 20;
@@ -54,7 +54,6 @@ pub fn run(
     start: bool,
     sure: Sure,
 ) -> Result<(), CliError> {
-    let ids = batch::unique(ids);
     if ids.len() > 1 && wish.is_for_one() {
         return Err(CliError::new(
             Exit::Usage,
@@ -64,82 +63,28 @@ pub fn run(
         ));
     }
     if !sure.yes {
-        batch::ask(context, &ids, "Roll back", "rolled back", |state| {
-            matches!(state, State::Prepared | State::Committed | State::Stuck)
-        })?;
+        batch::ask(context, ids, Decision::Rollback)?;
     }
-    let purpose = format!("rollback {}", report::named(&ids));
-    let mut journal = context.journal_of(&ids, &purpose)?;
-    let wanted = ids
-        .iter()
-        .map(|id| journal.read(*id))
-        .collect::<Result<Vec<_>, _>>()?;
-    refuse_imported_among_others(&wanted)?;
-    let made_at = batch::made_at(&wanted)?;
-    let host = match wanted.iter().any(Transaction::is_imported) {
-        true => context.host_if_at(made_at)?,
-        false => context.host_of(made_at)?,
-    };
-    let domains: Vec<_> = wanted.iter().map(|one| one.domain().clone()).collect();
-    let _locks = context.lock(&host, &domains, &purpose)?;
-    let mut engine = Engine::new(host.world(), &mut journal);
-    for (index, id) in ids.iter().enumerate() {
-        engine.may_roll_back(*id, wish, &ids[..index])?;
+    let mut decided = retire::rollback(context, ids, wish, start)?;
+    batch::tell(context, &mut decided)?;
+    if context.output == Output::Text && !context.quiet {
+        tell_of_guests(&decided, start);
     }
-    batch::refuse_rivals(&wanted)?;
-    let mut done: Vec<Transaction> = Vec::new();
-    let mut failed = None;
-    for id in ids {
-        match engine.rollback(id, wish, evidence::gather(host.uri(), None, Vec::new())) {
-            Ok(transaction) => done.push(transaction),
-            Err(error) => {
-                failed = Some(error);
-                break;
-            }
-        }
-    }
-    let mut touched: Vec<_> = done.iter().map(Transaction::summary).collect();
-    if let Some(error) = failed {
-        touched.extend(report::left_behind(&error).map(Transaction::summary));
-        report::transactions(context, &touched);
-        return Err(batch::after(&done, "rolled back", error));
-    }
-    report::transactions(context, &touched);
-    let tells = context.output == Output::Text && !context.quiet;
-    if tells {
-        for transaction in &done {
-            report::say(text::came_back(transaction));
-            let is_defined = transaction.amendment().is_none_or(|it| !it.files_only);
-            if !start && is_defined && transaction.stopped_guest() {
-                report::say(offer_start(transaction));
-            }
-        }
-    }
-    if start {
-        return start_again(&engine, &done, tells);
-    }
-    Ok(())
+    refuse_not_started(&decided)
 }
 
-/// A range must not reach for what nothing proves ours: whoever wants that says so of it alone.
-fn refuse_imported_among_others(wanted: &[Transaction]) -> Result<(), CliError> {
-    let imported = wanted.iter().find(|transaction| transaction.is_imported());
-    match imported {
-        Some(transaction) if wanted.len() > 1 => Err(CliError::new(
-            Exit::Refused,
-            "imported",
-            format!(
-                "transaction {} is imported: nothing proves that this program wrote what it says. \
-                 Nothing was changed.",
-                transaction.id
-            ),
-            format!(
-                "look at it, and roll it back by itself: virt-retire show {0}; virt-retire rollback \
-                 {0}",
-                transaction.id
-            ),
-        )),
-        _ => Ok(()),
+fn tell_of_guests(decided: &Decided, start: bool) {
+    for transaction in &decided.done {
+        report::say(text::came_back(transaction));
+        let is_defined = transaction.amendment().is_none_or(|it| !it.files_only);
+        if !start && is_defined && transaction.stopped_guest() {
+            report::say(offer_start(transaction));
+        }
+    }
+    for (domain, started) in &decided.started {
+        if started.is_ok() {
+            report::say(format!("  domain {} runs again", safe(&domain.name)));
+        }
     }
 }
 
@@ -147,17 +92,11 @@ fn refuse_imported_among_others(wanted: &[Transaction]) -> Result<(), CliError> 
 /// Every transaction was rolled back, so that neither "nothing was changed" (1) nor "left for
 /// `recover`" (5) would be true of a domain that does not start. What is true is 4: a step failed,
 /// and everything was rolled back.
-fn start_again(engine: &Engine, done: &[Transaction], tells: bool) -> Result<(), CliError> {
+fn refuse_not_started(decided: &Decided) -> Result<(), CliError> {
     let mut told = Vec::new();
     let mut next = Vec::new();
-    for transaction in done {
-        let domain = transaction.domain_now();
-        let Err(error) = engine.start_again(transaction) else {
-            if tells {
-                report::say(format!("  domain {} runs again", safe(&domain.name)));
-            }
-            continue;
-        };
+    for (domain, started) in &decided.started {
+        let Err(error) = started else { continue };
         told.push(format!(
             "domain '{}' is back with its storage, and {error}",
             domain.name

@@ -68,7 +68,7 @@ fn change(context: &Context, spec: &str, edit: &Edit, sure: Sure) -> Result<(), 
     // Held, so that no transaction saves the definition while it changes.
     let purpose = format!("policy of {}", domain.name);
     let mut journal = context.journal(&purpose)?;
-    let _locks = context.lock(&host, std::slice::from_ref(&domain), &purpose)?;
+    let _locks = context.lock(&host.world(), std::slice::from_ref(&domain), &purpose)?;
     let engine = Engine::new(host.world(), &mut journal);
     if let Some((by, state)) = engine.claimed_by(&domain)? {
         return Err(EngineError::Claimed {

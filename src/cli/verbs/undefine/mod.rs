@@ -38,7 +38,7 @@ pub fn run(
     };
     let journal = context.journal(&purpose)?;
     let domains = retire::named(&host.world(), &what.domains)?;
-    let _locks = context.lock(&host, &domains, &purpose)?;
+    let _locks = context.lock(&host.world(), &domains, &purpose)?;
     // Planned, or planned again, while nobody of ours can change it: another may have come first.
     let planned = retire::plan(&host.world(), &what.domains, &removal)?;
     for planned in &planned {

@@ -28,7 +28,11 @@ pub(super) fn retire(
     let name = &watched.domain.name;
     let purpose = format!("watch: end of {name}");
     let mut journal = context.journal(&purpose)?;
-    let _locks = context.lock(host, std::slice::from_ref(&watched.domain), &purpose)?;
+    let _locks = context.lock(
+        &host.world(),
+        std::slice::from_ref(&watched.domain),
+        &purpose,
+    )?;
     let left = before::unfinished(&journal, watched)?;
     if let Some(left) = &left {
         before::undo(host, &mut journal, left, touched)?;

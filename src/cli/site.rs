@@ -1,0 +1,62 @@
+//! The [`Context`] as what the application asks for.
+
+use crate::engine::{Finding, World};
+use crate::model::{DomainRef, Evidence};
+use crate::ports::{Journal, JournalReader, LockedDomains};
+use crate::retire::{Connected, Error, Site};
+
+use super::context::{Context, Host};
+use super::evidence;
+
+impl Connected for Host {
+    fn world(&self) -> World<'_> {
+        self.world()
+    }
+}
+
+impl Site for Context {
+    fn connect(&self) -> Result<Box<dyn Connected>, Error> {
+        Ok(Box::new(self.host()?))
+    }
+
+    fn connect_to(&self, made_at: &str) -> Result<Box<dyn Connected>, Error> {
+        Ok(Box::new(self.host_of(made_at)?))
+    }
+
+    fn connect_if_at(&self, made_at: &str) -> Result<Box<dyn Connected>, Error> {
+        Ok(Box::new(self.host_if_at(made_at)?))
+    }
+
+    fn has_journal(&self) -> Result<bool, Error> {
+        self.has_journal()
+    }
+
+    fn journal(&self, purpose: &str) -> Result<Box<dyn Journal>, Error> {
+        Ok(Box::new(self.journal(purpose)?))
+    }
+
+    fn reader(&self, purpose: &str) -> Result<Box<dyn JournalReader>, Error> {
+        Ok(Box::new(self.reader(purpose)?))
+    }
+
+    fn compare(&self, journal: &dyn Journal) -> Result<Vec<Finding>, Error> {
+        self.compare(journal)
+    }
+
+    fn lock(
+        &self,
+        world: &World,
+        domains: &[DomainRef],
+        purpose: &str,
+    ) -> Result<Box<dyn LockedDomains>, Error> {
+        Ok(Box::new(self.lock(world, domains, purpose)?))
+    }
+
+    fn begin(&self) -> Result<(), Error> {
+        self.begin()
+    }
+
+    fn evidence(&self, uri: &str, reason: Option<String>, unseen: Vec<String>) -> Evidence {
+        evidence::gather(uri, reason, unseen)
+    }
+}

@@ -1,0 +1,96 @@
+//! `recover`: what a crash left open is finished or undone.
+
+use crate::engine::{Engine, Finding, Recovered, Recovery, open_transactions};
+use crate::model::Transaction;
+use crate::ports::Journal;
+
+use super::{Error, Site};
+
+const PURPOSE: &str = "recover";
+
+/// What was left open, and the journal held so that nobody else treats it meanwhile.
+pub struct LeftOpen {
+    /// `None` where there is no journal.
+    journal: Option<Box<dyn Journal>>,
+    open: Vec<Transaction>,
+    findings: Vec<Finding>,
+}
+
+/// What `recover` did.
+pub struct RecoveryReport {
+    pub recoveries: Vec<Recovery>,
+    /// What waits in quarantine and is not in the journal.
+    pub findings: Vec<Finding>,
+}
+
+/// # Errors
+/// The journal or the quarantine cannot be read.
+pub fn left_open(site: &dyn Site) -> Result<LeftOpen, Error> {
+    if !site.has_journal()? {
+        return Ok(LeftOpen {
+            journal: None,
+            open: Vec::new(),
+            findings: Vec::new(),
+        });
+    }
+    let journal = site.journal(PURPOSE)?;
+    let findings = site.compare(&*journal)?;
+    Ok(LeftOpen {
+        open: open_transactions(&*journal)?,
+        journal: Some(journal),
+        findings,
+    })
+}
+
+impl LeftOpen {
+    pub fn open(&self) -> &[Transaction] {
+        &self.open
+    }
+
+    /// Finishes or undoes each at the libvirt it was on. One that is out of reach keeps no other
+    /// waiting. Where nothing is open no libvirt is needed.
+    ///
+    /// # Errors
+    /// A signal has come before; the journal cannot be read.
+    pub fn recover(self, site: &dyn Site) -> Result<RecoveryReport, Error> {
+        let mut recoveries = Vec::new();
+        if let Some(mut journal) = self.journal
+            && !self.open.is_empty()
+        {
+            site.begin()?;
+            for transaction in self.open {
+                recoveries.push(one(site, &mut *journal, transaction)?);
+            }
+        }
+        Ok(RecoveryReport {
+            recoveries,
+            findings: self.findings,
+        })
+    }
+}
+
+/// One whose domain another command holds, with a journal of its own, is left to the next recovery.
+fn one(
+    site: &dyn Site,
+    journal: &mut dyn Journal,
+    transaction: Transaction,
+) -> Result<Recovery, Error> {
+    let left = |transaction, error: Error| Recovery {
+        transaction,
+        result: Recovered::Left {
+            because: error.to_string(),
+        },
+    };
+    let host = match site.connect_to(&transaction.evidence.uri) {
+        Ok(host) => host,
+        Err(error) => return Ok(left(transaction, error)),
+    };
+    let world = host.world();
+    let domains = [transaction.domain().clone()];
+    let _locks = match site.lock(&world, &domains, PURPOSE) {
+        Ok(locks) => locks,
+        Err(error) => return Ok(left(transaction, error)),
+    };
+    let by = site.evidence(world.hypervisor.uri(), None, Vec::new());
+    Ok(Engine::new(world, journal).recover(transaction.id, &by)?)
+}

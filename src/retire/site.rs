@@ -1,0 +1,94 @@
+//! What the application needs of whoever runs it: what it opens, and by whom it is asked.
+
+use crate::engine::{Finding, World};
+use crate::model::{DomainRef, Evidence, TransactionId};
+use crate::ports::{Journal, JournalError, JournalReader, LockedDomains};
+
+use super::Error;
+
+/// One libvirt that is connected, and this host's files beside it.
+pub trait Connected {
+    fn world(&self) -> World<'_>;
+}
+
+/// Where the application works. Each thing is opened when it is first asked for.
+pub trait Site {
+    /// Connects to where the settings say.
+    ///
+    /// # Errors
+    /// libvirt does not answer; its domains' files are not on this host.
+    fn connect(&self) -> Result<Box<dyn Connected>, Error>;
+
+    /// Connects to where a transaction was made.
+    ///
+    /// # Errors
+    /// As [`Site::connect`]; [`Error::Elsewhere`] where the operator named another place.
+    fn connect_to(&self, made_at: &str) -> Result<Box<dyn Connected>, Error>;
+
+    /// Connects as without a transaction, and only if it says that it was made there: where nothing
+    /// proves who wrote that, its URI is not followed.
+    ///
+    /// # Errors
+    /// As [`Site::connect`]; [`Error::Elsewhere`].
+    fn connect_if_at(&self, made_at: &str) -> Result<Box<dyn Connected>, Error>;
+
+    /// Whether there is a journal. Where there is none there are no transactions, and a command
+    /// that only asks for them makes none.
+    ///
+    /// # Errors
+    /// The state folder is not ours alone.
+    fn has_journal(&self) -> Result<bool, Error>;
+
+    /// Holds the journal; `purpose` is what another process is told that it waits for.
+    ///
+    /// # Errors
+    /// Another process holds it; it cannot be read or made.
+    fn journal(&self, purpose: &str) -> Result<Box<dyn Journal>, Error>;
+
+    /// The journal for reading, whoever holds it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn reader(&self, purpose: &str) -> Result<Box<dyn JournalReader>, Error>;
+
+    /// What waits in quarantine and is not in the journal.
+    ///
+    /// # Errors
+    /// A folder or the journal cannot be read.
+    fn compare(&self, journal: &dyn Journal) -> Result<Vec<Finding>, Error>;
+
+    /// Holds these domains; after the journal, never before it.
+    ///
+    /// # Errors
+    /// Another process holds one of them.
+    fn lock(
+        &self,
+        world: &World,
+        domains: &[DomainRef],
+        purpose: &str,
+    ) -> Result<Box<dyn LockedDomains>, Error>;
+
+    /// From here on a signal no longer ends the process at once.
+    ///
+    /// # Errors
+    /// A signal has come already; nothing was changed.
+    fn begin(&self) -> Result<(), Error>;
+
+    /// Who asks (law 7), at the libvirt of this URI.
+    fn evidence(&self, uri: &str, reason: Option<String>, unseen: Vec<String>) -> Evidence;
+}
+
+/// Holds the journal that has these transactions.
+///
+/// # Errors
+/// There is no journal, and so no such transaction.
+pub(super) fn journal_of(
+    site: &dyn Site,
+    ids: &[TransactionId],
+    purpose: &str,
+) -> Result<Box<dyn Journal>, Error> {
+    match ids.first() {
+        Some(first) if !site.has_journal()? => Err(JournalError::NoSuchTransaction(*first).into()),
+        _ => site.journal(purpose),
+    }
+}
