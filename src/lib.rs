@@ -15,6 +15,7 @@
 //! | [`survey`] | from libvirt and the files to the planner's facts; changes nothing | ports, xml, image |
 //! | [`engine`] | executes, undoes, decides, recovers | ports, journal, xml, survey |
 //! | [`retire`] | from domains and flags to a batch that the engine runs | all above |
+//! | [`watch`] | follows guests that take their storage along when they end | all above |
 //! | [`adapters`] | the ports' real implementations: `virt`, the file system, `sled` | ports and below |
 //! | [`cli`] | the command line; the only place that prints | all |
 //!
@@ -94,4 +95,5 @@ pub mod planner;
 pub mod ports;
 pub mod retire;
 pub mod survey;
+pub mod watch;
 pub mod xml;

@@ -11,10 +11,10 @@ pub fn can_ask() -> Result<(), CliError> {
     if std::io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(CliError::new(
+    Err(CliError::unchanged(
         Exit::Error,
         "not-confirmed",
-        "this changes something, and there is no terminal to ask on. Nothing was changed.",
+        "this changes something, and there is no terminal to ask on",
         "to go on without being asked, add --yes",
     ))
 }
@@ -37,10 +37,10 @@ pub fn confirm(question: &str) -> Result<(), CliError> {
     }
     match asked {
         Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes" | "Yes" | "YES") => Ok(()),
-        _ => Err(CliError::new(
+        _ => Err(CliError::unchanged(
             Exit::Error,
             "not-confirmed",
-            "not confirmed. Nothing was changed.",
+            "not confirmed",
             "answer 'y' to go on",
         )),
     }

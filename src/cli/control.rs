@@ -90,10 +90,10 @@ impl Terminal {
             output,
         });
         let deaf = |error: std::io::Error| {
-            CliError::new(
+            CliError::unchanged(
                 Exit::Error,
                 "signals",
-                format!("cannot listen for signals: {error}. Nothing was changed."),
+                format!("cannot listen for signals: {error}"),
                 "try again",
             )
         };

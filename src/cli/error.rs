@@ -4,10 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Finding, Recovered, Recovery};
 use crate::model::{Direction, EventKind, Refusal, Step, Transaction};
 use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
-use crate::retire;
+use crate::retire::{self, Changed};
 use crate::survey::SurveyError;
 
 use super::args::Output;
@@ -37,6 +37,8 @@ pub struct CliError {
     pub code: &'static str,
     pub message: String,
     pub hint: String,
+    /// `None` where the message says it, or where it goes without saying.
+    pub changed: Option<Box<Changed>>,
     /// Several refusals, each with its hint, for a person who reads them one by one.
     apart: Vec<(String, String)>,
 }
@@ -53,24 +55,65 @@ impl CliError {
             code,
             message: message.into(),
             hint: hint.into(),
+            changed: None,
             apart: Vec::new(),
+        }
+    }
+
+    /// The same, and nothing was changed.
+    pub fn unchanged(
+        exit: Exit,
+        code: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            changed: Some(Box::new(Changed::Nothing)),
+            ..Self::new(exit, code, message, hint)
+        }
+    }
+
+    /// The error of one transaction or domain, of a command that had several.
+    #[must_use]
+    pub fn having(mut self, changed: Changed) -> Self {
+        match &changed {
+            Changed::Nothing | Changed::PutBack | Changed::Unfinished => return self,
+            // Neither "nothing changed" (1, 3) nor "another holds it" (6) is the whole truth now.
+            Changed::PutBackToo(_) | Changed::Before { .. } => {
+                if self.exit != Exit::Unfinished {
+                    self.exit = Exit::PutBack;
+                }
+            }
+            Changed::Half { .. } => {
+                self.exit = Exit::Unfinished;
+                self.hint = "fix the cause, then: virt-retire recover".into();
+                self.apart.clear();
+            }
+        }
+        self.changed = Some(Box::new(changed));
+        self
+    }
+
+    fn sentence(&self) -> Option<String> {
+        self.changed.as_deref().and_then(Changed::sentence)
+    }
+
+    /// The message with what was changed.
+    pub fn told(&self) -> String {
+        match self.sentence() {
+            None => self.message.clone(),
+            Some(changed) => format!("{}. {changed}", self.message),
         }
     }
 
     /// A signal came before anything was begun.
     pub fn interrupted() -> Self {
-        Self::new(
+        Self::unchanged(
             Exit::Error,
             "interrupted",
-            "interrupted by a signal. Nothing was changed.",
+            "interrupted by a signal",
             "run the command again when it suits",
         )
-    }
-
-    /// Another message, where this one is not the whole truth any more.
-    pub fn retell(&mut self, message: String) {
-        self.message = message;
-        self.apart.clear();
     }
 
     /// Several refusals in one error: the first one's code, everyone's message and hint.
@@ -84,15 +127,12 @@ impl CliError {
             }
             lines.join("; ")
         };
-        let mut error = Self::new(
+        let mut error = Self::unchanged(
             Exit::Refused,
             refusals
                 .first()
                 .map_or("refused", |first| first.code.word()),
-            format!(
-                "{}. Nothing was changed.",
-                lines(|refusal| &refusal.message)
-            ),
+            lines(|refusal| &refusal.message),
             lines(|refusal| &refusal.hint),
         );
         if refusals.len() > 1 {
@@ -118,10 +158,10 @@ impl From<HypervisorError> for CliError {
                     "UUID" => taken.typed(),
                     _ => taken.uuid.to_string(),
                 };
-                return Self::new(
+                return Self::unchanged(
                     Exit::Refused,
                     "ambiguous-domain",
-                    format!("{error}. Nothing was changed."),
+                    error.to_string(),
                     format!("type {first} for the one, or {} for the other", named.uuid),
                 );
             }
@@ -215,15 +255,15 @@ impl From<JournalError> for CliError {
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
-        let message = format!("{error}. Nothing was changed.");
+        let message = error.to_string();
         match error {
-            LockError::Held { .. } => Self::new(
+            LockError::Held { .. } => Self::unchanged(
                 Exit::Held,
                 "domain-held",
                 message,
                 "try again later, or wait longer with --wait SECONDS",
             ),
-            LockError::Unusable { path, .. } => Self::new(
+            LockError::Unusable { path, .. } => Self::unchanged(
                 Exit::Error,
                 "domain-lock",
                 message,
@@ -247,37 +287,78 @@ impl From<SurveyError> for CliError {
 impl From<retire::Error> for CliError {
     fn from(error: retire::Error) -> Self {
         use retire::Error;
-        let message = format!("{error}. Nothing was changed.");
-        let (exit, code, hint) = match error {
-            Error::Engine(error) => return error.into(),
-            Error::Survey(error) => return error.into(),
-            Error::Lock(error) => return error.into(),
-            Error::Elsewhere { .. } => (
+        let message = error.to_string();
+        let changed = error.changed();
+        let unchanged = |exit, code, hint: &str| Self::unchanged(exit, code, message.clone(), hint);
+        match error {
+            Error::Engine(error) => error.into(),
+            Error::Survey(error) => error.into(),
+            Error::Lock(error) => error.into(),
+            Error::Elsewhere { .. } => unchanged(
                 Exit::Error,
                 "other-connection",
-                "leave --connect out: the connection is recorded".to_owned(),
+                "leave --connect out: the connection is recorded",
             ),
-            Error::ImportedElsewhere { .. } => (
+            Error::ImportedElsewhere { .. } => unchanged(
                 Exit::Error,
                 "other-connection",
-                "if you trust it, say so: virt-retire --connect URI rollback ID".to_owned(),
+                "if you trust it, say so: virt-retire --connect URI rollback ID",
             ),
-            Error::Scattered { .. } => (
+            Error::Scattered { .. } => unchanged(
                 Exit::Error,
                 "other-connection",
-                "one command for each connection".to_owned(),
+                "one command for each connection",
             ),
-            Error::Rivals { .. } => (Exit::Error, "rivals", "roll back one of them".to_owned()),
-            Error::ImportedAmongOthers(id) => (
+            Error::Rivals { .. } => unchanged(Exit::Error, "rivals", "roll back one of them"),
+            Error::ImportedAmongOthers(id) => unchanged(
                 Exit::Refused,
                 "imported",
-                format!(
+                &format!(
                     "look at it, and roll it back by itself: virt-retire show {id}; virt-retire \
                      rollback {id}"
                 ),
             ),
-        };
-        Self::new(exit, code, message, hint)
+            Error::NotRetired(failed) => Self::from(failed.error).having(changed),
+            Error::Open(recoveries) => Self::open(&recoveries, message),
+            Error::Unrecorded(findings) => Self::new(
+                Exit::Unfinished,
+                findings.first().map_or("unfinished", Finding::code),
+                message,
+                findings.first().map_or_else(String::new, Finding::hint),
+            ),
+            Error::Broken => {
+                Self::new(Exit::Error, "libvirt-lost", message, "is libvirtd running?")
+            }
+            Error::Away => Self::new(
+                Exit::Error,
+                "libvirt-lost",
+                message,
+                "when libvirtd is back: virt-retire watch --once",
+            ),
+            Error::GuestsLeft => Self::new(
+                Exit::Unfinished,
+                "left-over",
+                message,
+                "mend what was said above, then: virt-retire watch --once",
+            ),
+        }
+    }
+}
+
+impl CliError {
+    fn open(recoveries: &[Recovery], message: String) -> Self {
+        let is_stuck = |it: &Recovery| matches!(it.result, Recovered::Stuck { .. });
+        Self::new(
+            Exit::Unfinished,
+            match recoveries.iter().any(is_stuck) {
+                true => "stuck",
+                false => "unfinished",
+            },
+            message,
+            "mend the cause (one of the two, of what is stuck), then: virt-retire recover; what is \
+             stuck because libvirt does not take its definition back comes back with virt-retire \
+             rollback ID --xml FILE, or its files alone with virt-retire rollback ID --files",
+        )
     }
 }
 
@@ -292,19 +373,19 @@ impl From<EngineError> for CliError {
             EngineError::Hypervisor(error) => error.into(),
             EngineError::Storage(error) => error.into(),
             EngineError::Refused { refusals } => Self::refused(&refusals),
-            EngineError::WrongState { id, state, .. } => Self::new(
+            EngineError::WrongState { id, state, .. } => Self::unchanged(
                 Exit::Error,
                 "wrong-state",
-                format!("{message}. Nothing was changed."),
+                message,
                 match state.claim() {
                     crate::model::Claim::Unfinished => FINISH_FIRST.to_owned(),
                     _ => format!("to see what it is: virt-retire show {id}"),
                 },
             ),
-            EngineError::Claimed { by, state, .. } => Self::new(
+            EngineError::Claimed { by, state, .. } => Self::unchanged(
                 Exit::Refused,
                 "claimed",
-                format!("{message}. Nothing was changed."),
+                message,
                 match state.claim() {
                     crate::model::Claim::Undecided => format!(
                         "decide it first: virt-retire commit {by}, or virt-retire rollback {by}"
@@ -312,16 +393,16 @@ impl From<EngineError> for CliError {
                     _ => FINISH_FIRST.to_owned(),
                 },
             ),
-            EngineError::Xml(_) => Self::new(
+            EngineError::Xml(_) => Self::unchanged(
                 Exit::Error,
                 "damaged",
-                format!("{message}. Nothing was changed."),
+                message,
                 "restore by hand: the manifest beside the quarantined files says how",
             ),
-            EngineError::Unlooked(_) => Self::new(
+            EngineError::Unlooked(_) => Self::unchanged(
                 Exit::Error,
                 "last-look",
-                format!("{message}. Nothing was changed."),
+                message,
                 "fix the cause, then try again",
             ),
             EngineError::Interrupted => Self::interrupted(),
@@ -399,7 +480,7 @@ pub fn print(error: &CliError, output: Output) {
         Output::Text if error.apart.is_empty() => writeln!(
             stderr,
             "error: {}\n hint: {}",
-            safe(&error.message),
+            safe(&error.told()),
             safe(&error.hint)
         ),
         Output::Text => error
@@ -408,12 +489,15 @@ pub fn print(error: &CliError, output: Output) {
             .try_for_each(|(message, hint)| {
                 writeln!(stderr, "error: {}\n hint: {}", safe(message), safe(hint))
             })
-            .and_then(|()| writeln!(stderr, "Nothing was changed.")),
+            .and_then(|()| match error.sentence() {
+                Some(changed) => writeln!(stderr, "{}", safe(&changed)),
+                None => Ok(()),
+            }),
         Output::Json => {
             let document = Document {
                 error: Body {
                     code: error.code,
-                    message: &error.message,
+                    message: &error.told(),
                     hint: &error.hint,
                 },
             };

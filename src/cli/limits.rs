@@ -57,12 +57,11 @@ pub fn refuse_too_little_memory() -> Result<(), CliError> {
             && limit < LEAST
         {
             let (have, need) = (limit >> 10, LEAST >> 10);
-            return Err(CliError::new(
+            return Err(CliError::unchanged(
                 Exit::Error,
                 "memory-limit",
                 format!(
-                    "memory is limited to {have} KiB (ulimit -{option}), and {need} KiB are needed. \
-                     Nothing was changed."
+                    "memory is limited to {have} KiB (ulimit -{option}), and {need} KiB are needed"
                 ),
                 format!("raise the limit (ulimit -{option} unlimited) and type the command again"),
             ));

@@ -13,7 +13,6 @@ mod evidence;
 mod help;
 mod ids;
 mod json;
-mod left;
 mod limits;
 mod plans;
 mod report;

@@ -1,7 +1,6 @@
 //! What every verb that changes transactions says at its end.
 
-use crate::engine::EngineError;
-use crate::model::{Summary, Transaction};
+use crate::model::Summary;
 
 use super::args::Output;
 use super::context::Context;
@@ -29,15 +28,5 @@ pub fn transactions(context: &Context, touched: &[Summary]) {
 pub fn say(line: String) {
     if let Err(untold) = text::out(&line) {
         error::print(&untold, Output::Text);
-    }
-}
-
-/// The transaction an error is about, if it left one behind.
-pub fn left_behind(error: &EngineError) -> Option<&Transaction> {
-    match error {
-        EngineError::PutBack { transaction, .. } | EngineError::Stuck { transaction, .. } => {
-            Some(transaction)
-        }
-        _ => None,
     }
 }

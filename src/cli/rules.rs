@@ -16,10 +16,10 @@ pub fn reason(context: &Context, how: &How) -> Result<(), CliError> {
     if has_reason || !context.settings.require_reason.value {
         return Ok(());
     }
-    Err(CliError::new(
+    Err(CliError::unchanged(
         Exit::Refused,
         "reason-required",
-        "this host's configuration requires a reason for every retirement. Nothing was changed.",
+        "this host's configuration requires a reason for every retirement",
         "add --reason TEXT",
     ))
 }
@@ -32,10 +32,10 @@ pub fn override_reason(removal: &Removal, how: &How) -> Result<(), CliError> {
         .as_ref()
         .is_some_and(|reason| !reason.trim().is_empty());
     if removal.override_protection && !has_reason {
-        return Err(CliError::new(
+        return Err(CliError::unchanged(
             Exit::Usage,
             "usage",
-            "--override-protection needs a reason, which the journal keeps. Nothing was changed.",
+            "--override-protection needs a reason, which the journal keeps",
             "add --reason TEXT",
         ));
     }

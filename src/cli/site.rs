@@ -2,7 +2,7 @@
 
 use crate::engine::{Finding, World};
 use crate::model::{DomainRef, Evidence};
-use crate::ports::{Journal, JournalReader, LockedDomains};
+use crate::ports::{Journal, JournalReader, LockedDomains, Monitor};
 use crate::retire::{Connected, Error, Site};
 
 use super::context::{Context, Host};
@@ -11,6 +11,10 @@ use super::evidence;
 impl Connected for Host {
     fn world(&self) -> World<'_> {
         self.world()
+    }
+
+    fn monitor(&self) -> &dyn Monitor {
+        &self.hypervisor
     }
 }
 

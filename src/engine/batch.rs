@@ -17,12 +17,27 @@ pub struct Batch {
 }
 
 /// A batch that failed: what of it was put back.
+#[derive(Debug)]
 pub struct NotRetired {
     pub error: EngineError,
     /// Those that were prepared before and are back as they were, the last first.
     pub put_back: Vec<Transaction>,
     /// Those that could not be put back: the domain's name, and why.
     pub half: Vec<(String, EngineError)>,
+}
+
+impl NotRetired {
+    /// The transactions that there are now because of it.
+    pub fn touched(&self) -> impl Iterator<Item = &Transaction> {
+        let errors = self
+            .half
+            .iter()
+            .map(|(_, error)| error)
+            .chain([&self.error]);
+        self.put_back
+            .iter()
+            .chain(errors.filter_map(EngineError::left_behind))
+    }
 }
 
 impl From<EngineError> for NotRetired {

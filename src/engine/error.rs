@@ -96,6 +96,18 @@ pub enum EngineError {
     Unfinished { id: TransactionId, cause: String },
 }
 
+impl EngineError {
+    /// The transaction that it is about, if it left one behind.
+    pub fn left_behind(&self) -> Option<&Transaction> {
+        match self {
+            Self::PutBack { transaction, .. } | Self::Stuck { transaction, .. } => {
+                Some(transaction)
+            }
+            _ => None,
+        }
+    }
+}
+
 fn as_before(transaction: &Transaction) -> &'static str {
     match transaction.state() {
         State::RolledBack => "everything was put back as it was",

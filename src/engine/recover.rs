@@ -12,11 +12,13 @@ use super::run::{Stop, Unwritten};
 use super::{Engine, World, look};
 
 /// What became of one open transaction.
+#[derive(Debug)]
 pub struct Recovery {
     pub transaction: Transaction,
     pub result: Recovered,
 }
 
+#[derive(Debug)]
 pub enum Recovered {
     Undone,
     /// It could not be undone, so the retirement was finished.
@@ -34,6 +36,16 @@ pub enum Recovered {
     Left {
         because: String,
     },
+}
+
+impl Recovery {
+    /// Whether it is still there for the next `recover`.
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self.result,
+            Recovered::Stuck { .. } | Recovered::Left { .. }
+        )
+    }
 }
 
 /// Which transactions `recover` has something to do for, the latest first: a later one may stand

@@ -15,7 +15,7 @@ mod watchlist;
 pub use census::{Asked, Census, Outsider, Sighting};
 pub use clock::Clock;
 pub use control::Control;
-pub use events::LifeEvent;
+pub use events::{LifeEvent, Monitor};
 pub use hypervisor::{
     BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, Refreshed,
     StateFolders, Status, Version, Volume,

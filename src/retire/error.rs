@@ -1,11 +1,13 @@
-//! How a request can end before anything was begun: nothing was changed.
+//! How a request can end other than well. What it changed is a value of its own ([`Changed`]).
 
 use thiserror::Error;
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Finding, NotRetired, Recovered, Recovery};
 use crate::model::TransactionId;
 use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
 use crate::survey::SurveyError;
+
+use super::Changed;
 
 #[derive(Debug, Error)]
 pub enum Error {
@@ -40,6 +42,59 @@ pub enum Error {
     /// A range must not reach for what nothing proves ours.
     #[error("transaction {0} is imported: nothing proves that this program wrote what it says")]
     ImportedAmongOthers(TransactionId),
+    /// A batch of retirements failed.
+    #[error("{}", .0.error)]
+    NotRetired(Box<NotRetired>),
+    /// Some of these are open still.
+    #[error("{}", still_open(.0))]
+    Open(Vec<Recovery>),
+    /// The journal does not know of these transactions of ours, which may be half done.
+    #[error("{}", .0.iter().map(Finding::message).collect::<Vec<_>>().join("; "))]
+    Unrecorded(Vec<Finding>),
+    #[error("the connection to libvirt broke")]
+    Broken,
+    /// The same, of a watch that does not wait for it.
+    #[error("libvirt went away")]
+    Away,
+    #[error("the storage of some guests that ended could not be retired")]
+    GuestsLeft,
+}
+
+impl Error {
+    pub fn changed(&self) -> Changed {
+        match self {
+            Self::Engine(error) => Changed::by(error),
+            Self::NotRetired(failed) => Changed::by_batch(failed),
+            Self::Open(_) | Self::Unrecorded(_) | Self::GuestsLeft => Changed::Unfinished,
+            Self::Survey(_)
+            | Self::Lock(_)
+            | Self::Elsewhere { .. }
+            | Self::ImportedElsewhere { .. }
+            | Self::Scattered { .. }
+            | Self::Rivals { .. }
+            | Self::ImportedAmongOthers(_)
+            | Self::Broken
+            | Self::Away => Changed::Nothing,
+        }
+    }
+}
+
+fn still_open(recoveries: &[Recovery]) -> String {
+    let told = |recovery: &Recovery| {
+        let id = recovery.transaction.id;
+        match &recovery.result {
+            Recovered::Undone | Recovered::Finished { .. } => None,
+            Recovered::Stuck { forward, back } => Some(format!(
+                "transaction {id} is stuck: back: {back}; forward: {forward}"
+            )),
+            Recovered::Left { because } => Some(format!(
+                "transaction {id} is still {}, and nothing is lost: {because}",
+                recovery.transaction.state().word()
+            )),
+        }
+    };
+    let open: Vec<String> = recoveries.iter().filter_map(told).collect();
+    open.join("; ")
 }
 
 impl From<JournalError> for Error {

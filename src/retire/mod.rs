@@ -5,18 +5,22 @@
 //! committed, that one more look is taken before anything is decided, and that all are put back where
 //! one fails, is the engine's affair ([`Engine::retire`]), so that nobody can leave it out.
 
+mod changed;
 mod decide;
 mod error;
 mod recover;
 mod site;
 
+pub use changed::Changed;
 pub use decide::{Decided, Decision, commit, listed, rollback};
 pub use error::Error;
-pub use recover::{LeftOpen, RecoveryReport, left_open};
+pub use recover::{LeftOpen, RecoveryReport, left_open, refuse_open};
 pub use site::{Connected, Site};
 
 use crate::engine::{Batch, Engine, Retirement, World};
-use crate::model::{DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal};
+use crate::model::{
+    DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal, Summary, Transaction,
+};
 use crate::planner;
 use crate::survey::{Memo, Survey, SurveyError};
 
@@ -134,4 +138,17 @@ pub fn carry_out(
         commit_at_once: !prepare,
     });
     engine.retire(retirements.collect())
+}
+
+/// The transactions that there are now because of a batch, whichever way it went, and how it ended.
+///
+/// # Errors
+/// [`Error::NotRetired`].
+pub fn settled(batch: Batch) -> (Vec<Summary>, Result<(), Error>) {
+    let mut touched: Vec<Summary> = batch.retired.iter().map(Transaction::summary).collect();
+    let Some(failed) = batch.failed else {
+        return (touched, Ok(()));
+    };
+    touched.extend(failed.touched().map(Transaction::summary));
+    (touched, Err(Error::NotRetired(Box::new(failed))))
 }

@@ -23,6 +23,29 @@ pub struct RecoveryReport {
     pub findings: Vec<Finding>,
 }
 
+impl RecoveryReport {
+    /// # Errors
+    /// [`Error::Open`], [`Error::Unrecorded`]: something is left.
+    pub fn refuse_open(self) -> Result<(), Error> {
+        refuse_open(self.recoveries)?;
+        let is_ours = |finding: &Finding| matches!(finding, Finding::Unrecorded { .. });
+        let unrecorded: Vec<Finding> = self.findings.into_iter().filter(is_ours).collect();
+        match unrecorded.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Unrecorded(unrecorded)),
+        }
+    }
+}
+
+/// # Errors
+/// [`Error::Open`].
+pub fn refuse_open(recoveries: Vec<Recovery>) -> Result<(), Error> {
+    match recoveries.iter().any(Recovery::is_open) {
+        true => Err(Error::Open(recoveries)),
+        false => Ok(()),
+    }
+}
+
 /// # Errors
 /// The journal or the quarantine cannot be read.
 pub fn left_open(site: &dyn Site) -> Result<LeftOpen, Error> {

@@ -2,13 +2,14 @@
 
 use crate::engine::{Finding, World};
 use crate::model::{DomainRef, Evidence, TransactionId};
-use crate::ports::{Journal, JournalError, JournalReader, LockedDomains};
+use crate::ports::{Journal, JournalError, JournalReader, LockedDomains, Monitor};
 
 use super::Error;
 
 /// One libvirt that is connected, and this host's files beside it.
 pub trait Connected {
     fn world(&self) -> World<'_>;
+    fn monitor(&self) -> &dyn Monitor;
 }
 
 /// Where the application works. Each thing is opened when it is first asked for.

@@ -13,18 +13,13 @@ use virt::sys as libvirt;
 use super::locality::Surroundings;
 use super::{Libvirt, sys};
 use crate::model::{DomainRef, Ended};
-use crate::ports::{HypervisorError, LifeEvent};
+use crate::ports::{HypervisorError, LifeEvent, Monitor};
 
 /// The end of a guest's log that is read: its last lines say how it ended, and they are short.
 const TAIL: u64 = 64 << 10;
 
-impl Libvirt {
-    /// From now on everything that happens to any domain. The receiver hears nothing any more when
-    /// the connection breaks; see [`Libvirt::is_alive`].
-    ///
-    /// # Errors
-    /// libvirt's.
-    pub fn events(&self) -> Result<Receiver<LifeEvent>, HypervisorError> {
+impl Monitor for Libvirt {
+    fn events(&self) -> Result<Receiver<LifeEvent>, HypervisorError> {
         let (sender, receiver) = channel();
         sys::follow(&self.connection, move |uuid, happened| {
             let domain = Uuid::from_bytes(uuid);
@@ -39,16 +34,11 @@ impl Libvirt {
         Ok(receiver)
     }
 
-    pub fn is_alive(&self) -> bool {
+    fn is_alive(&self) -> bool {
         self.connection.is_alive().unwrap_or(false)
     }
 
-    /// Is it only starting, or arriving from another host, or leaving for one? Until that is settled
-    /// libvirt answers no question about its XML, and lets whoever asks wait for half a minute.
-    ///
-    /// # Errors
-    /// libvirt's.
-    pub fn is_on_its_way(&self, domain: Uuid) -> Result<bool, HypervisorError> {
+    fn is_on_its_way(&self, domain: Uuid) -> Result<bool, HypervisorError> {
         let call = "asking for the domain's state";
         let Some(found) = self.lookup(domain, call)? else {
             return Ok(false);
@@ -64,11 +54,7 @@ impl Libvirt {
         }))
     }
 
-    /// Those that run and are defined nowhere. Asks for no XML; see [`Libvirt::is_on_its_way`].
-    ///
-    /// # Errors
-    /// libvirt's.
-    pub fn running_transient(&self) -> Result<Vec<Uuid>, HypervisorError> {
+    fn running_transient(&self) -> Result<Vec<Uuid>, HypervisorError> {
         let failed = self.failed("listing the transient domains");
         let flags =
             libvirt::VIR_CONNECT_LIST_DOMAINS_TRANSIENT | libvirt::VIR_CONNECT_LIST_DOMAINS_ACTIVE;
@@ -77,9 +63,7 @@ impl Libvirt {
         uuids.collect()
     }
 
-    /// How the last run of a guest ended, from libvirt's log of it: the only record of that once a
-    /// transient domain is gone. `None` where the log is not there or does not say.
-    pub fn last_end(&self, domain: &DomainRef) -> Option<Ended> {
+    fn last_end(&self, domain: &DomainRef) -> Option<Ended> {
         let mut log = File::open(self.log_folder()?.join(format!("{}.log", domain.name))).ok()?;
         let length = log.metadata().ok()?.len();
         log.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
@@ -88,7 +72,9 @@ impl Libvirt {
         log.take(TAIL).read_to_end(&mut tail).ok()?;
         ended(&String::from_utf8_lossy(&tail), domain.uuid)
     }
+}
 
+impl Libvirt {
     /// `virQEMUDriverConfigNew`'s `logDir`.
     fn log_folder(&self) -> Option<PathBuf> {
         let surroundings = Surroundings::of_this_process();

@@ -89,10 +89,10 @@ fn ours_alone(file: &File, path: &Path) -> Result<(), CliError> {
 }
 
 fn wrong(path: &Path, how: String) -> CliError {
-    CliError::new(
+    CliError::unchanged(
         Exit::Error,
         "configuration",
-        format!("{} {how}. Nothing was changed.", path.display()),
+        format!("{} {how}", path.display()),
         "fix the file, or move it away",
     )
 }

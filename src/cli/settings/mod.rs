@@ -140,10 +140,10 @@ impl Given<'_> {
 }
 
 fn unusable(name: &str, cause: &str) -> CliError {
-    CliError::new(
+    CliError::unchanged(
         Exit::Error,
         "setting",
-        format!("{name} is not usable: {cause}. Nothing was changed."),
+        format!("{name} is not usable: {cause}"),
         "to see what is in force and where it comes from: virt-retire config show",
     )
 }

@@ -15,13 +15,10 @@ use super::super::{plans, retirement, rules};
 
 pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let unusable = |cause: String| {
-        CliError::new(
+        CliError::unchanged(
             Exit::Error,
             "saved-plan",
-            format!(
-                "{} is no plan to apply: {cause}. Nothing was changed.",
-                file.display()
-            ),
+            format!("{} is no plan to apply: {cause}", file.display()),
             "make one: virt-retire plan DOMAIN … --save FILE",
         )
     };

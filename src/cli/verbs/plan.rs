@@ -116,13 +116,10 @@ fn refuse_overwriting(file: &Path) -> Result<(), CliError> {
     if is_plan {
         return Ok(());
     }
-    Err(CliError::new(
+    Err(CliError::unchanged(
         Exit::Error,
         "saved-plan",
-        format!(
-            "{} is there already, and is no saved plan. Nothing was changed.",
-            file.display()
-        ),
+        format!("{} is there already, and is no saved plan", file.display()),
         "name a file that does not exist",
     ))
 }

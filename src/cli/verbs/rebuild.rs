@@ -151,10 +151,10 @@ fn target(context: &Context, add: bool) -> Result<(Target, Option<String>), CliE
     }
     match context.rebuilding()? {
         Journal::Lost(rebuilding, damage) => Ok((Target::New(rebuilding), damage)),
-        Journal::Healthy(count) => Err(CliError::new(
+        Journal::Healthy(count) => Err(CliError::unchanged(
             Exit::Error,
             "journal-healthy",
-            format!("the journal is whole and has {count} transactions. Nothing was changed."),
+            format!("the journal is whole and has {count} transactions"),
             "to see them: virt-retire list; to take in what it lacks: virt-retire rebuild --add",
         )),
     }

@@ -7,9 +7,9 @@ use crate::retire::{self, RecoveryReport};
 use super::super::args::{Output, Sure};
 use super::super::confirm::confirm;
 use super::super::context::Context;
-use super::super::error::{CliError, Exit};
+use super::super::error::CliError;
 use super::super::safe::safe;
-use super::super::{json, left, text};
+use super::super::{json, text};
 
 pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
     let left = retire::left_open(context)?;
@@ -19,25 +19,7 @@ pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
     }
     let report = left.recover(context)?;
     tell(context, &report)?;
-    left::refuse(&report.recoveries)?;
-    refuse_unrecorded(&report.findings)
-}
-
-/// # Errors
-/// The journal does not know of a transaction of ours, which may be half done: exit 5.
-fn refuse_unrecorded(findings: &[Finding]) -> Result<(), CliError> {
-    let is_ours = |finding: &&Finding| matches!(finding, Finding::Unrecorded { .. });
-    let unrecorded: Vec<&Finding> = findings.iter().filter(is_ours).collect();
-    let Some(first) = unrecorded.first() else {
-        return Ok(());
-    };
-    let messages: Vec<String> = unrecorded.iter().map(|finding| finding.message()).collect();
-    Err(CliError::new(
-        Exit::Unfinished,
-        first.code(),
-        messages.join("; "),
-        first.hint(),
-    ))
+    Ok(report.refuse_open()?)
 }
 
 fn named(open: &[Transaction]) -> String {

@@ -35,11 +35,11 @@ fn read(file: &Path) -> Result<String, CliError> {
         }
     };
     text().map_err(|error| {
-        CliError::new(
+        CliError::unchanged(
             Exit::Error,
             "unreadable-xml",
             format!(
-                "the definition cannot be read from {}: {error}. Nothing was changed.",
+                "the definition cannot be read from {}: {error}",
                 file.display()
             ),
             "name a file with the domain's XML",
@@ -55,10 +55,10 @@ pub fn run(
     sure: Sure,
 ) -> Result<(), CliError> {
     if ids.len() > 1 && wish.is_for_one() {
-        return Err(CliError::new(
+        return Err(CliError::unchanged(
             Exit::Usage,
             "usage",
-            "--as-name, --new-uuid, --new-macs and --xml are for one transaction. Nothing was changed.",
+            "--as-name, --new-uuid, --new-macs and --xml are for one transaction",
             "roll back one at a time",
         ));
     }

@@ -34,10 +34,10 @@ impl Edit {
             (Some(word), None) => match Verdict::from_word(word) {
                 Some(verdict) if edit.default.is_none() => edit.default = Some(Some(verdict)),
                 _ => {
-                    return Err(CliError::new(
+                    return Err(CliError::unchanged(
                         Exit::Usage,
                         "usage",
-                        format!("what shall become of '{word}'? Nothing was changed."),
+                        format!("'{word}' is neither remove nor keep"),
                         "policy set DOMAIN TARGET remove|keep",
                     ));
                 }

@@ -5,7 +5,7 @@ use crate::adapters::sled_journal::SledJournal;
 use crate::cli::context::{Context, Host};
 use crate::cli::error::{CliError, Exit};
 use crate::model::{Removal, State, Summary};
-use crate::retire::{self, Planned};
+use crate::retire::{self, Changed, Planned};
 
 use crate::cli::args::How;
 use crate::cli::{plans, report, retirement};
@@ -75,11 +75,10 @@ fn together(failed: Vec<(String, CliError)>, any_is_retired: bool) -> CliError {
     let mut messages = Vec::new();
     let mut hints: Vec<&str> = Vec::new();
     for (name, error) in &failed {
-        let nothing = " Nothing was changed.";
-        let message = error
-            .message
-            .strip_suffix(nothing)
-            .unwrap_or(&error.message);
+        let message = match error.changed.as_deref() {
+            Some(Changed::Nothing) => error.message.clone(),
+            _ => error.told(),
+        };
         let message = message.trim_end_matches('.');
         messages.push(format!("domain '{name}' was not retired: {message}"));
         if !hints.contains(&error.hint.as_str()) {

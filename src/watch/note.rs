@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use crate::cli::context::Host;
-use crate::cli::error::CliError;
-use crate::cli::safe::safe;
-use crate::model::{FileFacts, Watched};
-use crate::ports::{Hypervisor, HypervisorError, Storage};
+use crate::model::{DomainRef, FileFacts, Watched};
+use crate::ports::HypervisorError;
+use crate::retire::{Connected, Error};
 use crate::xml::{DomainXml, Source, read_policy};
 
 pub(super) enum Note {
@@ -16,26 +14,29 @@ pub(super) enum Note {
     Ended,
     /// It outlives its end, or its policy removes nothing, or it does not run here yet.
     NotOurs,
-    /// Nobody can say what its policy wants; what to tell of it.
-    Invalid(String),
-    /// With what is to be told of it, if anything.
-    Ours(Box<Watched>, Option<String>),
+    /// Nobody can say what its policy wants.
+    Invalid { guest: DomainRef, problem: String },
+    /// `loses_tpm`: no rollback will bring back the state of its TPM.
+    Ours {
+        watched: Box<Watched>,
+        loses_tpm: bool,
+    },
 }
 
 /// `known`: what was kept of it before.
 pub(super) fn take_note(
-    host: &Host,
+    host: &dyn Connected,
     uuid: Uuid,
     known: Option<&Watched>,
-) -> Result<Note, CliError> {
-    let Some(status) = host.hypervisor.status(uuid)? else {
+) -> Result<Note, Error> {
+    let Some(status) = host.world().hypervisor.status(uuid)? else {
         return Ok(Note::Ended);
     };
     // Looked at again when it runs, or did not leave: both are events.
-    if status.persistent || host.hypervisor.is_on_its_way(uuid)? {
+    if status.persistent || host.monitor().is_on_its_way(uuid)? {
         return Ok(Note::NotOurs);
     }
-    let definition = match host.hypervisor.definition(uuid) {
+    let definition = match host.world().hypervisor.definition(uuid) {
         // It ended just now.
         Err(HypervisorError::NoSuchDomain(_)) => return Ok(Note::Ended),
         other => other?,
@@ -47,10 +48,10 @@ pub(super) fn take_note(
     let policy = match read_policy(&xml) {
         Ok(policy) => policy,
         Err(problem) => {
-            let name = safe(&status.domain.name);
-            return Ok(Note::Invalid(format!(
-                "{name} is not watched: its policy is not valid: {problem}"
-            )));
+            return Ok(Note::Invalid {
+                guest: status.domain,
+                problem: problem.to_string(),
+            });
         }
     };
     if !policy.removes() || policy.protected {
@@ -60,33 +61,30 @@ pub(super) fn take_note(
     // Nothing of ours could keep it in time: swtpm replaces the file whenever it saves, so that a
     // second name given now would be that of an old state, and libvirt's event of the end comes
     // after the deletion.
-    let loses = xml.tpm_ends_with_it().then(|| {
-        format!(
-            "{}: libvirt will delete the state of its TPM when it ends, and no rollback brings that \
-             back. With <backend type='emulator' persistent_state='yes'> in its XML libvirt keeps it",
-            safe(&status.domain.name)
-        )
-    });
+    let loses_tpm = xml.tpm_ends_with_it();
     let watched = Watched {
-        uri: host.uri().to_owned(),
+        uri: host.world().hypervisor.uri().to_owned(),
         domain: status.domain,
         definition,
         files,
         since: known.map_or_else(|| host.world().clock.now(), |known| known.since),
     };
-    Ok(Note::Ours(Box::new(watched), loses))
+    Ok(Note::Ours {
+        watched: Box::new(watched),
+        loses_tpm,
+    })
 }
 
 /// The disks' own files. One that cannot be looked at now is left out: it is looked at again
 /// when it is to be moved.
-fn disk_files(host: &Host, xml: &DomainXml) -> Result<Vec<(PathBuf, FileFacts)>, CliError> {
+fn disk_files(host: &dyn Connected, xml: &DomainXml) -> Result<Vec<(PathBuf, FileFacts)>, Error> {
     let mut files = Vec::new();
     for disk in &xml.disks {
         let path = match &disk.source {
             Source::File(path) => path.clone(),
-            Source::Volume { pool, volume } => match host.hypervisor.volume(pool, volume) {
+            Source::Volume { pool, volume } => match host.world().hypervisor.volume(pool, volume) {
                 Ok(volume) => volume.path,
-                Err(error) if host.hypervisor.is_alive() => {
+                Err(error) if host.monitor().is_alive() => {
                     tracing::info!(%error, "a volume was not found");
                     continue;
                 }
@@ -94,8 +92,8 @@ fn disk_files(host: &Host, xml: &DomainXml) -> Result<Vec<(PathBuf, FileFacts)>,
             },
             _ => continue,
         };
-        let found = host.storage.resolve(&path).and_then(|resolved| {
-            let facts = host.storage.facts(&resolved.real)?;
+        let found = host.world().storage.resolve(&path).and_then(|resolved| {
+            let facts = host.world().storage.facts(&resolved.real)?;
             Ok(facts.map(|facts| (resolved.real, facts)))
         });
         files.extend(found.ok().flatten());

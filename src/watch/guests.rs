@@ -5,18 +5,17 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::adapters::watchlist::WatchFiles;
-use crate::cli::error::CliError;
 use crate::model::Watched;
 use crate::ports::Watchlist;
+use crate::retire::Error;
 
 pub(super) struct Guests<'a> {
-    list: WatchFiles<'a>,
+    list: &'a dyn Watchlist,
     known: HashMap<Uuid, Watched>,
 }
 
 impl<'a> Guests<'a> {
-    pub(super) fn new(list: WatchFiles<'a>) -> Self {
+    pub(super) fn new(list: &'a dyn Watchlist) -> Self {
         Self {
             list,
             known: HashMap::new(),
@@ -24,7 +23,7 @@ impl<'a> Guests<'a> {
     }
 
     /// Takes in those whom the list has for this URI.
-    pub(super) fn load(&mut self, uri: &str) -> Result<(), CliError> {
+    pub(super) fn load(&mut self, uri: &str) -> Result<(), Error> {
         for watched in self.list.list()? {
             if watched.uri == uri {
                 self.known.insert(watched.domain.uuid, watched);
@@ -46,7 +45,7 @@ impl<'a> Guests<'a> {
     }
 
     /// Puts a guest on the list or brings its record up to date; writes nothing that is there.
-    pub(super) fn keep(&mut self, watched: Watched) -> Result<(), CliError> {
+    pub(super) fn keep(&mut self, watched: Watched) -> Result<(), Error> {
         let uuid = watched.domain.uuid;
         let is_known = self.get(uuid).is_some_and(|known| {
             known.definition == watched.definition
@@ -62,7 +61,7 @@ impl<'a> Guests<'a> {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, uuid: Uuid) -> Result<(), CliError> {
+    pub(super) fn remove(&mut self, uuid: Uuid) -> Result<(), Error> {
         if self.known.remove(&uuid).is_some() {
             self.list.remove(uuid)?;
         }

@@ -4,13 +4,10 @@
 //! has died all the same, and its policy stands: the watch goes on with it, unless an operator's `rollback`
 //! wanted it back.
 
-use crate::cli::context::Host;
-use crate::cli::error::CliError;
-use crate::cli::evidence;
-use crate::cli::left;
 use crate::engine::{Engine, open_transactions};
 use crate::model::{State, Summary, Transaction, Watched};
 use crate::ports::{Journal, JournalError, JournalReader};
+use crate::retire::{Connected, Error, Site, refuse_open};
 
 /// The watch's own latest transaction of this guest, if it was not to the end and nobody wanted that.
 pub(super) fn unfinished(
@@ -38,19 +35,20 @@ pub(super) fn unfinished(
 /// # Errors
 /// It is stuck, or libvirt is out of reach: exit 5.
 pub(super) fn undo(
-    host: &Host,
+    site: &dyn Site,
+    host: &dyn Connected,
     journal: &mut dyn Journal,
     left: &Transaction,
     touched: &mut Vec<Summary>,
-) -> Result<(), CliError> {
+) -> Result<(), Error> {
     let is_open = open_transactions(journal)?
         .iter()
         .any(|open| open.id == left.id);
     if !is_open {
         return Ok(());
     }
-    let by = evidence::gather(host.uri(), None, Vec::new());
+    let by = site.evidence(host.world().hypervisor.uri(), None, Vec::new());
     let recovery = Engine::new(host.world(), journal).recover(left.id, &by)?;
     touched.push(recovery.transaction.summary());
-    left::refuse(&[recovery])
+    refuse_open(vec![recovery])
 }

@@ -4,14 +4,12 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::cli::context::Host;
-use crate::cli::error::{CliError, Exit};
-use crate::cli::safe::safe;
 use crate::model::{Ended, Watched};
-use crate::ports::Hypervisor;
+use crate::retire::{Changed, Connected, Error};
 
 use super::before;
 use super::follow::Watch;
+use super::news::News;
 use super::retire::retire;
 
 /// How often a guest is tried again whose disks somebody uses, or while the journal is held.
@@ -20,27 +18,22 @@ const AGAIN: Duration = Duration::from_secs(15);
 const AFTER_FAILURE: Duration = Duration::from_secs(600);
 
 impl Watch<'_> {
-    pub(super) fn ended(&mut self, domain: Uuid, how: Ended) -> Result<(), CliError> {
+    pub(super) fn ended(&mut self, domain: Uuid, how: Ended) -> Result<(), Error> {
         let Some(watched) = self.guests.get(domain) else {
             return Ok(());
         };
-        let name = safe(&watched.domain.name);
+        let guest = watched.domain.clone();
         if how.is_death() {
             self.deaths.insert(domain, (how, Instant::now()));
             return Ok(());
         }
-        self.tell(match how {
-            Ended::Unknown => format!(
-                "{name} runs no more and nobody can say how it ended; its storage is left alone"
-            ),
-            _ => format!("{name} has not died ({}); its storage stays", how.word()),
-        });
+        self.listener.hear(News::NotDead { guest, how });
         self.forget(domain)
     }
 
     /// What happened while nobody looked, and who is there now.
-    pub(super) fn catch_up(&mut self, host: &Host) -> Result<(), CliError> {
-        self.guests.load(host.uri())?;
+    pub(super) fn catch_up(&mut self, host: &dyn Connected) -> Result<(), Error> {
+        self.guests.load(host.world().hypervisor.uri())?;
         self.missing.clear();
         for watched in self.living() {
             if self.is_dead(host, &watched)? {
@@ -53,11 +46,11 @@ impl Watch<'_> {
     /// Some end without an event, such as a guest that libvirtd gives up while it takes up its guests
     /// again after a restart. An event that is only late comes before the next look, and knows more
     /// than the log: so a guest must be missing twice.
-    pub(super) fn miss(&mut self, host: &Host) -> Result<(), CliError> {
+    pub(super) fn miss(&mut self, host: &dyn Connected) -> Result<(), Error> {
         let missed_before = std::mem::take(&mut self.missing);
         for watched in self.living() {
             let uuid = watched.domain.uuid;
-            if host.hypervisor.status(uuid)?.is_some() {
+            if host.world().hypervisor.status(uuid)?.is_some() {
                 continue;
             }
             if missed_before.contains(&uuid) {
@@ -78,25 +71,25 @@ impl Watch<'_> {
     }
 
     /// No event said how it ended; libvirt's log of it may.
-    fn ended_unheard(&mut self, host: &Host, watched: &Watched) -> Result<(), CliError> {
-        let how = host.hypervisor.last_end(&watched.domain);
+    fn ended_unheard(&mut self, host: &dyn Connected, watched: &Watched) -> Result<(), Error> {
+        let how = host.monitor().last_end(&watched.domain);
         self.ended(watched.domain.uuid, how.unwrap_or(Ended::Unknown))
     }
 
     /// One that is defined and shut off is no transient guest any more; unless it is so because what
     /// followed its death was undone.
-    fn is_dead(&self, host: &Host, watched: &Watched) -> Result<bool, CliError> {
-        Ok(match host.hypervisor.status(watched.domain.uuid)? {
+    fn is_dead(&self, host: &dyn Connected, watched: &Watched) -> Result<bool, Error> {
+        Ok(match host.world().hypervisor.status(watched.domain.uuid)? {
             None => true,
             Some(status) if status.active || !status.persistent => false,
             Some(_) => {
-                let journal = self.context.reader("watch")?;
-                before::unfinished(&journal, watched)?.is_some()
+                let journal = self.site.reader("watch")?;
+                before::unfinished(&*journal, watched)?.is_some()
             }
         })
     }
 
-    pub(super) fn retire_dead(&mut self, host: &Host) -> Result<(), CliError> {
+    pub(super) fn retire_dead(&mut self, host: &dyn Connected) -> Result<(), Error> {
         let due: Vec<(Uuid, Ended)> = self
             .deaths
             .iter()
@@ -112,8 +105,8 @@ impl Watch<'_> {
                 continue;
             };
             let mut touched = Vec::new();
-            let result = retire(self.context, host, &watched, how, &mut touched);
-            self.tell_of(touched);
+            let result = retire(self.site, host, &watched, how, &mut touched);
+            self.listener.changed(touched);
             match result {
                 Ok(()) => {
                     self.forget(uuid)?;
@@ -121,27 +114,21 @@ impl Watch<'_> {
                     self.look_at(host, uuid)?;
                 }
                 // A connection that broke, and a signal, leave it for the next time.
-                Err(error) if !host.hypervisor.is_alive() => return Err(error),
+                Err(error) if !host.monitor().is_alive() => return Err(error),
                 Err(_) if host.world().control.wants_rollback() => return Ok(()),
                 Err(error) => {
-                    self.say_once(uuid, given_up(&watched, &error));
-                    let pause = match error.exit {
-                        Exit::PutBack => AFTER_FAILURE,
+                    let pause = match error.changed() {
+                        Changed::PutBack | Changed::PutBackToo(_) => AFTER_FAILURE,
                         _ => AGAIN,
                     };
+                    self.listener.hear(News::NotRetired {
+                        guest: watched.domain,
+                        error,
+                    });
                     self.deaths.insert(uuid, (how, Instant::now() + pause));
                 }
             }
         }
         Ok(())
     }
-}
-
-fn given_up(watched: &Watched, error: &CliError) -> String {
-    format!(
-        "{} has ended, and its storage could not be retired: {} ({})",
-        safe(&watched.domain.name),
-        safe(&error.message),
-        safe(&error.hint)
-    )
 }

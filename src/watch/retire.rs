@@ -1,16 +1,12 @@
 //! The transaction that a guest takes its storage along with.
 
-use crate::cli::args::{How, Sure};
-use crate::cli::context::{Context, Host};
-use crate::cli::error::CliError;
-use crate::cli::retirement;
+use crate::engine::{Engine, EngineError};
 use crate::model::{
     Artefact, DomainFacts, Ended, Plan, Removal, State, Step, StorageFlags, Summary, Verdict,
     Watched,
 };
 use crate::planner;
-use crate::ports::{Hypervisor, JournalReader, Storage};
-use crate::retire::{Planned, changed};
+use crate::retire::{Connected, Error, Planned, Site, carry_out, changed, settled};
 use crate::survey::{Memo, Survey};
 use crate::xml::DomainXml;
 
@@ -19,30 +15,30 @@ use super::before;
 /// The transaction. `Ok` also where nothing is left to do: the guest is back, somebody else
 /// has retired it, its storage is gone.
 pub(super) fn retire(
-    context: &Context,
-    host: &Host,
+    site: &dyn Site,
+    host: &dyn Connected,
     watched: &Watched,
     how: Ended,
     touched: &mut Vec<Summary>,
-) -> Result<(), CliError> {
+) -> Result<(), Error> {
     let name = &watched.domain.name;
     let purpose = format!("watch: end of {name}");
-    let mut journal = context.journal(&purpose)?;
-    let _locks = context.lock(
+    let mut journal = site.journal(&purpose)?;
+    let _locks = site.lock(
         &host.world(),
         std::slice::from_ref(&watched.domain),
         &purpose,
     )?;
-    let left = before::unfinished(&journal, watched)?;
+    let left = before::unfinished(&*journal, watched)?;
     if let Some(left) = &left {
-        before::undo(host, &mut journal, left, touched)?;
+        before::undo(site, host, &mut *journal, left, touched)?;
     }
     // Looked at while the journal is held: nobody of ours changes it now.
-    let definition = match host.hypervisor.status(watched.domain.uuid)? {
+    let definition = match host.world().hypervisor.status(watched.domain.uuid)? {
         None => watched.definition.clone(),
         // Not by its owner: an earlier run's retirement was undone.
         Some(status) if left.is_some() && status.persistent && !status.active => {
-            host.hypervisor.definition(watched.domain.uuid)?
+            host.world().hypervisor.definition(watched.domain.uuid)?
         }
         Some(_) => return Ok(()),
     };
@@ -57,8 +53,8 @@ pub(super) fn retire(
     if is_retired {
         return Ok(());
     }
-    let memo = Memo::new(&host.storage);
-    let survey = Survey::new(&host.hypervisor, &memo, &host.census)?;
+    let memo = Memo::new(host.world().storage);
+    let survey = Survey::new(host.world().hypervisor, &memo, host.world().census)?;
     let survey = survey.protecting_names(host.world().protect);
     let facts = survey.departed(&watched.domain, definition)?;
     let removal = removal();
@@ -71,26 +67,18 @@ pub(super) fn retire(
     if lost_its_tpm(watched, &facts) {
         reason.push_str("; libvirt deleted the state of its TPM");
     }
-    let how = How {
-        prepare: false,
-        each: false,
-        reason: Some(reason),
-        sure: Sure { yes: true },
-    };
     let planned = vec![Planned {
         facts,
         plan,
         position: 0,
     }];
-    retirement::carry_out(
-        context,
-        host,
-        &mut journal,
-        planned,
-        &removal,
-        &how,
-        touched,
-    )
+    let mut engine = Engine::new(host.world(), &mut *journal);
+    let uri = host.world().hypervisor.uri();
+    let evidence = |unseen| site.evidence(uri, Some(reason.clone()), unseen);
+    let batch = carry_out(&mut engine, planned, &removal, false, &evidence);
+    let (summaries, result) = settled(batch);
+    touched.extend(summaries);
+    result
 }
 
 /// What a rollback will not bring back.
@@ -103,16 +91,20 @@ fn lost_its_tpm(watched: &Watched, facts: &DomainFacts) -> bool {
 
 /// # Errors
 /// The file under a disk's name is not the one that the guest had: exit 3, nothing changed.
-fn refuse_strangers(host: &Host, watched: &Watched, plan: &Plan) -> Result<(), CliError> {
+fn refuse_strangers(host: &dyn Connected, watched: &Watched, plan: &Plan) -> Result<(), Error> {
     for moved in plan.steps.iter().filter_map(Step::file) {
         let known = watched.files.iter().find(|(path, _)| *path == moved.path);
         let Some((path, then)) = known else { continue };
         let is_same = host
+            .world()
             .storage
             .facts(path)?
             .is_some_and(|now| now.identity.is_same_file(&then.identity));
         if !is_same {
-            return Err(CliError::refused(&[changed(&watched.domain)]));
+            return Err(EngineError::Refused {
+                refusals: vec![changed(&watched.domain)],
+            }
+            .into());
         }
     }
     Ok(())
