@@ -1,7 +1,7 @@
 //! Decisions on a transaction: commit, roll back, and what a failed step leads to.
 
 use crate::model::{
-    Direction, EventKind, Evidence, Refusal, RefusalCode, State, Transaction, TransactionId,
+    Direction, EventKind, Evidence, Refusal, RefusalCode, State, Transaction, TransactionId, Verb,
 };
 
 use super::error::{EngineError, Failure, NotAgain};
@@ -18,7 +18,7 @@ impl Engine<'_> {
     /// As [`Engine::may_commit`]; [`EngineError::Unfinished`] where the journal takes no record.
     pub fn commit(&mut self, id: TransactionId, by: Evidence) -> Result<Transaction, EngineError> {
         let mut transaction = self.may_commit(id)?;
-        let decided = Unwritten::one(decided("commit", by));
+        let decided = Unwritten::one(decided(Verb::Commit, by));
         self.enter(&mut transaction, decided, State::Committed, None)?;
         Ok(transaction)
     }
@@ -126,7 +126,7 @@ impl Engine<'_> {
         if !self.world.control.may_begin() {
             return Err(EngineError::Interrupted);
         }
-        let mut first = Unwritten::one(decided("rollback", by));
+        let mut first = Unwritten::one(decided(Verb::Rollback, by));
         if transaction.state() != State::Stuck {
             first.extend(terms.rename.map(EventKind::Renamed));
         }
@@ -254,9 +254,9 @@ impl Engine<'_> {
     }
 }
 
-pub(super) fn decided(verb: &str, by: Evidence) -> EventKind {
+pub(super) fn decided(verb: Verb, by: Evidence) -> EventKind {
     EventKind::Decided {
-        verb: verb.to_owned(),
+        verb,
         by: Box::new(by),
     }
 }

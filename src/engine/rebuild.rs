@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::decide::decided;
 use super::error::EngineError;
-use crate::model::{Direction, EventKind, Evidence, IMPORT, State, Step, Transaction};
+use crate::model::{Direction, EventKind, Evidence, State, Step, Transaction, Verb};
 use crate::ports::{Hypervisor, Storage};
 
 /// A transaction's events as far as the world shows them.
@@ -65,8 +65,8 @@ pub fn infer(
     let is_there = defined && transaction.undefines();
     let is_whole = !is_at(Place::Original) && !is_there;
     let verb = match origin {
-        Origin::Ours => "rebuild",
-        Origin::Imported { .. } => IMPORT,
+        Origin::Ours => Verb::Rebuild,
+        Origin::Imported { .. } => Verb::Import,
     };
     let mut events = vec![
         decided(verb, by),

@@ -4,7 +4,7 @@
 //! rollback that had begun goes on. What is on the disk decides each step, not what the journal
 //! hopes: every effect looks for the inode that was recorded with its intent.
 
-use crate::model::{Claim, Direction, Evidence, State, Transaction, TransactionId};
+use crate::model::{Claim, Direction, Evidence, State, Transaction, TransactionId, Verb};
 
 use super::decide::decided;
 use super::error::{EngineError, Failure};
@@ -94,7 +94,7 @@ impl Engine<'_> {
         let before = transaction.state_before_rollback();
         // Asked before anything is written: a daemon that is away is no second cause to record.
         still_there(&self.world, &transaction)?;
-        let mut unwritten = Unwritten::one(decided("recover", by.clone()));
+        let mut unwritten = Unwritten::one(decided(Verb::Recover, by.clone()));
         if transaction.state() != State::RollingBack {
             let why = Some("left open by an earlier run".into());
             self.enter(&mut transaction, unwritten, State::RollingBack, why)?;

@@ -20,6 +20,7 @@ mod state;
 mod step;
 mod transaction;
 mod user;
+mod verb;
 mod watched;
 
 pub use access::{Access, Device};
@@ -41,7 +42,8 @@ pub use shown::is_shown;
 pub use state::{Claim, State};
 pub use step::{DiskState, FileMove, FileRole, SavedState, Step, UndefineCall, undo_order};
 pub use transaction::{
-    Direction, Draft, Event, EventKind, IMPORT, Place, Progress, Rename, Summary, Transaction,
+    Direction, Draft, Event, EventKind, Place, Progress, Rename, Summary, Transaction,
 };
 pub use user::{User, UserKind};
+pub use verb::Verb;
 pub use watched::{Ended, Watched};

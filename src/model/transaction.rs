@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Amendment, Definition, DomainRef, Evidence, FileFacts, FileMove, Plan, Removal, State, Step,
-    TransactionId,
+    TransactionId, Verb,
 };
 
 /// Which way a step is run.
@@ -60,7 +60,7 @@ pub enum EventKind {
         result: Result<bool, String>,
     },
     /// Who decided what, for decisions taken by a later command (`rollback`, `recover` …).
-    Decided { verb: String, by: Box<Evidence> },
+    Decided { verb: Verb, by: Box<Evidence> },
     /// What the files of these steps are now that their guest has been stopped: until then it
     /// wrote to them, and the plan's sizes and times were those of a moment.
     Settled {
@@ -98,9 +98,6 @@ pub struct Event {
     pub at: Timestamp,
     pub kind: EventKind,
 }
-
-/// The verb of [`EventKind::Decided`] that takes a transaction in on the operator's word alone.
-pub const IMPORT: &str = "import";
 
 /// A transaction before it has a number: all that is known before its first effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -349,16 +346,17 @@ impl Transaction {
     /// Whether `rebuild` took it in on the operator's word alone: nothing proves that this program
     /// wrote its record.
     pub fn is_imported(&self) -> bool {
-        self.events
-            .iter()
-            .any(|event| matches!(&event.kind, EventKind::Decided { verb, .. } if verb == IMPORT))
+        self.was_decided_by(&Verb::Import)
     }
 
     /// Whether an operator's `rollback` wanted it back, as a failed step or `recover` does not.
     pub fn was_asked_back(&self) -> bool {
-        self.events.iter().any(
-            |event| matches!(&event.kind, EventKind::Decided { verb, .. } if verb == "rollback"),
-        )
+        self.was_decided_by(&Verb::Rollback)
+    }
+
+    fn was_decided_by(&self, wanted: &Verb) -> bool {
+        let mut kinds = self.events.iter().map(|event| &event.kind);
+        kinds.any(|kind| matches!(kind, EventKind::Decided { verb, .. } if verb == wanted))
     }
 
     /// Whether a running guest ended on this transaction's account: it stopped it, or retired what a

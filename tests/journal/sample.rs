@@ -321,7 +321,7 @@ pub fn kinds() -> Vec<EventKind> {
             paths: vec![("/old".into(), hostile_path())],
         }),
         EventKind::Decided {
-            verb: "recover".into(),
+            verb: Verb::Recover,
             by: Box::new(evidence()),
         },
     ];

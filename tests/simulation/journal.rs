@@ -171,7 +171,7 @@ fn word(kind: &EventKind) -> String {
             result,
         } => format!("outcome {} {step} {result:?}", direction.word()),
         EventKind::Noted { text } => format!("note: {text}"),
-        EventKind::Decided { verb, .. } => format!("decided {verb}"),
+        EventKind::Decided { verb, .. } => format!("decided {}", verb.word()),
         other => format!("{other:?}").chars().take(60).collect(),
     }
 }

@@ -92,7 +92,7 @@ impl EventJson {
             },
             EventKind::Decided { verb, by } => Self {
                 kind: "decided",
-                verb: Some(verb.clone()),
+                verb: Some(verb.word().to_owned()),
                 user: Some(by.user.clone()),
                 login: by.login.clone(),
                 host: Some(by.host.clone()),

@@ -40,7 +40,7 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 format!("{} {index} {}: {how}", direction.word(), step(*index))
             }
             EventKind::Decided { verb, by } => {
-                format!("{} by {}", safe(verb), who(by))
+                format!("{} by {}", safe(verb.word()), who(by))
             }
             EventKind::Settled { files, .. } => {
                 format!("stopped; {} files looked at again", files.len())

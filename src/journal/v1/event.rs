@@ -74,7 +74,7 @@ impl EventKind {
                 result,
             },
             Self::Decided { verb, by } => Model::Decided {
-                verb,
+                verb: model::Verb::from_word(verb),
                 by: Box::new(by.load()),
             },
             Self::Held { held } => Model::Held { held },

@@ -80,7 +80,7 @@ impl From<&model::EventKind> for EventKind {
                 result: result.clone(),
             },
             Model::Decided { verb, by } => Self::Decided {
-                verb: verb.clone(),
+                verb: verb.word().to_owned(),
                 by: Box::new(Mirror::store(by.as_ref())),
             },
             Model::Held { held } => Self::Held { held: *held },
@@ -122,7 +122,7 @@ impl EventKind {
                 result,
             },
             Self::Decided { verb, by } => Model::Decided {
-                verb,
+                verb: model::Verb::from_word(verb),
                 by: Box::new(by.load()),
             },
             Self::Held { held } => Model::Held { held },

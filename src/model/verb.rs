@@ -1,0 +1,39 @@
+//! By which verb something was decided.
+
+/// The verb of a later command that decided something of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verb {
+    Commit,
+    Rollback,
+    Recover,
+    /// Took it into a new journal, with a proof that it is this program's.
+    Rebuild,
+    /// The same on the operator's word alone.
+    Import,
+    /// One that this version does not know.
+    Other(String),
+}
+
+impl Verb {
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Commit => "commit",
+            Self::Rollback => "rollback",
+            Self::Recover => "recover",
+            Self::Rebuild => "rebuild",
+            Self::Import => "import",
+            Self::Other(word) => word,
+        }
+    }
+
+    pub fn from_word(word: String) -> Self {
+        match word.as_str() {
+            "commit" => Self::Commit,
+            "rollback" => Self::Rollback,
+            "recover" => Self::Recover,
+            "rebuild" => Self::Rebuild,
+            "import" => Self::Import,
+            _ => Self::Other(word),
+        }
+    }
+}
