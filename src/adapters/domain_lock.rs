@@ -177,7 +177,7 @@ fn lock(path: &Path, until: Option<Instant>, waiting: &mut Waiting) -> io::Resul
                     continue;
                 }
                 file.set_len(0)?;
-                let since = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+                let since = super::clock::now().strftime("%Y-%m-%dT%H:%M:%SZ");
                 let pid = std::process::id();
                 // Who it is helps a person; no room for it is no reason to stop.
                 let _ = writeln!(file, "{} (process {pid}, since {since})", waiting.purpose);

@@ -160,7 +160,7 @@ impl Wish {
         };
         for path in &files {
             if let Some(new) = self.mapped(path) {
-                put(path, real(world, &new)?);
+                put(path, real(world, transaction, &new)?);
             }
         }
         for link in kept_links(transaction).chain(names_in_xml(transaction, self)?) {
@@ -204,11 +204,21 @@ fn leads_on(world: &World, old: &Path, new: &Path) -> Result<bool, EngineError> 
 }
 
 /// The path by which a file is moved has no symlink in it.
-fn real(world: &World, path: &Path) -> Result<PathBuf, EngineError> {
+fn real(world: &World, transaction: &Transaction, path: &Path) -> Result<PathBuf, EngineError> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Ok(path.to_owned());
     };
-    Ok(world.storage.resolve(folder)?.real.join(name))
+    let found = world.storage.resolve(folder)?;
+    match found.planted {
+        None => Ok(found.real.join(name)),
+        // Or a user would choose where root puts his file.
+        Some(why) => Err(refused(
+            RefusalCode::PlaceChanged,
+            transaction,
+            why,
+            "give --path OLD=NEW with a folder that no user's symlink is the way to".into(),
+        )),
+    }
 }
 
 fn kept_links(transaction: &Transaction) -> impl Iterator<Item = PathBuf> + '_ {

@@ -143,6 +143,17 @@ fn files_go_where_the_folder_has_moved_and_the_xml_follows() {
         "a.raw",
     );
     host.shell(&format!("rm '{new}/a.raw'"));
+    // By a user's symlink on the way he would choose where root puts it.
+    let theirs = format!("{}/theirs", host.images);
+    host.shell(&format!(
+        "mkdir {theirs}; ln -s '{new}' {theirs}/vms; chown -hR 1207:1207 {theirs}"
+    ));
+    refused(
+        &host,
+        &["--path", &format!("{folder}={theirs}/vms")],
+        "place-changed",
+        "user 1207",
+    );
 
     let done = rollback(&host, &["--path", &format!("{folder}={new}")]);
     assert!(done["notes"].to_string().contains("came back as"), "{done}");
