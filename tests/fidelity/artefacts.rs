@@ -193,7 +193,7 @@ fn branches_that_the_guest_was_reverted_away_from() {
     rollback(&host, &id);
     // libvirt names the overlay of a revert by the second, and finds the first one's in the way.
     let second = active.rsplit('.').next().unwrap().parse().unwrap();
-    while jiff::Timestamp::now().as_second() <= second {
+    while virt_retire::adapters::clock::now().as_second() <= second {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     host.virsh(&["snapshot-revert", "tree", "two"]);
