@@ -14,7 +14,7 @@ use crate::ports::{Control, Hypervisor, JournalReader};
 use crate::retire::Error;
 use crate::survey::{self, SurveyError};
 
-use super::args::{Arguments, Output};
+use super::args::{Arguments, Form, Output};
 use super::control::{Terminal, say};
 use super::environment::variable;
 use super::error::CliError;
@@ -25,6 +25,8 @@ use super::settings::Settings;
 /// The global arguments, and where things are.
 pub struct Context {
     pub output: Output,
+    /// `--output csv`, which `log` alone has.
+    pub csv: bool,
     pub quiet: bool,
     pub settings: Settings,
     /// `--connect`: unlike a setting, it is this command's own word on where to go.
@@ -47,13 +49,14 @@ impl Context {
     /// A setting is not usable; there is no folder for state (no home, no `--state-dir`).
     pub fn new(arguments: &Arguments) -> Result<Self, CliError> {
         Ok(Self {
-            output: arguments.output,
+            output: arguments.output.into(),
+            csv: arguments.output == Form::Csv,
             quiet: arguments.quiet,
             settings: Settings::resolve(arguments)?,
             connect: arguments.connect.clone(),
             control: Terminal::new(
-                arguments.output,
-                arguments.output == Output::Text
+                arguments.output.into(),
+                Output::from(arguments.output) == Output::Text
                     && !arguments.quiet
                     && (arguments.verbose > 0 || std::io::stderr().is_terminal()),
             )?,

@@ -12,15 +12,16 @@ use clap_mangen::roff::{Inline, Roff, bold, roman};
 use super::args::Arguments;
 
 /// The verbs by what somebody wants. A test sees to it that each is in one group.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     (
         "Retire",
         &["plan", "apply", "undefine", "destroy", "commit"],
     ),
     ("Undo", &["rollback", "recover"]),
-    ("Look", &["list", "show", "volumes", "users"]),
+    ("Look", &["list", "show", "log", "volumes", "users"]),
+    ("Prove", &["verify", "prove"]),
     ("Set up", &["policy", "watch", "config"]),
-    ("Repair", &["rebuild"]),
+    ("Repair", &["journal", "rebuild"]),
 ];
 
 /// The command line with its verbs grouped.

@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
     // Whatever the caller's umask: what we make is for its owner alone, and for its owner indeed.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     context::trace(&arguments);
-    let output = arguments.output;
+    let output = arguments.output.into();
     match limits::refuse_too_little_memory().and_then(|()| verbs::run(arguments)) {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(error) => {

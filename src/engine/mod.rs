@@ -38,6 +38,7 @@ mod run;
 mod shared_state;
 mod steps;
 mod terms;
+mod verify;
 
 pub use batch::{Batch, NotRetired};
 pub use begin::Retirement;
@@ -49,6 +50,7 @@ pub use homecoming::brought_back;
 pub use rebuild::{Inferred, Origin, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
 pub use terms::Wish;
+pub use verify::{Difference, Looked, verify};
 
 use crate::ports::{Census, Clock, Control, Hypervisor, Journal, Quarantine, Storage};
 

@@ -26,12 +26,7 @@ const ORIGIN: &str = "virt-retire.org/journal/";
 impl Checkpoint {
     /// Three lines: origin, size, root.
     pub fn text(&self) -> String {
-        format!(
-            "{}\n{}\n{}\n",
-            self.origin(),
-            self.size,
-            STANDARD.encode(self.root.0)
-        )
+        format!("{}\n{}\n{}\n", self.origin(), self.size, self.root.base64())
     }
 
     pub fn origin(&self) -> String {
@@ -73,7 +68,7 @@ impl Checkpoint {
         text.push_str(&format!("extra {}\n", STANDARD.encode(record)));
         text.push_str(&format!("index {index}\n"));
         for hash in path {
-            text.push_str(&STANDARD.encode(hash.0));
+            text.push_str(&hash.base64());
             text.push('\n');
         }
         text.push('\n');

@@ -155,7 +155,10 @@ fn entries(
     let summary = summary.ok_or_else(|| missing(&name))?;
     let summary: v1::Summary =
         codec::payload_of(&summary, Kind::Summary).map_err(|error| Fault::record(&name, error))?;
-    if !summary.agrees_with(&transaction.summary(), last) {
+    // Format 1 named the effective user there.
+    let mut whole = transaction.summary();
+    whole.user.clone_from(&transaction.evidence.user);
+    if !summary.agrees_with(&whole, last) {
         return Fault::damaged(format!("{name} disagrees with its events"));
     }
     Ok(transaction)

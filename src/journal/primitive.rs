@@ -165,6 +165,12 @@ impl Hash {
         Self(*blake3::hash(record).as_bytes())
     }
 
+    /// As text of others' formats has it (RFC 4648, section 4).
+    pub fn base64(&self) -> String {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode(self.0)
+    }
+
     /// SHA-256, which a stranger's tools have.
     pub fn sha256(record: &[u8]) -> Self {
         use sha2::Digest;

@@ -9,6 +9,7 @@ mod definition;
 mod evidence;
 mod facts;
 mod file;
+mod filter;
 mod ids;
 mod notice;
 mod plan;
@@ -32,6 +33,7 @@ pub use facts::{
     Unreadable,
 };
 pub use file::{FileFacts, FileKind, Identity, Timestamp};
+pub use filter::Filter;
 pub use ids::{DomainRef, TransactionId, quoted};
 pub use notice::{LogEntry, Logged, Notice, Order, Topic};
 pub use plan::{ChainLink, DiskPlan, Fate, Plan, RUNNING_GUEST, Reason};

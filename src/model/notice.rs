@@ -78,6 +78,17 @@ pub enum Logged {
     Notice(Box<Notice>),
 }
 
+impl Logged {
+    /// The word that the log's JSON has as `kind`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Logged::Begun { .. } => "begun",
+            Logged::Notice(notice) => notice.topic.word(),
+            Logged::Event(kind) => kind.word(),
+        }
+    }
+}
+
 impl LogEntry {
     /// The transaction's event, if it is one.
     pub fn event(&self) -> Option<Event> {

@@ -91,6 +91,15 @@ impl State {
         matches!(self, State::Committed | State::RolledBack | State::Purged)
     }
 
+    /// Whether an operator's `rollback` brings the domain back from here.
+    pub fn is_restorable(self) -> bool {
+        matches!(self, State::Prepared | State::Committed)
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
     pub fn claim(self) -> Claim {
         match self {
             State::Planned

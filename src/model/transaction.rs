@@ -80,6 +80,24 @@ pub enum EventKind {
     Amended(Amendment),
 }
 
+impl EventKind {
+    /// The word that JSON has as `kind`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            EventKind::Entered { .. } => "state",
+            EventKind::Intent { .. } => "intent",
+            EventKind::Outcome { .. } => "outcome",
+            EventKind::Decided { .. } => "decided",
+            EventKind::Settled { .. } => "settled",
+            EventKind::Held { held: true } => "held",
+            EventKind::Held { held: false } => "released",
+            EventKind::Noted { .. } => "noted",
+            EventKind::Renamed(_) => "renamed",
+            EventKind::Amended(_) => "amended",
+        }
+    }
+}
+
 /// Under which identity a rollback brings a domain back, where it is not its own. Chosen once and
 /// then only read: a MAC address drawn again after a crash would make two guests of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -401,7 +419,7 @@ impl Transaction {
             state: self.state(),
             started_at: self.started_at,
             finished_at: self.finished_at(),
-            user: self.evidence.user.clone(),
+            user: self.evidence.name().to_owned(),
             reason: self.evidence.reason.clone(),
             bytes: self.plan.bytes(),
             held: self.is_held(),
@@ -435,6 +453,7 @@ pub struct Summary {
     pub state: State,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    /// See [`Evidence::name`].
     pub user: String,
     pub reason: Option<String>,
     pub bytes: u64,

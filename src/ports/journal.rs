@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::model::{
-    Draft, Event, EventKind, LogEntry, Notice, Order, Summary, Transaction, TransactionId,
+    Draft, Event, EventKind, Filter, LogEntry, Notice, Order, Summary, Transaction, TransactionId,
 };
 
 #[derive(Debug, Error)]
@@ -54,6 +54,23 @@ pub trait JournalReader {
             }
         }
         Ok(())
+    }
+    /// Those that a filter takes, the newest first, at most `limit`; no more of the journal is read
+    /// than that takes.
+    fn select(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<Summary>, JournalError> {
+        let mut found = Vec::new();
+        if limit == Some(0) {
+            return Ok(found);
+        }
+        self.newest(&mut |summary| {
+            let is_wanted = filter.takes(&summary)
+                && (!filter.needs_whole() || filter.takes_whole(&self.read(summary.id)?));
+            if is_wanted {
+                found.push(summary);
+            }
+            Ok(limit.is_none_or(|limit| found.len() < limit))
+        })?;
+        Ok(found)
     }
     /// Hands every entry of the log to `each`, until it says that it has enough. A few
     /// transactions are in memory at a time, never all.

@@ -6,6 +6,7 @@ mod sample;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit;
 mod damage;
 mod full_disk;
 mod golden;

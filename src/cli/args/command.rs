@@ -6,10 +6,12 @@ use clap::Subcommand;
 
 use super::super::complete;
 use super::config::ConfigCommand;
+use super::filter::FilterArgs;
 use super::how::{How, Power, Sure};
+use super::journal::JournalCommand;
 use super::policy::PolicyCommand;
 use super::removal::What;
-use super::transactions::{Departure, Identity, Ids, Meant, one_meant};
+use super::transactions::{Departure, Identity, Ids, Meant, meant, one_meant};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -128,8 +130,43 @@ pub enum Command {
         #[command(subcommand)]
         what: ConfigCommand,
     },
-    /// All transactions
-    List,
+    /// All transactions, the newest first
+    List {
+        #[command(flatten)]
+        filter: FilterArgs,
+    },
+    /// The event log: what happened, in order
+    #[command(visible_alias = "history")]
+    Log {
+        #[command(flatten)]
+        filter: FilterArgs,
+        /// Print the log's checkpoint instead: origin, size and root, to be kept elsewhere
+        #[arg(long)]
+        checkpoint: bool,
+    },
+    /// Quarantine against journal, and the log's integrity; exits 1 when anything differs
+    Verify {
+        /// Only the files of these transactions
+        #[arg(value_name = "ID", value_parser = meant, add = complete::ids())]
+        ids: Vec<Meant>,
+        /// Read every file whole, so that a disk that cannot is found now
+        #[arg(long)]
+        deep: bool,
+        /// A checkpoint kept elsewhere: prove that the log still contains it
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// A proof of one transaction's events, which a stranger checks without this program
+    Prove {
+        /// A transaction's number, as `list` shows it; last, last-1
+        #[arg(value_parser = one_meant, add = complete::ids())]
+        id: Meant,
+    },
+    /// The journal as a thing: format, size, health; to and from JSON lines; migration
+    Journal {
+        #[command(subcommand)]
+        what: JournalCommand,
+    },
     /// Write the manual's pages into a folder, for a package
     #[command(hide = true)]
     Manual {

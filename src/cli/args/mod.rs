@@ -5,7 +5,9 @@
 
 mod command;
 mod config;
+mod filter;
 mod how;
+mod journal;
 mod policy;
 mod removal;
 mod transactions;
@@ -16,15 +18,35 @@ use clap::{ArgAction, Parser, ValueEnum};
 
 pub use command::Command;
 pub use config::ConfigCommand;
+pub use filter::FilterArgs;
 pub use how::{How, Power, Sure};
+pub use journal::JournalCommand;
 pub use policy::{PolicyCommand, Word};
 pub use removal::What;
 pub use transactions::{Departure, Identity, Meant};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     Text,
     Json,
+}
+
+/// `--output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    Text,
+    Json,
+    /// Of `log` alone
+    Csv,
+}
+
+impl From<Form> for Output {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Json => Output::Json,
+            Form::Text | Form::Csv => Output::Text,
+        }
+    }
 }
 
 const GLOBAL: &str = "Global options";
@@ -65,7 +87,7 @@ pub struct Arguments {
     )]
     pub quarantine: Vec<PathBuf>,
 
-    /// One JSON document on stdout, errors as JSON on stderr, or text for people
+    /// One JSON document on stdout, errors as JSON on stderr; text for people; csv of `log`
     #[arg(
         long,
         value_enum,
@@ -74,7 +96,7 @@ pub struct Arguments {
         global = true,
         help_heading = GLOBAL
     )]
-    pub output: Output,
+    pub output: Form,
 
     /// Print no more than what was asked for
     #[arg(short, long, global = true, help_heading = GLOBAL)]

@@ -57,12 +57,21 @@ pub(super) struct EventJson {
 
 impl EventJson {
     pub(super) fn new(transaction: &Transaction, event: &Event) -> Self {
+        let step_kind = |step: usize| transaction.plan.steps.get(step).map(|step| step.kind());
+        Self::with(event, &step_kind)
+    }
+
+    /// Without the transaction: steps are numbers.
+    pub(super) fn alone(event: &Event) -> Self {
+        Self::with(event, &|_| None)
+    }
+
+    fn with(event: &Event, step_kind: &dyn Fn(usize) -> Option<&'static str>) -> Self {
         let base = Self {
             sequence: event.sequence,
             at: event.at.to_string(),
             ..Self::default()
         };
-        let step_kind = |step: usize| transaction.plan.steps.get(step).map(|step| step.kind());
         match &event.kind {
             EventKind::Entered { state, cause } => Self {
                 kind: "state",

@@ -5,6 +5,7 @@
 mod disk;
 mod event;
 mod finding;
+mod log;
 mod plan;
 mod rebuild;
 mod recover;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use super::error::{CliError, Exit};
 use super::safe::{lossless, visible_json};
 
+pub use log::{CheckpointJson, LogEntryJson};
 pub use plan::Plans;
 pub use rebuild::Rebuilt;
 pub use recover::Recovered;

@@ -12,8 +12,7 @@ pub struct Span(Duration);
 impl Span {
     pub const HOUR: Self = Self(Duration::from_secs(3600));
 
-    #[cfg(test)]
-    fn duration(self) -> Duration {
+    pub fn duration(self) -> Duration {
         self.0
     }
 }

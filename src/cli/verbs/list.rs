@@ -1,16 +1,17 @@
-//! `list`: one line a transaction.
+//! `list`: one line a transaction, the newest first.
 
 use crate::model::Summary;
 use crate::ports::JournalReader;
 
-use super::super::args::Output;
+use super::super::args::{FilterArgs, Output};
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::{json, text};
 
-pub fn run(context: &Context) -> Result<(), CliError> {
+pub fn run(context: &Context, filter: &FilterArgs) -> Result<(), CliError> {
     let summaries: Vec<Summary> = if context.has_journal()? {
-        context.reader("list")?.summaries()?
+        let reader = context.reader("list")?;
+        reader.select(&filter.filter(), filter.limit)?
     } else {
         Vec::new()
     };

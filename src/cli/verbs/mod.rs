@@ -3,15 +3,19 @@
 mod apply;
 mod commit;
 mod config;
+mod journal;
 mod list;
+mod log;
 mod plan;
 mod policy;
+mod prove;
 pub mod rebuild;
 mod recover;
 mod rollback;
 mod show;
 mod undefine;
 mod users;
+mod verify;
 mod volumes;
 mod watch;
 
@@ -28,6 +32,14 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         return manual(folder);
     }
     let context = Context::new(&arguments)?;
+    if context.csv && !matches!(arguments.command, Command::Log { .. }) {
+        return Err(CliError::new(
+            super::error::Exit::Usage,
+            "usage",
+            "csv is a form of `log` alone",
+            "for programs: --output json",
+        ));
+    }
     if let Some(how) = arguments.command.how() {
         rules::reason(&context, how)?;
     }
@@ -73,7 +85,24 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Users { what } => users::run(&context, &what),
         Command::Config { what } => config::run(&context, what),
         Command::Manual { folder } => manual(&folder),
-        Command::List => list::run(&context),
+        Command::List { filter } => list::run(&context, &filter),
+        Command::Log { filter, checkpoint } => log::run(&context, &filter, checkpoint),
+        Command::Verify {
+            ids,
+            deep,
+            checkpoint,
+        } => {
+            let ids = match ids.is_empty() {
+                true => Vec::new(),
+                false => ids::meant(&context, &ids)?,
+            };
+            verify::run(&context, &ids, deep, checkpoint.as_deref())
+        }
+        Command::Prove { id } => match ids::meant(&context, &[id])?[..] {
+            [id, ..] => prove::run(&context, id),
+            [] => Ok(()),
+        },
+        Command::Journal { what } => journal::run(&context, what),
         Command::Show { id, security_info } => match ids::meant(&context, &[id])?[..] {
             [id, ..] => show::run(&context, id, security_info),
             [] => Ok(()),

@@ -1,0 +1,220 @@
+//! `verify`: the log's integrity, the quarantine against the journal, and a checkpoint that was kept.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::adapters::sled_journal::SledJournal;
+use crate::engine::{self, Difference, Looked};
+use crate::journal::checkpoint::Checkpoint;
+use crate::journal::merkle;
+use crate::model::{Notice, Topic, TransactionId};
+use crate::ports::{Journal, JournalReader};
+
+use super::super::args::Output;
+use super::super::context::Context;
+use super::super::error::{CliError, Exit};
+use super::super::{evidence, json, text};
+
+#[derive(Serialize)]
+struct Verified {
+    ok: bool,
+    /// Of the log.
+    entries: u64,
+    root: String,
+    files: u64,
+    bytes: u64,
+    findings: Vec<FindingJson>,
+}
+
+#[derive(Serialize)]
+struct FindingJson {
+    code: &'static str,
+    subject: String,
+    message: String,
+    hint: String,
+}
+
+impl From<Difference> for FindingJson {
+    fn from(found: Difference) -> Self {
+        Self {
+            code: found.code,
+            subject: found.subject,
+            message: found.message,
+            hint: found.hint,
+        }
+    }
+}
+
+/// Of `ids` alone where there are any; the log is always looked at whole.
+pub fn run(
+    context: &Context,
+    ids: &[TransactionId],
+    deep: bool,
+    checkpoint: Option<&Path>,
+) -> Result<(), CliError> {
+    let kept = checkpoint.map(read).transpose()?;
+    let mut journal = context.journal("verify")?;
+    let checked = journal.check(&mut |_, _| {})?;
+    let mut findings: Vec<FindingJson> = checked.findings.iter().map(|it| of_log(it)).collect();
+    if let Some(kept) = &kept {
+        findings.extend(differs(&journal, &checked.leaves, kept));
+    }
+    let looked = quarantine(context, &journal, ids, deep)?;
+    findings.extend(looked.differences.into_iter().map(FindingJson::from));
+    if ids.is_empty() && checked.findings.is_empty() {
+        findings.extend(context.compare(&journal)?.iter().map(|found| FindingJson {
+            code: found.code(),
+            subject: found.folder().display().to_string(),
+            message: found.message(),
+            hint: found.hint(),
+        }));
+    }
+    let now = journal.checkpoint();
+    let verified = Verified {
+        ok: findings.is_empty(),
+        entries: now.size,
+        root: now.root.base64(),
+        files: looked.files,
+        bytes: looked.bytes,
+        findings,
+    };
+    // A log that is damaged is not written to.
+    if !verified.ok && checked.findings.is_empty() {
+        journal.notice(Notice {
+            topic: Topic::Verification,
+            text: format!("{} findings: {}", verified.findings.len(), first(&verified)),
+            domain: None,
+            by: evidence::gather("", None, Vec::new()),
+        })?;
+    }
+    match context.output {
+        Output::Json => json::print(&verified)?,
+        Output::Text => text::out(&words(&verified))?,
+    }
+    match verified.ok {
+        true => Ok(()),
+        false => Err(CliError::new(
+            Exit::Error,
+            "differs",
+            format!(
+                "{} things are not as they were left",
+                verified.findings.len()
+            ),
+            "each finding above says what it means for an undo",
+        )),
+    }
+}
+
+fn first(verified: &Verified) -> String {
+    let first = verified.findings.first();
+    first.map_or(String::new(), |finding| finding.message.clone())
+}
+
+fn words(verified: &Verified) -> String {
+    let mut lines: Vec<String> = (verified.findings.iter())
+        .map(|it| format!("{}: {}: {}\n  {}", it.code, it.subject, it.message, it.hint))
+        .collect();
+    lines.push(format!(
+        "{} log entries, root {}; {} files in quarantine, {}.",
+        verified.entries,
+        verified.root,
+        verified.files,
+        indicatif::HumanBytes(verified.bytes)
+    ));
+    if verified.ok {
+        lines.push("Everything is as it was left.".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn of_log(finding: &str) -> FindingJson {
+    FindingJson {
+        code: "log",
+        subject: "journal".to_owned(),
+        message: finding.to_owned(),
+        hint: "restore the state folder from a backup, or make a new journal from the manifests: \
+               virt-retire rebuild"
+            .to_owned(),
+    }
+}
+
+fn read(file: &Path) -> Result<Checkpoint, CliError> {
+    let wrong = |cause: String| {
+        CliError::new(
+            Exit::Error,
+            "checkpoint",
+            format!("{} {cause}", file.display()),
+            "a checkpoint is what was printed by: virt-retire log --checkpoint",
+        )
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("{error}")))?;
+    Checkpoint::parse(&text).map_err(wrong)
+}
+
+/// How the log does not contain a checkpoint that was kept.
+fn differs(
+    journal: &SledJournal,
+    leaves: &[crate::journal::Hash],
+    kept: &Checkpoint,
+) -> Option<FindingJson> {
+    let finding = |message: String| {
+        Some(FindingJson {
+            code: "checkpoint",
+            subject: kept.origin(),
+            message,
+            hint: "somebody has rewritten the log, or put an older copy in its place".to_owned(),
+        })
+    };
+    if kept.journal != journal.id() {
+        return finding(format!(
+            "the checkpoint is of another journal than {}",
+            journal.id()
+        ));
+    }
+    let size = usize::try_from(kept.size).unwrap_or(usize::MAX);
+    let Some(then) = leaves.get(..size) else {
+        return finding(format!(
+            "the log had {} entries and has {}: from entry {} on they are missing",
+            kept.size,
+            leaves.len(),
+            leaves.len() + 1
+        ));
+    };
+    if merkle::root(then) == kept.root {
+        return None;
+    }
+    finding(format!(
+        "the first {} entries are not those of the checkpoint: one of them was changed",
+        kept.size
+    ))
+}
+
+fn quarantine(
+    context: &Context,
+    journal: &SledJournal,
+    ids: &[TransactionId],
+    deep: bool,
+) -> Result<Looked, CliError> {
+    let files = context.files();
+    let mut looked = Looked::default();
+    let mut wanted = ids.to_vec();
+    if ids.is_empty() {
+        journal.newest(&mut |summary| {
+            if summary.state.is_restorable() {
+                wanted.push(summary.id);
+            }
+            Ok(true)
+        })?;
+        wanted.reverse();
+    }
+    for id in wanted {
+        // What is wrong with the record is the log's finding already.
+        match journal.read(id) {
+            Ok(transaction) => looked.add(engine::verify(&files, &files, &transaction, deep)),
+            Err(error) if ids.contains(&id) => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+    Ok(looked)
+}
