@@ -39,7 +39,7 @@ const FILTERS: &[&str] = &[
     "throttle",
 ];
 /// What a driver may call an image below it.
-const CHILDREN: &[&str] = &["file", "image", "test", "raw", "log", "target"];
+const CHILDREN: &[&str] = &["file", "image", "test", "raw", "log", "target", "header"];
 /// More layers than anyone stacks.
 const DEEPEST: usize = 16;
 
@@ -91,7 +91,27 @@ impl Options {
 
     /// The files of the block device that they describe.
     pub fn node(&self) -> Named {
-        self.layer("", Above::default(), DEEPEST)
+        let named = self.layer("", Above::default(), DEEPEST);
+        self.unaccounted(named)
+    }
+
+    /// Whatever is called a file is one, though the driver that has it is not known to have it.
+    fn unaccounted(&self, named: Named) -> Named {
+        let is_known = |named: &Named, path: &Path| {
+            (named.files.iter())
+                .any(|file| matches!(&file.location, Location::File(known) if known == path))
+        };
+        let names = |key: &str| key == "filename" || key.ends_with(".filename");
+        (self.0.iter())
+            .filter(|(key, value)| names(key) && value.starts_with('/'))
+            .fold(named, |named, (key, value)| {
+                match is_known(&named, Path::new(value)) {
+                    true => named,
+                    false => named
+                        .and(Named::file(value))
+                        .doubted(format!("whose '{}' is not understood", key.escape_debug())),
+                }
+            })
     }
 
     fn option(&self, prefix: &str, name: &str) -> Option<&str> {

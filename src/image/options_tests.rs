@@ -151,3 +151,12 @@ fn what_is_not_understood_is_doubted_and_what_is_seen_of_it_is_told() {
     let deeper = r#"{"file":"#.repeat(100_000);
     assert!(read(&deeper).doubt.is_some());
 }
+
+#[test]
+fn a_file_that_the_driver_is_not_known_to_have_is_one_too() {
+    let named = read(r#"{"driver":"null-co","new":{"driver":"file","filename":"/x"}}"#);
+    assert_eq!(paths(&named), ["/x"]);
+    assert!(named.doubt.unwrap().contains("'new.filename'"));
+    let known = r#"{"driver":"luks","file.driver":"null-co","header":{"filename":"/x"}}"#;
+    assert_eq!(paths(&read(known)), ["/x"]);
+}

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileKind, Pooled};
+use crate::model::{FileFacts, FileKind, Pooled};
 use crate::ports::{Hypervisor, HypervisorError, Located, Pool, Storage};
 
 use crate::xml::Source;
@@ -85,14 +85,9 @@ impl<'a> Pools<'a> {
             }
             Err(_) => return,
         };
-        // To start one of these is to mount it.
-        let is_mounted = pool.active || pool.kind == "dir";
-        if !is_mounted
-            && self
-                .storage
-                .list(&resolved.real)
-                .is_ok_and(|it| it.is_empty())
-        {
+        // To start one of these is to mount it: what lies in its folder before that is not its own.
+        let is_there = pool.active || pool.kind == "dir" || self.is_mounted(&resolved.real, &facts);
+        if !is_there {
             self.hide(&pool, "which is not started");
         }
         self.known.push(Known {
@@ -100,6 +95,13 @@ impl<'a> Pools<'a> {
             pool,
             volumes: RefCell::default(),
         });
+    }
+
+    /// Whether another file system begins at the folder, as far as devices tell.
+    fn is_mounted(&self, folder: &Path, facts: &FileFacts) -> bool {
+        let above = folder.parent().map(|above| self.storage.glance(above));
+        let device = |facts: &FileFacts| facts.identity.key().0;
+        matches!(above, Some(Ok(Some(above))) if device(&above) != device(facts))
     }
 
     fn hide(&mut self, pool: &Pool, why: &str) {

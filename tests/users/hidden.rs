@@ -153,8 +153,22 @@ fn a_pool_whose_folder_is_not_there() {
     words.extend(source);
     host.virsh(&words);
     unseen(&host, &guest, "pool 'nas'");
+    // What lies at a place where nothing is mounted is not the pool's.
+    host.shell(&format!("touch {target}/NOT_MOUNTED"));
+    unseen(&host, &guest, "pool 'nas'");
+    // Mounted by somebody else, everything is there to be seen.
+    host.shell(&format!("mount -t tmpfs none {target}"));
+    free(&host, &guest);
+    overlay(
+        &host,
+        &format!("{target}/kid.qcow2"),
+        guest.path("vda"),
+        "qcow2",
+    );
+    in_use(&host, &guest, "unmounted/kid.qcow2");
+    host.shell(&format!("umount {target}"));
     host.virsh(&["pool-undefine", "nas"]);
-    host.shell(&format!("rmdir {target}"));
+    host.shell(&format!("rm -r {target}"));
     free(&host, &guest);
 }
 
@@ -263,6 +277,12 @@ fn names_that_qemu_understands() {
         ),
         format!("blkverify:{path}:{path}"),
         format!("file:{path}"),
+        format!(
+            "json:{{'driver':'luks','file':{{'driver':'null-co'}},'header':{{'driver':'file','filename':'{path}'}}}}"
+        ),
+        format!(
+            "json:{{'driver':'null-co','of-a-driver-to-come':{{'driver':'file','filename':'{path}'}}}}"
+        ),
         format!(
             "json:{{'driver':'quorum','vote-threshold':1,'children':[{{'driver':'qcow2','file.driver':'file','file.filename':'{path}'}}]}}"
         ),
