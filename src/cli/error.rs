@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::engine::{EngineError, Finding, Recovered, Recovery};
-use crate::model::{Direction, EventKind, Refusal, Step, Transaction};
+use crate::model::{Direction, EventKind, Refusal, Step, Transaction, quoted};
 use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
 use crate::retire::{self, Changed};
 use crate::survey::SurveyError;
@@ -267,7 +267,7 @@ impl From<LockError> for CliError {
                 Exit::Error,
                 "domain-lock",
                 message,
-                format!("to see it: ls -ld '{}'", path.display()),
+                format!("to see it: ls -ld {}", quoted(&path.to_string_lossy())),
             ),
             LockError::Hypervisor(error) => error.into(),
         }
@@ -450,14 +450,14 @@ fn stopped(transaction: &Transaction) -> String {
     if !stopped {
         return String::new();
     }
-    let name = &transaction.domain().name;
+    let typed = transaction.domain().typed();
     let transient = if transaction.plan.persistent {
         ""
     } else {
         "; it was transient, and is defined now so that nothing of it is lost"
     };
     format!(
-        ". The guest itself had been stopped and stays shut off{transient}: virsh start '{name}'"
+        ". The guest itself had been stopped and stays shut off{transient}: virsh start {typed}"
     )
 }
 

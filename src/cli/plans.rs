@@ -1,6 +1,6 @@
 //! Plans before they are carried out: shown, asked about, refused.
 
-use crate::retire::{self, Planned};
+use crate::retire::Planned;
 
 use super::args::Output;
 use super::confirm::{can_ask, confirm};
@@ -15,16 +15,6 @@ pub fn show(planned: &[Planned]) -> Result<(), CliError> {
         .map(|planned| text::plan(&planned.plan))
         .collect();
     text::out(&plans.join("\n\n"))
-}
-
-/// # Errors
-/// One of the plans is refused: exit 3.
-pub fn refuse(planned: &[Planned]) -> Result<(), CliError> {
-    let refusals = retire::refusals(planned);
-    match refusals.is_empty() {
-        true => Ok(()),
-        false => Err(CliError::refused(&refusals)),
-    }
 }
 
 /// Shows the plans where the question is asked: on stderr, as stdout is for the answer.

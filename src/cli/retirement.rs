@@ -32,7 +32,7 @@ pub fn execute(
     if result.is_ok() || !touched.is_empty() {
         report::transactions(context, &touched);
     }
-    result
+    Ok(result?)
 }
 
 /// Runs the plans as one batch. `touched` are the transactions that there are now, whichever way it
@@ -48,11 +48,11 @@ pub fn carry_out(
     removal: &Removal,
     how: &How,
     touched: &mut Vec<Summary>,
-) -> Result<(), CliError> {
+) -> Result<(), retire::Error> {
     let mut engine = Engine::new(host.world(), journal);
     let evidence = |unseen| context.evidence(host, how.reason.clone(), unseen);
     let batch = retire::carry_out(&mut engine, planned, removal, how.prepare, &evidence);
     let (summaries, result) = retire::settled(batch);
     touched.extend(summaries);
-    Ok(result?)
+    result
 }

@@ -8,6 +8,20 @@ use crate::ports::StorageError;
 
 use super::World;
 
+/// Another file is where one of the transaction's would come back to.
+pub(super) fn occupied(transaction: &Transaction, place: &Path) -> Refusal {
+    let path = place.display();
+    Refusal {
+        code: RefusalCode::PathOccupied,
+        subject: path.to_string(),
+        message: format!("{path} is occupied by another file, and rollback never overwrites"),
+        hint: format!(
+            "move that file away, then: virt-retire rollback {}",
+            transaction.id
+        ),
+    }
+}
+
 /// What keeps `place`, which is free, from taking the file that waits at `stored`.
 pub(super) fn fault(
     world: &World,

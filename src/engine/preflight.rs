@@ -33,7 +33,9 @@ pub(super) fn rollback(
         let is_it =
             |facts: &crate::model::FileFacts| facts.identity.is_same_file(&moved.facts.identity);
         match (waiting, there) {
-            (_, Some(there)) if !is_it(&there) => refusals.push(occupied(transaction, &place)),
+            (_, Some(there)) if !is_it(&there) => {
+                refusals.push(places::occupied(transaction, &place))
+            }
             (Some(waiting), None) if !is_it(&waiting) => refusals.push(lost(
                 transaction,
                 moved.path.display(),
@@ -61,7 +63,7 @@ pub(super) fn rollback(
             continue;
         }
         if let Some(other) = copy_obstacle(world.storage, &copy, &place, file)? {
-            refusals.push(occupied(transaction, &other));
+            refusals.push(places::occupied(transaction, &other));
         }
         let is_needed =
             world.storage.facts(&place)?.is_none() && world.storage.facts(&copy)?.is_some();
@@ -87,19 +89,6 @@ pub(super) fn rollback(
         }
     }
     Ok(refusals)
-}
-
-pub(super) fn occupied(transaction: &Transaction, place: &Path) -> Refusal {
-    let path = place.display();
-    Refusal {
-        code: RefusalCode::PathOccupied,
-        subject: path.to_string(),
-        message: format!("{path} is occupied by another file, and rollback never overwrites"),
-        hint: format!(
-            "move that file away, then: virt-retire rollback {}",
-            transaction.id
-        ),
-    }
 }
 
 fn lost(transaction: &Transaction, original: impl std::fmt::Display, how: String) -> Refusal {

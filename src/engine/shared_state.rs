@@ -9,7 +9,7 @@ use crate::xml::DomainXml;
 use super::World;
 use super::error::EngineError;
 use super::homecoming::Homecoming;
-use super::preflight::occupied;
+use super::places::occupied;
 use super::steps::{Kept, kept_nvram};
 
 /// Whoever has taken the name may have taken the NVRAM or the TPM state as well. Under its own

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-/// Nanoseconds are kept apart from seconds, as the kernel reports them.
+/// A file's time, which may be before 1970: nanoseconds are kept apart from seconds, as the kernel
+/// reports them. A moment in the life of a transaction is a `jiff::Timestamp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp {
+pub struct FileTime {
     pub seconds: i64,
     pub nanoseconds: u32,
 }
@@ -18,7 +19,7 @@ pub struct Timestamp {
 pub struct Identity {
     pub device: u64,
     pub inode: u64,
-    pub born: Option<Timestamp>,
+    pub born: Option<FileTime>,
 }
 
 impl Identity {
@@ -62,7 +63,7 @@ pub struct FileFacts {
     pub uid: u32,
     pub gid: u32,
     pub links: u64,
-    pub modified: Timestamp,
+    pub modified: FileTime,
     /// Those `FS_IOC_GETFLAGS` bits that forbid a rename, 0 for none: immutable (0x10),
     /// append-only (0x20). Kept as bits: a move clears them for a moment, and if it is interrupted
     /// then, only the plan still knows which one to set again.
@@ -86,7 +87,7 @@ mod tests {
         Identity {
             device,
             inode,
-            born: born.map(|seconds| Timestamp {
+            born: born.map(|seconds| FileTime {
                 seconds,
                 nanoseconds: 0,
             }),

@@ -32,7 +32,7 @@ pub use facts::{
     Artefact, ChainFacts, DetachedFacts, DiskFacts, DomainFacts, FileRef, Pooled, SourceKind,
     Unreadable,
 };
-pub use file::{FileFacts, FileKind, Identity, Timestamp};
+pub use file::{FileFacts, FileKind, FileTime, Identity};
 pub use filter::Filter;
 pub use ids::{DomainRef, TransactionId, quoted};
 pub use notice::{LogEntry, Logged, Notice, Order, Topic};

@@ -173,7 +173,7 @@ impl Plan {
         for moved in steps.chain(plan.kept.iter_mut().flatten()) {
             moved.facts.size = 0;
             moved.facts.allocated = 0;
-            moved.facts.modified = super::Timestamp {
+            moved.facts.modified = super::FileTime {
                 seconds: 0,
                 nanoseconds: 0,
             };

@@ -1,7 +1,7 @@
 //! What a domain's policy forbids, and what is wrong with it (never ignored: half a policy may
 //! remove what its author meant to keep).
 
-use crate::model::{DomainFacts, Refusal, RefusalCode, Removal};
+use crate::model::{DomainFacts, Refusal, RefusalCode, Removal, quoted};
 
 pub fn protection(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
     let name = &facts.domain.name;
@@ -10,8 +10,9 @@ pub fn protection(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
         subject: name.clone(),
         message: format!("domain '{name}' is protected by its policy"),
         hint: format!(
-            "to lift that for good: virt-retire policy clear '{name}' --protected; for this once: \
-             --override-protection --reason TEXT"
+            "to lift that for good: virt-retire policy clear {} --protected; for this once: \
+             --override-protection --reason TEXT",
+            facts.domain.typed()
         ),
     })
 }
@@ -43,7 +44,10 @@ pub fn problems(facts: &DomainFacts) -> Vec<Refusal> {
         refusal(
             name,
             format!("the policy of domain '{name}' is not valid: {problem}"),
-            format!("write it anew: virt-retire policy clear '{name}', then policy set"),
+            format!(
+                "write it anew: virt-retire policy clear {}, then policy set",
+                facts.domain.typed()
+            ),
         )
     });
     let targets: Vec<&str> = facts
@@ -61,8 +65,9 @@ pub fn problems(facts: &DomainFacts) -> Vec<Refusal> {
                 target,
                 format!("the policy of domain '{name}' names '{target}', which is no disk of it"),
                 format!(
-                    "take that away: virt-retire policy clear '{name}' '{target}'; its targets \
-                     are: {}",
+                    "take that away: virt-retire policy clear {} {}; its targets are: {}",
+                    facts.domain.typed(),
+                    quoted(target),
                     targets.join(", ")
                 ),
             )

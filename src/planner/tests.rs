@@ -24,7 +24,7 @@ pub(super) fn regular(path: &str) -> FileRef {
             uid: 0,
             gid: 0,
             links: 1,
-            modified: Timestamp {
+            modified: FileTime {
                 seconds: 0,
                 nanoseconds: 0,
             },
@@ -358,6 +358,25 @@ fn a_protected_domain_is_refused_whatever_the_flags() {
             ..removal
         };
         assert!(super::plan(&domain, &overridden).is_executable());
+    }
+}
+
+/// Hints are copied into shells.
+#[test]
+fn a_name_does_not_leave_its_quotes_in_a_hint() {
+    let mut domain = facts(vec![disk("vda", regular("/images/a"))]);
+    domain.domain.name = "it's".into();
+    domain.policy.protected = true;
+    domain.policy.set("vd'z", Verdict::Keep);
+    let mut invalid = domain.clone();
+    invalid.policy_problems = vec!["unknown".into()];
+    let plans = [domain, invalid].map(|facts| super::plan(&facts, &all()));
+    let refusals = plans.iter().flat_map(|plan| &plan.refusals);
+    let hints: Vec<&str> = refusals.map(|one| one.hint.as_str()).collect();
+    assert!(hints.len() > 3, "{hints:?}");
+    for hint in hints {
+        assert!(hint.contains(r"policy clear 'it'\''s'"), "{hint}");
+        assert!(!hint.contains("'vd'z'"), "{hint}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{FileFacts, FileKind, Identity, SecretXml, Timestamp};
+use crate::model::{FileFacts, FileKind, FileTime, Identity, SecretXml};
 
 /// A path with its symlinks told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,13 +251,13 @@ pub trait Storage {
     /// Gives the file a second name. Already done if `to` is that file.
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
     /// When the file was last read; `None` where there is nothing.
-    fn accessed(&self, path: &Path) -> Result<Option<Timestamp>, StorageError>;
+    fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError>;
     /// Sets that time, for its owner or root, if the file is `expected`.
     fn set_accessed(
         &self,
         path: &Path,
         expected: &Identity,
-        time: Timestamp,
+        time: FileTime,
     ) -> Result<(), StorageError>;
     /// Takes the name `spare` away from a file that still has the name `kept`. Refuses where
     /// `kept` is not the same file. Already done if `spare` is not there.

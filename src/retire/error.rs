@@ -61,6 +61,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a command that treats several domains, each for itself, goes no further after it: a
+    /// signal came, or something is left for `recover`.
+    pub fn ends_a_command(&self) -> bool {
+        let of_engine = match self {
+            Self::Engine(error) => Some(error),
+            Self::NotRetired(failed) => Some(&failed.error),
+            _ => None,
+        };
+        matches!(of_engine, Some(EngineError::Interrupted))
+            || matches!(self.changed(), Changed::Unfinished | Changed::Half { .. })
+    }
+
     pub fn changed(&self) -> Changed {
         match self {
             Self::Engine(error) => Changed::by(error),

@@ -17,7 +17,7 @@ pub use error::Error;
 pub use recover::{LeftOpen, RecoveryReport, left_open, refuse_open};
 pub use site::{Connected, Site};
 
-use crate::engine::{Batch, Engine, Retirement, World};
+use crate::engine::{Batch, Engine, EngineError, Retirement, World};
 use crate::model::{
     DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal, Summary, Transaction,
 };
@@ -86,6 +86,16 @@ pub fn named(world: &World, words: &[String]) -> Result<Vec<DomainRef>, SurveyEr
 pub fn refusals(planned: &[Planned]) -> Vec<Refusal> {
     let all = planned.iter().flat_map(|one| &one.plan.refusals);
     all.cloned().collect()
+}
+
+/// # Errors
+/// One of these plans is refused.
+pub fn refuse(planned: &[Planned]) -> Result<(), Error> {
+    let refusals = refusals(planned);
+    match refusals.is_empty() {
+        true => Ok(()),
+        false => Err(EngineError::Refused { refusals }.into()),
+    }
 }
 
 /// The refusal of what is not as it was when its plan was made.

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, FileKind, FileMove, Identity, SecretXml, Timestamp};
+use crate::model::{FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
 
 /// An image as it was read: under which name, in which format, from which byte on.
@@ -210,7 +210,7 @@ impl Storage for Memo<'_> {
         self.inner.link(from, to, expected)
     }
 
-    fn accessed(&self, path: &Path) -> Result<Option<Timestamp>, StorageError> {
+    fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError> {
         self.inner.accessed(path)
     }
 
@@ -218,7 +218,7 @@ impl Storage for Memo<'_> {
         &self,
         path: &Path,
         expected: &Identity,
-        time: Timestamp,
+        time: FileTime,
     ) -> Result<(), StorageError> {
         self.inner.set_accessed(path, expected, time)
     }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, FileKind, Pooled};
+use crate::model::{FileFacts, FileKind, Pooled, quoted};
 use crate::ports::{Hypervisor, HypervisorError, Located, Pool, Storage};
 
 use crate::xml::Source;
@@ -107,7 +107,8 @@ impl<'a> Pools<'a> {
     fn hide(&mut self, pool: &Pool, why: &str) {
         let name = &pool.name;
         self.hidden.push(format!(
-            "images in pool '{name}', {why} (virsh pool-start '{name}', or pool-undefine)"
+            "images in pool '{name}', {why} (virsh pool-start {}, or pool-undefine)",
+            quoted(name)
         ));
     }
 
@@ -221,7 +222,9 @@ impl<'a> Pools<'a> {
                 pool: pool.to_owned(),
                 volume: volume.to_owned(),
                 cause: format!(
-                    "the pool is not started, and its folder holds no such file                      (virsh pool-start '{pool}')"
+                    "the pool is not started, and its folder holds no such file (virsh pool-start \
+                     {})",
+                    quoted(pool)
                 ),
             }),
         }

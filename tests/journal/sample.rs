@@ -32,8 +32,8 @@ pub fn facts(inode: u64) -> FileFacts {
     }
 }
 
-fn file_time(seconds: i64, nanoseconds: u32) -> Timestamp {
-    Timestamp {
+fn file_time(seconds: i64, nanoseconds: u32) -> FileTime {
+    FileTime {
         seconds,
         nanoseconds,
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use virt_retire::model::{FileFacts, FileKind, Identity, Timestamp};
+use virt_retire::model::{FileFacts, FileKind, FileTime, Identity};
 
 pub type Inode = u64;
 
@@ -112,7 +112,7 @@ impl Disk {
             false => self.inode(path)?,
         };
         let node = self.nodes.get(&inode);
-        let time = |seconds| Timestamp {
+        let time = |seconds| FileTime {
             seconds,
             nanoseconds: 0,
         };

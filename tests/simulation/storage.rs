@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use virt_retire::model::{FileFacts, FileKind, Identity, SecretXml, Timestamp};
+use virt_retire::model::{FileFacts, FileKind, FileTime, Identity, SecretXml};
 use virt_retire::ports::{
     Below, Demand, Entry, Found, Image, Moved, Part, Quarantine, Record, Resolved, Root, Storage,
     StorageError,
@@ -383,11 +383,11 @@ impl Storage for Files {
         Ok(moved)
     }
 
-    fn accessed(&self, _: &Path) -> Result<Option<Timestamp>> {
+    fn accessed(&self, _: &Path) -> Result<Option<FileTime>> {
         Ok(None)
     }
 
-    fn set_accessed(&self, _: &Path, _: &Identity, _: Timestamp) -> Result<()> {
+    fn set_accessed(&self, _: &Path, _: &Identity, _: FileTime) -> Result<()> {
         Ok(())
     }
 

@@ -8,11 +8,11 @@ use rustix::fs::{AtFlags, CWD, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::sys::{self, Entry};
-use crate::model::{Identity, Timestamp};
+use crate::model::{FileTime, Identity};
 use crate::ports::StorageError;
 
 /// `None` where there is nothing.
-pub fn accessed(path: &Path) -> Result<Option<Timestamp>, StorageError> {
+pub fn accessed(path: &Path) -> Result<Option<FileTime>, StorageError> {
     match sys::stat_at(CWD, path.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(sys::timestamp(stat.stx_atime))),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
@@ -21,7 +21,7 @@ pub fn accessed(path: &Path) -> Result<Option<Timestamp>, StorageError> {
 }
 
 /// Sets it, durably, if the file is the one that is meant.
-pub fn set(path: &Path, expected: &Identity, time: Timestamp) -> Result<(), StorageError> {
+pub fn set(path: &Path, expected: &Identity, time: FileTime) -> Result<(), StorageError> {
     let failed = |errno| StorageError::io("set the access time of", path, errno);
     let entry = Entry::open(path)?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NOATIME | OFlags::NONBLOCK;

@@ -27,7 +27,7 @@ mod testing;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, Identity, SecretXml, Timestamp};
+use crate::model::{FileFacts, FileTime, Identity, SecretXml};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
@@ -158,7 +158,7 @@ impl Storage for LocalFiles {
         second_name::link(from, to, expected)
     }
 
-    fn accessed(&self, path: &Path) -> Result<Option<Timestamp>, StorageError> {
+    fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError> {
         accessed::accessed(path)
     }
 
@@ -166,7 +166,7 @@ impl Storage for LocalFiles {
         &self,
         path: &Path,
         expected: &Identity,
-        time: Timestamp,
+        time: FileTime,
     ) -> Result<(), StorageError> {
         accessed::set(path, expected, time)
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::model::{Identity, Timestamp};
+use crate::model::{FileTime, Identity};
 use crate::ports::StorageError;
 
 /// A folder, open, and a name in it: what a path is once nobody can swap its folders any more.
@@ -172,8 +172,8 @@ pub fn identity(stat: &Statx) -> Identity {
     }
 }
 
-pub fn timestamp(time: rustix::fs::StatxTimestamp) -> Timestamp {
-    Timestamp {
+pub fn timestamp(time: rustix::fs::StatxTimestamp) -> FileTime {
+    FileTime {
         seconds: time.tv_sec,
         nanoseconds: time.tv_nsec,
     }

@@ -44,7 +44,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
         if same { Ok(planned) } else { Err(changed()) }
     };
     let planned = make()?;
-    plans::refuse(&planned)?;
+    retire::refuse(&planned)?;
     if !how.sure.yes {
         plans::ask(context, &planned)?;
     }

@@ -35,7 +35,7 @@ pub fn run(
         Output::Json => json::print(&json::Plans::new(plans))?,
         Output::Text => plans::show(&planned)?,
     }
-    plans::refuse(&planned)?;
+    retire::refuse(&planned)?;
     reachable
 }
 

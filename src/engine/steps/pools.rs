@@ -14,7 +14,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Direction, FileKind, FileMove, Timestamp, Transaction};
+use crate::model::{Direction, FileKind, FileMove, FileTime, Transaction, quoted};
 use crate::ports::{HypervisorError, Moved, Refreshed, Storage};
 
 use super::super::World;
@@ -100,8 +100,9 @@ fn refresh(
                         "POOL '{pool}' IS STOPPED, and guests with volumes in it cannot start: \
                          libvirt could not read all of {} when its list of volumes was made anew \
                          ({cause}). Look there for an image that is cut off and move it away, then: \
-                         virsh pool-start '{pool}'",
-                        folder.display()
+                         virsh pool-start {}",
+                        folder.display(),
+                        quoted(pool)
                     )),
                     ..Effect::from(Moved::Now)
                 };
@@ -125,7 +126,8 @@ fn noted(pool: &str, blocker: Option<&Path>, cause: &str) -> Effect {
     Effect {
         note: Some(format!(
             "libvirt's list of volumes of pool '{pool}' is out of date ({cause}); to fix it: \
-             {first}virsh pool-refresh '{pool}'"
+             {first}virsh pool-refresh {}",
+            quoted(pool)
         )),
         ..Effect::from(Moved::Now)
     }
@@ -223,7 +225,7 @@ fn is_true(world: &World, pool: &str, ours: &[Ours], direction: Direction) -> bo
 
 /// The files that came back to the pool, with the access time that each brought along: nobody reads
 /// what is in quarantine, and libvirt is about to.
-fn last_read<'o, 't>(world: &World, ours: &'o [Ours<'t>]) -> Vec<(&'o Ours<'t>, Timestamp)> {
+fn last_read<'o, 't>(world: &World, ours: &'o [Ours<'t>]) -> Vec<(&'o Ours<'t>, FileTime)> {
     ours.iter()
         .filter(|one| one.moved.facts.kind == FileKind::Regular)
         .filter_map(|one| Some((one, world.storage.accessed(&one.place).ok()??)))

@@ -253,7 +253,7 @@ impl File {
     }
 }
 
-fn time(time: model::Timestamp) -> String {
+fn time(time: model::FileTime) -> String {
     format!("{}.{:09}", time.seconds, time.nanoseconds)
 }
 

@@ -13,7 +13,7 @@ frozen!(enum FileKind = model::FileKind {
 });
 
 // A file's time, as the kernel reports it.
-frozen!(struct FileTime = model::Timestamp {
+frozen!(struct FileTime = model::FileTime {
     seconds: i64,
     nanoseconds: u32,
 });

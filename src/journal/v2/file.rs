@@ -13,7 +13,7 @@ mirror!(enum FileKind = model::FileKind {
 });
 
 // A file's time, as the kernel reports it.
-mirror!(struct FileTime = model::Timestamp {
+mirror!(struct FileTime = model::FileTime {
     seconds: i64,
     nanoseconds: u32,
 });

@@ -2,7 +2,7 @@
 
 use crate::cli::context::Host;
 use crate::cli::error::CliError;
-use crate::model::{DomainRef, Policy, Refusal, RefusalCode, Verdict};
+use crate::model::{DomainRef, Policy, Refusal, RefusalCode, Verdict, quoted};
 use crate::ports::{Hypervisor, HypervisorError, Status};
 use crate::xml::{DiskXml, DomainXml, read_policy};
 
@@ -102,7 +102,11 @@ impl Found {
                 message: format!(
                     "the policy of domain '{name}' names '{target}', which is no disk of it"
                 ),
-                hint: format!("take that away: virt-retire policy clear '{name}' '{target}'"),
+                hint: format!(
+                    "take that away: virt-retire policy clear {} {}",
+                    self.status.domain.typed(),
+                    quoted(target)
+                ),
             }])),
         }
     }

@@ -8,7 +8,7 @@ use crate::model::{Removal, State, Summary};
 use crate::retire::{self, Changed, Planned};
 
 use crate::cli::args::How;
-use crate::cli::{plans, report, retirement};
+use crate::cli::{report, retirement};
 
 /// # Errors
 /// Some domains were not retired. Exit 4 where others were; else that of the first.
@@ -29,10 +29,10 @@ pub fn execute(
         let again = match std::mem::replace(&mut is_first, false) {
             true => Ok(vec![planned]),
             false => retire::plan(&host.world(), &[domain.uuid.to_string()], removal)
-                .map_err(CliError::from),
+                .map_err(retire::Error::from),
         };
         let result = again.and_then(|planned| {
-            plans::refuse(&planned)?;
+            retire::refuse(&planned)?;
             retirement::carry_out(
                 context,
                 host,
@@ -44,8 +44,8 @@ pub fn execute(
             )
         });
         if let Err(error) = result {
-            let is_over = error.exit == Exit::Unfinished || error.code == "interrupted";
-            failed.push((domain.name, error));
+            let is_over = error.ends_a_command();
+            failed.push((domain.name, error.into()));
             if is_over {
                 break;
             }

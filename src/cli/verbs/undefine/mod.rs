@@ -66,5 +66,5 @@ fn refuse(planned: &[Planned], how: &How) -> Result<(), CliError> {
     if how.each && planned.iter().any(|one| one.plan.is_executable()) {
         return Ok(());
     }
-    plans::refuse(planned)
+    Ok(retire::refuse(planned)?)
 }
