@@ -92,13 +92,10 @@ fn in_its_folder(host: &Host, file: PathBuf) -> Result<PathBuf, CliError> {
     let found = host.storage.resolve(folder)?;
     match found.planted {
         None => Ok(found.real.join(name)),
-        Some(why) => Err(CliError::new(
+        Some(why) => Err(CliError::unchanged(
             Exit::Error,
             "saved-plan",
-            format!(
-                "the plan is not saved in {}: {why}. Nothing was changed.",
-                folder.display()
-            ),
+            format!("the plan is not saved in {}: {why}", folder.display()),
             "name a file in a folder of your own",
         )),
     }
