@@ -7,10 +7,12 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::domain_lock::{DomainLocks, Waiting};
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
-use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
+use crate::adapters::sled_journal::{
+    Found, Migrated, Reader, Rebuilding, SledJournal, open_reader,
+};
 use crate::engine::{self, Comparison, EngineError, Finding, World};
-use crate::model::{DomainRef, Evidence};
-use crate::ports::{Control, Hypervisor, JournalReader};
+use crate::model::{DomainRef, Evidence, Notice, Topic};
+use crate::ports::{Control, Hypervisor, Journal, JournalReader};
 use crate::retire::Error;
 use crate::survey::{self, SurveyError};
 
@@ -151,12 +153,21 @@ impl Context {
 
     /// Holds the journal; `purpose` is what another process is told that it waits for.
     pub fn journal(&self, purpose: &str) -> Result<SledJournal, Error> {
-        let journal = SledJournal::open(
+        let mut journal = SledJournal::open(
             self.state_dir(),
             self.settings.wait.value,
             purpose,
             &mut |holder| self.tell_waiting(holder),
         )?;
+        if let Some(migrated) = journal.migrated().cloned() {
+            let text = self.tell_migrated(&migrated);
+            journal.notice(Notice {
+                topic: Topic::Migration,
+                text,
+                domain: None,
+                by: evidence::gather("", None, Vec::new()),
+            })?;
+        }
         let files = self.files();
         // As new as can be, or an older version's.
         if !files.has_key()? {
@@ -207,12 +218,29 @@ impl Context {
 
     /// The journal for reading, whoever holds it.
     pub fn reader(&self, purpose: &str) -> Result<Reader, Error> {
-        Ok(open_reader(
+        let reader = open_reader(
             self.state_dir(),
             self.settings.wait.value,
             purpose,
             &mut |holder| self.tell_waiting(holder),
-        )?)
+        )?;
+        if let Some(migrated) = reader.held().and_then(SledJournal::migrated) {
+            self.tell_migrated(migrated);
+        }
+        Ok(reader)
+    }
+
+    fn tell_migrated(&self, migrated: &Migrated) -> String {
+        let text = format!(
+            "the journal had format {}, and has format {} now; the old files are in {}",
+            migrated.from,
+            migrated.to,
+            migrated.kept.display()
+        );
+        if !self.quiet && self.output == Output::Text {
+            say(&safe(&text));
+        }
+        text
     }
 
     fn tell_waiting(&self, holder: &str) {

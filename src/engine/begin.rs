@@ -93,9 +93,10 @@ impl Engine<'_> {
             plan,
             definition,
             removal,
-            evidence,
+            mut evidence,
             commit_at_once,
         } = retirement;
+        evidence.circumstances.libvirt = Some(self.world.hypervisor.version().to_string());
         let id = self.journal.next_id()?;
         let uuid = uuid::Uuid::new_v4();
         let mut folder = |root: Root| {

@@ -21,6 +21,32 @@ pub struct Evidence {
     pub uri: String,
     /// What could not be looked at when users of the disks were counted, and was accepted.
     pub accepted_unseen: Vec<String>,
+    pub circumstances: Circumstances,
+}
+
+/// From where and when, as far as the machine tells: for whoever was not there. Nothing is decided
+/// on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Circumstances {
+    /// `/proc/self/loginuid`, where somebody logged in.
+    pub login_uid: Option<u32>,
+    /// `SUDO_USER`: what sudo says, and anybody may set.
+    pub sudo_user: Option<String>,
+    pub terminal: Option<String>,
+    /// The client's address, of an SSH connection.
+    pub remote: Option<String>,
+    /// The number of the audit session (`/proc/self/sessionid`).
+    pub session: Option<u32>,
+    /// The control group, which names the systemd unit.
+    pub unit: Option<String>,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot: Option<uuid::Uuid>,
+    /// Milliseconds since then (`CLOCK_BOOTTIME`), which no setting of the clock changes.
+    pub since_boot: Option<u64>,
+    /// `/etc/machine-id`.
+    pub machine: Option<String>,
+    /// libvirt's version, of the daemon.
+    pub libvirt: Option<String>,
 }
 
 impl Evidence {

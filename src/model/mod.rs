@@ -27,7 +27,7 @@ mod watched;
 pub use access::{Access, Device};
 pub use amendment::Amendment;
 pub use definition::{Autostart, Checkpoint, Definition, SecretXml, Snapshot};
-pub use evidence::Evidence;
+pub use evidence::{Circumstances, Evidence};
 pub use facts::{
     Artefact, ChainFacts, DetachedFacts, DiskFacts, DomainFacts, FileRef, Pooled, SourceKind,
     Unreadable,

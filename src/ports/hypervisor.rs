@@ -14,6 +14,13 @@ use crate::model::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u64);
 
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (major, rest) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        write!(f, "{major}.{}.{}", rest / 1000, rest % 1000)
+    }
+}
+
 /// Whether the paths in the domains' XML are paths on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilesAre {

@@ -74,6 +74,11 @@ pub fn answers_as_then(state: &Path, scene: &str) {
         // Where files wait now is the machine's answer, not the journal's.
         let (mut now, mut then) = (now, then.clone());
         for answer in [&mut now, &mut then] {
+            // The list was the oldest first then.
+            if let Some(transactions) = answer.get_mut("transactions") {
+                let transactions = transactions.as_array_mut().unwrap();
+                transactions.sort_by_key(|it| it["id"].as_u64());
+            }
             if let Some(quarantine) = answer.get_mut("quarantine") {
                 for file in quarantine.as_array_mut().unwrap() {
                     file.as_object_mut().unwrap().remove("present");

@@ -59,6 +59,22 @@ fn user(kind: UserKind) -> User {
     }
 }
 
+/// What format 2 knows and format 1 did not.
+pub fn circumstances() -> Circumstances {
+    Circumstances {
+        login_uid: Some(1000),
+        sudo_user: Some("mira".into()),
+        terminal: Some("/dev/pts/3".into()),
+        remote: Some("192.0.2.7".into()),
+        session: Some(12),
+        unit: Some("/user.slice/session-12.scope".into()),
+        boot: Some(uuid(5)),
+        since_boot: Some(86_400_000),
+        machine: Some("0123456789abcdef0123456789abcdef".into()),
+        libvirt: Some("11.3.0".into()),
+    }
+}
+
 pub fn evidence() -> Evidence {
     Evidence {
         uid: 0,
@@ -72,6 +88,7 @@ pub fn evidence() -> Evidence {
         version: "0.1.0".into(),
         uri: "qemu:///system".into(),
         accepted_unseen: vec!["processes of other users".into()],
+        circumstances: circumstances(),
     }
 }
 
@@ -282,6 +299,7 @@ pub fn of_format_1() -> Transaction {
     transaction.removal.accept_not_redefinable = false;
     transaction.plan.not_redefinable = None;
     transaction.plan.kept = None;
+    transaction.evidence.circumstances = Circumstances::default();
     let disks = transaction.plan.disks.iter_mut();
     for link in disks.flat_map(|disk| &mut disk.chain) {
         link.facts = None;
@@ -293,6 +311,11 @@ pub fn of_format_1() -> Transaction {
 pub fn kinds_of_format_1() -> Vec<EventKind> {
     let mut kinds = kinds();
     kinds.retain(|kind| !matches!(kind, EventKind::Amended(_)));
+    for kind in &mut kinds {
+        if let EventKind::Decided { by, .. } = kind {
+            by.circumstances = Circumstances::default();
+        }
+    }
     kinds
 }
 

@@ -82,6 +82,7 @@ fn evidence() -> Evidence {
         version: "0".into(),
         uri: "qemu:///system".into(),
         accepted_unseen: Vec::new(),
+        circumstances: Default::default(),
     }
 }
 

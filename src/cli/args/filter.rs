@@ -90,7 +90,7 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
         )
     };
     let span: Span = text.parse().map_err(|_| wrong())?;
-    jiff::Timestamp::now()
+    crate::adapters::clock::now()
         .checked_sub(span.duration())
         .map_err(|_| wrong())
 }
@@ -108,7 +108,7 @@ mod tests {
             Ok(time("2026-03-01T10:00:00Z"))
         );
         let week = moment("7d").unwrap();
-        let ago = jiff::Timestamp::now().as_second() - week.as_second();
+        let ago = crate::adapters::clock::now().as_second() - week.as_second();
         assert!((604_799..604_802).contains(&ago), "{ago}");
         for wrong in ["", "yesterday", "7", "-7d", "2026-13-01", "99999999999w"] {
             assert!(moment(wrong).is_err(), "{wrong}");

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::Transaction;
+use crate::model::{Circumstances, Transaction};
 
 use super::event::EventJson;
 use super::path;
@@ -20,6 +20,7 @@ pub struct Shown {
     uri: String,
     /// What could not be looked at when users were counted, and was accepted.
     accepted_unseen: Vec<String>,
+    circumstances: CircumstancesJson,
     wipe: bool,
     plan: PlanJson,
     events: Vec<EventJson>,
@@ -41,6 +42,7 @@ impl Shown {
             command: evidence.command.clone(),
             uri: evidence.uri.clone(),
             accepted_unseen: evidence.accepted_unseen.clone(),
+            circumstances: (&evidence.circumstances).into(),
             wipe: transaction.removal.wipe_storage,
             plan: (&transaction.plan).into(),
             events: transaction
@@ -69,4 +71,48 @@ struct StoredJson {
     original: String,
     stored: String,
     bytes: u64,
+}
+
+/// From where and when a command was typed, as far as the machine told; null of what it did not.
+#[derive(Serialize)]
+struct CircumstancesJson {
+    login_uid: Option<u32>,
+    sudo_user: Option<String>,
+    terminal: Option<String>,
+    remote: Option<String>,
+    session: Option<u32>,
+    unit: Option<String>,
+    boot: Option<String>,
+    since_boot_ms: Option<u64>,
+    machine: Option<String>,
+    libvirt: Option<String>,
+}
+
+impl From<&Circumstances> for CircumstancesJson {
+    fn from(circumstances: &Circumstances) -> Self {
+        let Circumstances {
+            login_uid,
+            sudo_user,
+            terminal,
+            remote,
+            session,
+            unit,
+            boot,
+            since_boot,
+            machine,
+            libvirt,
+        } = circumstances.clone();
+        Self {
+            login_uid,
+            sudo_user,
+            terminal,
+            remote,
+            session,
+            unit,
+            boot: boot.map(|boot| boot.to_string()),
+            since_boot_ms: since_boot,
+            machine,
+            libvirt,
+        }
+    }
 }

@@ -15,4 +15,6 @@ frozen!(struct Evidence = model::Evidence {
     version: String,
     uri: String,
     accepted_unseen: Vec<String>,
+} else {
+    circumstances: model::Circumstances::default(),
 });

@@ -1,6 +1,7 @@
 //! Who asked (law 7).
 
 use crate::journal::mirror::mirror;
+use crate::journal::primitive::Uuid;
 use crate::model;
 
 mirror!(struct Evidence = model::Evidence {
@@ -15,4 +16,18 @@ mirror!(struct Evidence = model::Evidence {
     version: String,
     uri: String,
     accepted_unseen: Vec<String>,
+    circumstances: Circumstances,
+});
+
+mirror!(struct Circumstances = model::Circumstances {
+    login_uid: Option<u32>,
+    sudo_user: Option<String>,
+    terminal: Option<String>,
+    remote: Option<String>,
+    session: Option<u32>,
+    unit: Option<String>,
+    boot: Option<Uuid>,
+    since_boot: Option<u64>,
+    machine: Option<String>,
+    libvirt: Option<String>,
 });
