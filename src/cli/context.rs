@@ -21,6 +21,7 @@ use super::control::{Terminal, say};
 use super::environment::variable;
 use super::error::CliError;
 use super::evidence;
+use super::own_folders;
 use super::safe::{safe, visible};
 use super::settings::Settings;
 
@@ -46,15 +47,24 @@ pub struct Host {
     protect: Vec<glob::Pattern>,
 }
 
+fn files(settings: &Settings) -> LocalFiles {
+    LocalFiles::new(
+        settings.state_dir.value.join("quarantine"),
+        settings.quarantine.value.clone(),
+    )
+}
+
 impl Context {
     /// # Errors
     /// A setting is not usable; there is no folder for state (no home, no `--state-dir`).
     pub fn new(arguments: &Arguments) -> Result<Self, CliError> {
+        let settings = Settings::resolve(arguments)?;
+        own_folders::refuse_planted(&files(&settings), &settings)?;
         Ok(Self {
             output: arguments.output.into(),
             csv: arguments.output == Form::Csv,
             quiet: arguments.quiet,
-            settings: Settings::resolve(arguments)?,
+            settings,
             connect: arguments.connect.clone(),
             control: Terminal::new(
                 arguments.output.into(),
@@ -119,10 +129,7 @@ impl Context {
 
     /// This host's files; no connection is needed to look at them.
     pub fn files(&self) -> LocalFiles {
-        LocalFiles::new(
-            self.state_dir().join("quarantine"),
-            self.settings.quarantine.value.clone(),
-        )
+        files(&self.settings)
     }
 
     /// Holds the journal's place to put a new one there.

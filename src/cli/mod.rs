@@ -14,6 +14,7 @@ mod help;
 mod ids;
 mod json;
 mod limits;
+mod own_folders;
 mod plans;
 mod report;
 mod retirement;

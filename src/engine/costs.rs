@@ -2,11 +2,13 @@
 
 use crate::model::{Fate, FileRole, Step, Verdict};
 
+use super::World;
 use super::homecoming::Homecoming;
+use super::steps::{Kept, kept_nvram};
 
 impl Homecoming<'_> {
     /// What another identity, another place or another definition costs, for the operator. Empty without.
-    pub(super) fn costs(&self) -> Vec<String> {
+    pub(super) fn costs(&self, world: &World) -> Vec<String> {
         let mut costs = self.live_disks();
         costs.extend(self.departures());
         let Some(rename) = self.rename.filter(|_| !self.files_only()) else {
@@ -34,11 +36,19 @@ impl Homecoming<'_> {
             }
         }
         if let Ok(Some((kept, copy))) = self.nvram_copy() {
-            costs.push(format!(
-                "the NVRAM that was kept, {}, stays: the domain has a copy of it as it is now, {}",
-                kept.display(),
-                copy.display()
-            ));
+            let plan = &self.transaction.plan;
+            let found = kept_nvram(world.storage, plan, &kept, &copy);
+            let (kept, copy) = (kept.display(), copy.display());
+            costs.push(match found {
+                Ok(Kept::Nothing) => format!(
+                    "of the NVRAM that was kept, {kept}, there is no copy (it has gone, or was not the \
+                     domain's to copy): the guest starts with new NVRAM, {copy}"
+                ),
+                _ => format!(
+                    "the NVRAM that was kept, {kept}, stays: the domain has a copy of it as it is now, \
+                     {copy}"
+                ),
+            });
         }
         if self.has_other_uuid() && self.transaction.removal.tpm == Some(Verdict::Keep) {
             costs.push(

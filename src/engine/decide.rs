@@ -163,7 +163,7 @@ impl Engine<'_> {
     ) -> Result<Transaction, EngineError> {
         let before = transaction.state_before_rollback();
         self.enter(&mut transaction, first, State::RollingBack, cause)?;
-        told.extend(Homecoming::of(&transaction).costs());
+        told.extend(Homecoming::of(&transaction).costs(&self.world));
         let mut notes = Unwritten::none();
         notes.extend(told.into_iter().map(|text| EventKind::Noted { text }));
         match self.run_to(

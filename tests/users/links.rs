@@ -1,6 +1,7 @@
 //! If one of these fails, a user who owns a folder names somebody else's file by a symlink, and root, who
 //! tidies up, takes that file away or copies it for him.
 
+use crate::support::retire::BINARY;
 use crate::support::{Disk, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
 
 const USER: &str = "1207";
@@ -150,8 +151,9 @@ fn nvram_by_a_user_s_symlink_is_not_copied_for_another_name() {
     with_nvram(&host, "web1", &nvram);
     retire(&host, "web1", &["--keep-storage", "--keep-nvram", "--yes"]).expect(0);
     let words = ["rollback", "1", "--as-name", "web2", "--yes"];
-    host.retire(&words).expect(0);
+    let told = host.retire(&words).expect(0).stdout;
     assert!(!host.exists(&format!("{HOME}/web2_VARS.fd")));
+    assert!(told.contains("there is no copy"), "{told}");
 }
 
 #[test]
@@ -205,4 +207,37 @@ fn a_running_guest_s_disk_is_still_its_owner_s() {
     let id = done["transactions"][0]["id"].to_string();
     host.retire(&["rollback", &id, "--yes"]).expect(0);
     assert!(host.exists(&own) && host.exists("/var/lib/libvirt/u/disk.qcow2"));
+}
+
+/// Nor do they decide where root keeps its journal and what it takes away.
+#[test]
+fn no_folder_of_ours_is_behind_a_user_s_symlink() {
+    let host = host();
+    with_disk(&host, "web1", "/var/lib/libvirt/vault/disk.qcow2");
+    host.shell("chmod 700 /var/lib/libvirt/vault");
+    let to_vault = link(&host, "to-vault", "/var/lib/libvirt/vault", USER);
+    let nowhere = link(&host, "nowhere", "/var/lib/libvirt/vault/new", USER);
+    let before = host.shell("ls -A /var/lib/libvirt/vault");
+    let state = host.state.clone();
+    for folder in [
+        to_vault.clone(),
+        format!("{to_vault}/below"),
+        nowhere.clone(),
+        format!("{nowhere}/below"),
+    ] {
+        for (state, quarantine) in [(&folder, &state), (&state, &folder)] {
+            let words = ["--state-dir", state, "--quarantine", quarantine];
+            let words = [&words[..], &["undefine", "web1"], &all()].concat();
+            let words = [&[BINARY][..], &words].concat();
+            let told = host.run(&words).expect(1);
+            assert!(told.stderr.contains("is not used"), "{told}");
+        }
+    }
+    assert_eq!(host.shell("ls -A /var/lib/libvirt/vault"), before);
+    // One of root's is followed.
+    let own = link(&host, "own", "/var/lib/libvirt/vault/q", "0");
+    host.shell("mkdir -m 700 /var/lib/libvirt/vault/q");
+    let words = [BINARY, "--state-dir", &state, "--quarantine", &own];
+    host.run(&[&words[..], &["undefine", "web1"], &all()].concat())
+        .expect(0);
 }

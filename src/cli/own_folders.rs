@@ -1,0 +1,53 @@
+//! The folders that the operator names for this program's own files.
+
+use std::path::Path;
+
+use crate::adapters::files::LocalFiles;
+use crate::ports::{Storage, StorageError};
+
+use super::error::{CliError, Exit};
+use super::settings::Settings;
+
+/// By a symlink of his on the way a user would choose where root keeps its journal, or moves files.
+///
+/// # Errors
+/// Which folder, and whose symlink. Nothing was changed.
+pub fn refuse_planted(files: &LocalFiles, settings: &Settings) -> Result<(), CliError> {
+    let own = std::iter::once(&settings.state_dir.value).chain(&settings.quarantine.value);
+    for folder in own {
+        // One that cannot be looked up is told by whoever uses it.
+        if let Ok(Some(why)) = planted(files, folder) {
+            return Err(CliError::new(
+                Exit::Error,
+                "settings",
+                format!(
+                    "{} is not used: {why}. Nothing was changed.",
+                    folder.display()
+                ),
+                "name the folder itself, or one that no user's symlink is the way to",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Each part of the way, since the end of it may still have to be made.
+fn planted(files: &LocalFiles, folder: &Path) -> Result<Option<String>, StorageError> {
+    let folder = std::path::absolute(folder)
+        .map_err(|source| StorageError::io("look up", folder, source))?;
+    for part in folder.ancestors() {
+        let found = files.resolve(part)?;
+        if found.planted.is_some() {
+            return Ok(found.planted);
+        }
+        if let Some(link) = found.links.first()
+            && files.glance(&found.real)?.is_none()
+        {
+            return Ok(Some(format!(
+                "{} is a symlink, and what it leads to is not there",
+                link.display()
+            )));
+        }
+    }
+    Ok(None)
+}
