@@ -9,7 +9,8 @@
 use std::path::PathBuf;
 
 use crate::model::{
-    Access, Claim, Fate, FileFacts, Plan, Refusal, RefusalCode, State, Transaction, TransactionId,
+    Access, ChainLink, Claim, Fate, FileFacts, Plan, Refusal, RefusalCode, State, Transaction,
+    TransactionId,
 };
 
 use super::error::EngineError;
@@ -91,7 +92,7 @@ impl Engine<'_> {
             if disk.fate != Fate::Quarantine {
                 continue;
             }
-            for link in disk.chain.iter().filter(|link| link.fate == Fate::Keep) {
+            for link in disk.chain.iter().filter(|link| stands_on(link)) {
                 let place = home.moved(&link.path);
                 let Some(how) = self.change(&place, *place != *link.path, link.facts.as_ref())?
                 else {
@@ -206,6 +207,11 @@ impl Engine<'_> {
     }
 }
 
+/// A base that stayed. One that was not there even then, or on the network, is not missed.
+fn stands_on(link: &ChainLink) -> bool {
+    link.fate == Fate::Keep && (link.reason.is_none() || link.facts.is_some())
+}
+
 /// Whether a transaction in this state may have files in quarantine.
 fn holds(state: State) -> bool {
     // One that is open has taken them away too: whoever recovers it decides where they end.
@@ -229,7 +235,7 @@ fn left_behind(plan: &Plan) -> impl Iterator<Item = PathBuf> + '_ {
         .filter(|disk| disk.remembered_by.is_none())
         .filter(|disk| disk.fate != Fate::Keep || disk.access != Access::ReadOnly)
         .flat_map(|disk| &disk.chain)
-        .filter(|link| link.fate == Fate::Keep)
+        .filter(|link| stands_on(link))
         .map(|link| link.path.clone());
     tops.chain(chains)
 }

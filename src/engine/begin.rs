@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    Definition, Direction, Draft, EventKind, Evidence, Place, Plan, Removal, State, Step,
+    Definition, Direction, Draft, EventKind, Evidence, Place, Plan, Reason, Removal, State, Step,
     Transaction, TransactionId,
 };
 use crate::ports::Root;
@@ -45,7 +45,8 @@ impl Engine<'_> {
         self.enter(&mut transaction, Unwritten::none(), State::Executing, cause)?;
         // After the state: entering it ends the notes of earlier runs.
         let mut unwritten = Unwritten::none();
-        unwritten.extend(left_out.map(|text| EventKind::Noted { text }));
+        let told = left_out.into_iter().chain(left(&transaction.plan));
+        unwritten.extend(told.map(|text| EventKind::Noted { text }));
         let run = self.run(
             &mut transaction,
             Direction::Forward,
@@ -149,6 +150,25 @@ fn overridden(transaction: &Transaction) -> Option<String> {
     });
     let all: Vec<String> = protection.into_iter().chain(definition).collect();
     (!all.is_empty()).then(|| all.join("; "))
+}
+
+/// What stays although the domain goes, and that nobody would look for.
+fn left(plan: &Plan) -> impl Iterator<Item = String> {
+    let targets = plan.disks.iter().filter_map(|disk| {
+        let becomes = match disk.reason {
+            Reason::JobTarget => "which stays as it is",
+            Reason::BackupTarget => "which libvirt deletes where it was not finished",
+            _ => return None,
+        };
+        Some(format!(
+            "{} of disk {} ends with the guest; it wrote {}, {becomes}",
+            disk.remembered_by.as_deref().unwrap_or("a job"),
+            disk.target,
+            disk.path.as_ref()?.display()
+        ))
+    });
+    let unread = plan.unread.iter();
+    targets.chain(unread.map(|what| format!("left as it is, since it could not be read: {what}")))
 }
 
 /// The number for people, the UUID because two journals may share a quarantine.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Access, Definition, Device, DomainRef, FileFacts, Policy, User};
+use super::{Access, Definition, Device, DomainRef, FileFacts, Policy, Reason, User};
 
 /// The pool and the volume that libvirt knows a file as.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,6 +45,9 @@ pub enum SourceKind {
 pub struct Unreadable {
     pub path: PathBuf,
     pub cause: String,
+    /// `path` names something that was not reached, and so is none of the chain's images: a file that
+    /// is not there, an image on the network.
+    pub is_apart: bool,
 }
 
 impl std::fmt::Display for Unreadable {
@@ -64,6 +67,8 @@ pub struct ChainFacts {
     /// The top of a branch that only a snapshot's metadata names: it stands beside the images before
     /// it, not below them.
     pub begins_branch: bool,
+    /// Why its header could not be read, if so.
+    pub unread: Option<String>,
 }
 
 /// One `<disk>`.
@@ -81,8 +86,8 @@ pub struct DiskFacts {
     pub links: Vec<FileRef>,
     /// From the image below the top downwards.
     pub chain: Vec<ChainFacts>,
-    /// Set where the image or the chain could not be read to its end.
-    pub unreadable: Option<Unreadable>,
+    /// Where the image or the chain could not be read to its end.
+    pub unreadable: Vec<Unreadable>,
     /// What the domain's own policy says of this target by name.
     pub policy: Option<super::Verdict>,
     /// The running guest has it, and the definition has not: neither that target with another medium
@@ -112,18 +117,30 @@ impl DiskFacts {
     }
 }
 
-/// An image that no disk of the domain has any more, and that the metadata of a snapshot or a
-/// checkpoint still names: the disk was detached since.
+/// An image of the domain that is no disk of it, and stays: the metadata of a snapshot or a
+/// checkpoint still names it, and the disk was detached since; or a job of the running guest writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetachedFacts {
     /// Of the disk that it was then.
     pub target: String,
-    /// `snapshot NAME`, `checkpoint NAME`: the first that names it.
+    /// `snapshot NAME`, `checkpoint NAME`: the first that names it; or the job.
     pub remembered_by: String,
+    pub reason: Reason,
     pub access: Access,
     pub file: FileRef,
     /// From the image below downwards.
     pub chain: Vec<ChainFacts>,
+}
+
+/// A job that the running guest does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFacts {
+    /// What it writes to, by its real path.
+    pub file: PathBuf,
+    /// `the scratch file of a pull backup`
+    pub what: String,
+    /// The command that ends the job.
+    pub end: String,
 }
 
 /// A part of a domain that is neither its XML nor a disk. Where a symlink leads to it, the link is
@@ -153,6 +170,7 @@ pub struct DomainFacts {
     pub definition: Definition,
     pub disks: Vec<DiskFacts>,
     pub detached: Vec<DetachedFacts>,
+    pub jobs: Vec<JobFacts>,
     pub artefacts: Vec<Artefact>,
     /// The domain's own policy; says nothing where it could not be read.
     pub policy: Policy,

@@ -29,8 +29,8 @@ pub use amendment::Amendment;
 pub use definition::{Autostart, Checkpoint, Definition, SecretXml, Snapshot};
 pub use evidence::{Circumstances, Evidence};
 pub use facts::{
-    Artefact, ChainFacts, DetachedFacts, DiskFacts, DomainFacts, FileRef, Pooled, SourceKind,
-    Unreadable,
+    Artefact, ChainFacts, DetachedFacts, DiskFacts, DomainFacts, FileRef, JobFacts, Pooled,
+    SourceKind, Unreadable,
 };
 pub use file::{FileFacts, FileKind, FileTime, Identity};
 pub use filter::Filter;

@@ -48,6 +48,10 @@ pub enum Reason {
     Unsupported,
     /// No disk of the domain, but of a snapshot or a checkpoint.
     Detached,
+    /// No disk of the domain: a job of the running guest writes it.
+    JobTarget,
+    /// The same of a push backup.
+    BackupTarget,
 }
 
 impl Reason {
@@ -78,6 +82,10 @@ impl Reason {
             Reason::Unreadable => "it or its chain cannot be read",
             Reason::Protected => "a protected path",
             Reason::Detached => "detached since: no disk of the domain any more",
+            Reason::JobTarget => "a job of the running guest writes it, and ends with the guest",
+            Reason::BackupTarget => {
+                "a backup of the running guest writes it; libvirt deletes it if the guest ends first"
+            }
             Reason::Unsupported => "this kind of storage cannot be quarantined yet",
         }
     }
@@ -91,6 +99,8 @@ pub struct ChainLink {
     pub used_by: Vec<User>,
     /// Of a base that stays while the image on it goes: what it was then.
     pub facts: Option<FileFacts>,
+    /// Why it stays, where that is nobody's use: it could not be read, or is not there.
+    pub reason: Option<String>,
 }
 
 /// One disk, and what happens to it.
@@ -109,7 +119,7 @@ pub struct DiskPlan {
     pub chain: Vec<ChainLink>,
     pub used_by: Vec<User>,
     /// Of an image that is no disk of the definition: who has it at `target`, or had it. The snapshot
-    /// or checkpoint that still names it, or [`RUNNING_GUEST`].
+    /// or checkpoint that still names it, the job that writes it, or [`RUNNING_GUEST`].
     pub remembered_by: Option<String>,
 }
 
@@ -140,6 +150,8 @@ pub struct Plan {
     pub kept: Option<Vec<FileMove>>,
     /// Why libvirt would not define the domain again, if so; in an executable plan, accepted.
     pub not_redefinable: Option<String>,
+    /// What could not be read of the chains of disks that go, each with its disk, and was accepted.
+    pub unread: Vec<String>,
 }
 
 impl Plan {

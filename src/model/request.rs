@@ -57,6 +57,8 @@ pub struct Removal {
     pub accept_unseen: bool,
     /// Go on although libvirt would not define the domain again as it is.
     pub accept_not_redefinable: bool,
+    /// Take of a chain what could be read, although it could not be read to its end.
+    pub accept_broken_chain: bool,
     /// Go on although the domain's policy protects it; needs a reason.
     pub override_protection: bool,
     /// The domain will have been stopped by the time the steps run (`destroy`).

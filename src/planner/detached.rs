@@ -1,4 +1,5 @@
-//! Images that only a snapshot or a checkpoint remembers. They stay, whatever the flags, and are told.
+//! Images that only a snapshot or a checkpoint remembers, and those that a job of the running guest
+//! writes. They stay, whatever the flags, and are told.
 //!
 //! `--remove-all-storage` is every disk of the domain, and this is none: somebody took it away from
 //! the domain and left the image, which may be the very copy that is to outlive it. Rule 3 and 4
@@ -6,7 +7,7 @@
 //! keep can be removed by hand, since the plan and the transaction name it. Until it is, what it
 //! stands on stays as well (law 5).
 
-use crate::model::{ChainLink, DetachedFacts, DiskPlan, DomainFacts, Fate, FileRef, Reason};
+use crate::model::{ChainLink, DetachedFacts, DiskPlan, DomainFacts, Fate, FileRef};
 
 pub fn told(facts: &DomainFacts) -> impl Iterator<Item = DiskPlan> + '_ {
     facts.detached.iter().map(|detached| DiskPlan {
@@ -16,7 +17,7 @@ pub fn told(facts: &DomainFacts) -> impl Iterator<Item = DiskPlan> + '_ {
         pooled: detached.file.pooled.clone(),
         access: detached.access,
         fate: Fate::Keep,
-        reason: Reason::Detached,
+        reason: detached.reason.clone(),
         size: detached.file.facts.size,
         chain: (detached.chain.iter())
             .map(|link| ChainLink {
@@ -24,6 +25,7 @@ pub fn told(facts: &DomainFacts) -> impl Iterator<Item = DiskPlan> + '_ {
                 fate: Fate::Keep,
                 used_by: link.file.users.clone(),
                 facts: None,
+                reason: None,
             })
             .collect(),
         used_by: detached.file.users.clone(),

@@ -2,7 +2,7 @@
 
 use crate::model::{
     ChainFacts, ChainLink, DiskFacts, DiskPlan, DomainFacts, Fate, FileKind, FileMove, FileRef,
-    FileRole, RUNNING_GUEST, Reason, Refusal, StorageFlags,
+    FileRole, RUNNING_GUEST, Reason, Refusal, Removal,
 };
 
 use super::fate;
@@ -21,11 +21,8 @@ impl Decided {
     }
 }
 
-pub fn decide(
-    facts: &DomainFacts,
-    flags: &StorageFlags,
-    refusals: &mut Vec<Refusal>,
-) -> Vec<Decided> {
+pub fn decide(facts: &DomainFacts, removal: &Removal, refusals: &mut Vec<Refusal>) -> Vec<Decided> {
+    let flags = &removal.storage;
     refusals.extend(misnamed(facts, flags));
     let fates: Vec<_> = facts
         .disks
@@ -39,7 +36,7 @@ pub fn decide(
         .zip(fates)
         .map(|(disk, (fate, reason))| {
             let (fate, reason) = match fate {
-                Fate::Quarantine => match obstacle(facts, disk, &kept) {
+                Fate::Quarantine => match obstacle(facts, removal, disk, &kept) {
                     Some((reason, refusal)) => {
                         refusals.push(refusal);
                         (Fate::Refuse, reason)
@@ -98,6 +95,7 @@ fn decided(
                 true => all_users(facts, &link.file, kept),
                 false => link.file.users.clone(),
             },
+            reason: (!goes).then(|| link.unread.clone()).flatten(),
         });
         if goes {
             let target = disk.target.clone();
@@ -114,6 +112,17 @@ fn decided(
                 },
             ));
         }
+    }
+    // Told where they are, though there is nothing to be done about them.
+    if fate == Fate::Quarantine {
+        let apart = disk.unreadable.iter().filter(|one| one.is_apart);
+        chain.extend(apart.map(|one| ChainLink {
+            path: one.path.clone(),
+            fate: Fate::Keep,
+            used_by: Vec::new(),
+            facts: None,
+            reason: Some(one.cause.clone()),
+        }));
     }
     let path = disk
         .file
@@ -157,7 +166,11 @@ fn stays(link: &ChainFacts, kept: &[KeptFile]) -> bool {
                 .iter()
                 .any(|other| other.file.facts.identity.key() == file.facts.identity.key())
     };
-    link.file.facts.kind != FileKind::Regular || shared(&link.file) || link.links.iter().any(shared)
+    // What its header says was not found out, so nobody knows what it is part of.
+    link.unread.is_some()
+        || link.file.facts.kind != FileKind::Regular
+        || shared(&link.file)
+        || link.links.iter().any(shared)
 }
 
 pub fn moved(file: &FileRef, role: FileRole) -> FileMove {

@@ -26,7 +26,7 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
     refusals.extend(transient(facts, removal));
     refusals.extend(unsupported(facts));
     refusals.extend(not_redefinable(facts, removal));
-    let decided = disks::decide(facts, &removal.storage, &mut refusals);
+    let decided = disks::decide(facts, removal, &mut refusals);
     let kept_files = kept::files(facts, decided.iter().map(|disk| disk.plan.fate));
     let disks_go = decided.iter().any(|disk| disk.moves());
     let artefacts = artefacts::decide(facts, removal, disks_go, &kept_files, &mut refusals);
@@ -39,6 +39,7 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
     } else {
         Vec::new()
     };
+    let unread = unread(facts, &decided);
     Plan {
         domain: facts.domain.clone(),
         title: facts.title.clone(),
@@ -52,7 +53,18 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
         unseen: facts.unseen.clone(),
         kept: Some(artefacts.kept),
         not_redefinable: facts.not_redefinable.clone(),
+        unread,
     }
+}
+
+/// What of the disks that go could not be read: refused without the flag that accepts it.
+fn unread(facts: &DomainFacts, decided: &[disks::Decided]) -> Vec<String> {
+    let goes = facts.disks.iter().zip(decided).filter(|(_, it)| it.moves());
+    goes.flat_map(|(disk, _)| {
+        let stops = disk.unreadable.iter();
+        stops.map(|stop| format!("disk {}: {stop}", disk.target))
+    })
+    .collect()
 }
 
 fn transient(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {

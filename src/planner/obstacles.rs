@@ -1,8 +1,8 @@
 //! What stands in the way of removing a disk, in words: a name that is none, no decision, law 5 and 6.
 
 use crate::model::{
-    DiskFacts, DomainFacts, FileKind, FileRef, Reason, Refusal, RefusalCode, SourceKind,
-    StorageFlags, User,
+    DiskFacts, DomainFacts, FileKind, FileRef, JobFacts, Reason, Refusal, RefusalCode, Removal,
+    SourceKind, StorageFlags, User, UserKind,
 };
 
 use super::kept::{self, KeptFile};
@@ -52,13 +52,14 @@ pub fn undecided(disk: &DiskFacts) -> Refusal {
 /// Why a disk that the rules would remove must not be (law 5 and 6).
 pub fn obstacle(
     facts: &DomainFacts,
+    removal: &Removal,
     disk: &DiskFacts,
     kept: &[KeptFile],
 ) -> Option<(Reason, Refusal)> {
     // Before anything is said of its chain: what must not be touched is not a matter of headers.
     no_file(disk)
         .or_else(|| untouchable(disk))
-        .or_else(|| unreadable(disk))
+        .or_else(|| unreadable(disk, removal))
         .or_else(|| in_use(facts, disk, kept))
 }
 
@@ -113,8 +114,13 @@ fn untouchable(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
     refuse(disk, Reason::Protected, code, message, LEAVE_OUT)
 }
 
-fn unreadable(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
-    let unreadable = disk.unreadable.as_ref()?;
+fn unreadable(disk: &DiskFacts, removal: &Removal) -> Option<(Reason, Refusal)> {
+    let unreadable = disk.unreadable.first()?;
+    // Of a disk whose own image is not there, nothing is certain.
+    let has_top = disk.file.is_some();
+    if has_top && removal.accept_broken_chain {
+        return None;
+    }
     let message = format!(
         "the chain of disk {} cannot be read to its end: {}: {}",
         disk.target,
@@ -124,14 +130,18 @@ fn unreadable(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
     // Of what is denied or broken a mount is not the cause.
     let absent = ["no such file", "No such file", "is gone"];
     let hint = match absent.iter().any(|words| unreadable.cause.contains(words)) {
-        true => {
-            "is a file system not mounted? Make it readable, or leave the disk out with --storage or \
-             --keep-storage"
-        }
-        false => "make it readable, or leave the disk out with --storage or --keep-storage",
+        true => "is a file system not mounted? Make it readable, ",
+        false => "make it readable, ",
+    };
+    let hint = match has_top {
+        true => format!(
+            "{hint}leave the disk out with --storage or --keep-storage, or take of it what can be \
+             read with --accept-broken-chain (the rest stays, and the plan names it)"
+        ),
+        false => format!("{hint}or leave the disk out with --storage or --keep-storage"),
     };
     let code = RefusalCode::UnreadableChain;
-    refuse(disk, Reason::Unreadable, code, message, hint)
+    refuse(disk, Reason::Unreadable, code, message, &hint)
 }
 
 fn in_use(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<(Reason, Refusal)> {
@@ -146,15 +156,31 @@ fn in_use(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<(R
     if users.is_empty() {
         return None;
     }
-    let message = format!(
+    let mut message = format!(
         "disk {} ({}) is in use: {}",
         disk.target,
         file.path.display(),
         names_of(&users)
     );
-    let hint = "no flag overrides this: leave it out with --storage or --keep-storage, or end \
-                that use first";
-    refuse(disk, Reason::InUse, RefusalCode::InUse, message, hint)
+    let mut end = "end that use first".to_owned();
+    // The guest's own doing, which ends by a command.
+    let is_by = |job: &&JobFacts| {
+        let name = job.file.display().to_string();
+        users
+            .iter()
+            .any(|user| user.kind == UserKind::Image && user.name == name)
+    };
+    if let Some(job) = facts.jobs.iter().find(is_by) {
+        message.push_str(&format!(
+            "; {} is {} of this guest, which runs",
+            job.file.display(),
+            job.what
+        ));
+        end = format!("end that job first: {}", job.end);
+    }
+    let hint =
+        format!("no flag overrides this: leave it out with --storage or --keep-storage, or {end}");
+    refuse(disk, Reason::InUse, RefusalCode::InUse, message, &hint)
 }
 
 pub fn all_users(facts: &DomainFacts, file: &FileRef, kept: &[KeptFile]) -> Vec<User> {

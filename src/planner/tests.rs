@@ -61,7 +61,7 @@ pub(super) fn disk(target: &str, file: FileRef) -> DiskFacts {
         file: Some(file),
         links: Vec::new(),
         chain: Vec::new(),
-        unreadable: None,
+        unreadable: Vec::new(),
         policy: None,
         live_only: false,
     }
@@ -73,6 +73,7 @@ fn base(file: FileRef) -> ChainFacts {
         links: Vec::new(),
         is_data_file: false,
         begins_branch: false,
+        unread: None,
     }
 }
 
@@ -94,6 +95,7 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
         },
         disks,
         detached: Vec::new(),
+        jobs: Vec::new(),
         artefacts: Vec::new(),
         policy: Policy::default(),
         policy_problems: Vec::new(),
@@ -496,11 +498,54 @@ fn a_removed_disk_that_a_kept_one_stands_on_is_in_use() {
 #[test]
 fn a_chain_that_cannot_be_read_is_refused_not_cut_short() {
     let mut vda = disk("vda", regular("/images/top"));
-    vda.unreadable = Some(Unreadable {
+    vda.unreadable.push(Unreadable {
         path: "/images/base".into(),
         cause: "there is no such file".into(),
+        is_apart: true,
     });
     let plan = super::plan(&facts(vec![vda.clone()]), &all());
+    assert_eq!(codes(&plan), [RefusalCode::UnreadableChain]);
+    // In so many words: what could be read goes, and the rest is told.
+    let accepted = Removal {
+        accept_broken_chain: true,
+        ..all()
+    };
+    let mut middle = vda.clone();
+    middle.chain = vec![
+        base(regular("/images/middle")),
+        ChainFacts {
+            unread: Some("it is garbage".into()),
+            ..base(regular("/images/garbage"))
+        },
+    ];
+    let plan = super::plan(&facts(vec![middle]), &accepted);
+    let chain: Vec<_> = plan.disks[0]
+        .chain
+        .iter()
+        .map(|link| {
+            (
+                link.path.to_str().unwrap(),
+                link.fate,
+                link.reason.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        chain,
+        [
+            ("/images/middle", Fate::Quarantine, false),
+            ("/images/garbage", Fate::Keep, true),
+            ("/images/base", Fate::Keep, true),
+        ]
+    );
+    assert_eq!(
+        plan.unread,
+        ["disk vda: /images/base: there is no such file"]
+    );
+    // Of a disk without its own image nothing is certain.
+    let mut topless = vda.clone();
+    topless.file = None;
+    let plan = super::plan(&facts(vec![topless]), &accepted);
     assert_eq!(codes(&plan), [RefusalCode::UnreadableChain]);
     let keep = removal(StorageFlags {
         keep: true,
@@ -767,6 +812,7 @@ fn a_detached_image_stays_with_what_it_stands_on_whatever_the_flags() {
     let detached = |image: &str| DetachedFacts {
         target: "vdb".into(),
         remembered_by: "snapshot s1".into(),
+        reason: Reason::Detached,
         access: Access::ReadWrite,
         file: regular(image),
         chain: vec![base(regular("/i/base.qcow2"))],

@@ -1,15 +1,18 @@
-//! Images that only the snapshots' metadata names: overlays of branches that the guest was reverted
-//! away from. They stand on the same bases as the disk and are of no use without them, so they go
+//! Images that stand on a disk's own and that no disk names: overlays of branches that the guest was
+//! reverted away from, which the snapshots' metadata names, and those that a crash has left of a
+//! `<transient/>` disk. They stand on the same bases as the disk and are of no use without them, so they go
 //! and come back with it. What shares nothing with the disk's chain (an image that has been detached
 //! since) is left where it is, and told: see [`super::detached`].
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::model::{Definition, DiskFacts};
-use crate::xml::{EmbeddedDomain, SnapshotDisk, SnapshotKind, SnapshotXml};
+use crate::model::{Definition, DiskFacts, DomainRef, User, UserKind};
+use crate::xml::{
+    DomainXml, EmbeddedDomain, SnapshotDisk, SnapshotKind, SnapshotXml, overlay_names,
+};
 
 use super::chain::{self, Start};
 use super::{Survey, SurveyError, not_understood};
@@ -34,7 +37,41 @@ impl Survey<'_> {
         Ok(())
     }
 
-    fn branch(&self, owner: Uuid, disk: &mut DiskFacts, path: &std::path::Path, format: &str) {
+    /// An overlay that a crash has left of a `<transient/>` disk: libvirt does not start the guest again
+    /// before it is gone, and it is of no use without the disk. While the guest runs it is libvirt's,
+    /// which deletes it at the guest's end.
+    pub(super) fn left_overlays(
+        &self,
+        domain: &DomainRef,
+        xml: &DomainXml,
+        disks: &mut [DiskFacts],
+    ) {
+        for (read, disk) in xml.disks.iter().zip(disks) {
+            let Some(path) = self.pools.file(&read.source).filter(|_| read.transient) else {
+                continue;
+            };
+            for overlay in overlay_names(&path, &domain.name) {
+                if let Some(real) = self.branch(domain.uuid, disk, &overlay, "qcow2") {
+                    let is_it = |user: &User| {
+                        user.kind == UserKind::Image && user.name == real.display().to_string()
+                    };
+                    let below = disk.chain.iter_mut().map(|link| &mut link.file);
+                    for file in disk.file.iter_mut().chain(below) {
+                        file.users.retain(|user| !is_it(user));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The answer is the real path of the branch's top, if there is a branch.
+    fn branch(
+        &self,
+        owner: Uuid,
+        disk: &mut DiskFacts,
+        path: &Path,
+        format: &str,
+    ) -> Option<PathBuf> {
         let known: HashSet<(u64, u64)> = disk
             .file
             .iter()
@@ -47,14 +84,16 @@ impl Survey<'_> {
         let own = layers.iter().take_while(|layer| stranger(layer)).count();
         // It must end at an image of the disk's own chain, which a walk that failed may not reach.
         if own == layers.len() {
-            return;
+            return None;
         }
+        let top = layers.first().filter(|_| own > 0)?.path.clone();
         layers.truncate(own);
         let branch = layers
             .into_iter()
             .enumerate()
             .map(|(depth, layer)| self.below(owner, layer, depth == 0));
         disk.chain.extend(branch);
+        Some(top)
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Layer {
     pub is_data_file: bool,
     /// See [`Resolved::planted`](crate::ports::Resolved::planted).
     pub planted: Option<String>,
+    /// Why its header could not be read, if so.
+    pub unread: Option<String>,
 }
 
 /// What an obstacle on the way means to whoever asks for the users of another file.
@@ -44,9 +46,9 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// The first obstacle: who removes the image has to know all of its chain.
-    pub(super) fn unreadable(&self) -> Option<Unreadable> {
-        self.obstacles.first().map(|first| first.what.clone())
+    /// Who removes the image has to know all of its chain, or to say that he does not.
+    pub(super) fn unreadable(&self) -> Vec<Unreadable> {
+        self.obstacles.iter().map(|one| one.what.clone()).collect()
     }
 }
 
@@ -130,7 +132,7 @@ pub(super) fn walk_declared(storage: &dyn Storage, start: Start<'_>, declared: &
     while let Some(next) = pending.pop() {
         if walk.layers.len() >= LONGEST {
             let cause = format!("the chain has more than {LONGEST} images");
-            walk.obstacles.push(stop(&next.path, cause, Hides::More));
+            walk.obstacles.push(apart(&next.path, cause, Hides::More));
             break;
         }
         if let Err(obstacle) = step(storage, declared, next, &mut walk, &mut pending) {
@@ -145,9 +147,17 @@ fn stop(path: &Path, cause: impl Into<String>, hides: Hides) -> Obstacle {
         what: Unreadable {
             path: path.to_owned(),
             cause: cause.into(),
+            is_apart: false,
         },
         hides,
     }
+}
+
+/// Something that is not reached; see [`Unreadable::is_apart`].
+fn apart(path: &Path, cause: impl Into<String>, hides: Hides) -> Obstacle {
+    let mut obstacle = stop(path, cause, hides);
+    obstacle.what.is_apart = true;
+    obstacle
 }
 
 fn step(
@@ -178,6 +188,7 @@ fn step(
         facts: facts.clone(),
         is_data_file: next.is_data_file,
         planted,
+        unread: None,
     });
     if seen {
         return Err(stop(&real, "the chain is a loop", Hides::Nothing));
@@ -189,20 +200,28 @@ fn step(
         _ if next.depth == 0 => return Ok(()),
         _ => {
             let cause = "it is neither a file nor a block device";
+            if let Some(layer) = walk.layers.last_mut() {
+                layer.unread = Some(cause.to_owned());
+            }
             return Err(stop(&real, cause, Hides::Nothing));
         }
     }
     // By the name it was reached under: a relative name in the header means the folder of that name,
     // as QEMU has it, and not the folder a symlink leads to.
-    let image = storage
-        .image(&next.path, next.format.as_deref(), next.offset)
-        .map_err(|error| match error {
+    let read = storage.image(&next.path, next.format.as_deref(), next.offset);
+    let image = read.map_err(|error| {
+        let obstacle = match error {
             // It names the file itself, and so does what is said of a chain.
             StorageError::Image { path, cause } => stop(&path, cause, Hides::Nothing),
             StorageError::Gone(path) => stop(&path, "there is no such file", Hides::Missing),
             // The memo notes what may not be looked at.
             other => stop(&real, other.to_string(), Hides::Nothing),
-        })?;
+        };
+        if let Some(layer) = walk.layers.last_mut() {
+            layer.unread = Some(obstacle.what.cause.clone());
+        }
+        obstacle
+    })?;
     if let Some(doubt) = image.doubt {
         walk.obstacles.push(stop(&next.path, doubt, Hides::More));
     }
@@ -255,7 +274,7 @@ fn take(parts: &mut Vec<Below>, part: Part) -> Vec<Below> {
 fn look(storage: &dyn Storage, path: &Path) -> Result<Named, Obstacle> {
     let resolved = storage
         .resolve(path)
-        .map_err(|error| stop(path, error.to_string(), Hides::Nothing))?;
+        .map_err(|error| apart(path, error.to_string(), Hides::Nothing))?;
     let mut links = Vec::new();
     for link in resolved.links {
         let facts = file(storage, &link)?;
@@ -278,8 +297,8 @@ struct Named {
 fn file(storage: &dyn Storage, path: &Path) -> Result<FileFacts, Obstacle> {
     match storage.glance(path) {
         Ok(Some(facts)) => Ok(facts),
-        Ok(None) => Err(stop(path, "there is no such file", Hides::Missing)),
-        Err(error) => Err(stop(path, error.to_string(), Hides::Nothing)),
+        Ok(None) => Err(apart(path, "there is no such file", Hides::Missing)),
+        Err(error) => Err(apart(path, error.to_string(), Hides::Nothing)),
     }
 }
 
@@ -328,8 +347,11 @@ impl Above<'_> {
     /// The files that XML and header name, each with its other name where they spell it differently.
     fn agreed(&self, declared: Option<&Place>, header: Vec<Below>) -> (Vec<Agreed>, Vec<Obstacle>) {
         let remote = |who: &str, what: &str| {
-            let cause = format!("{who} names an image that is not a file of this host: {what}");
-            stop(self.real, cause, Hides::Nothing)
+            let cause = format!(
+                "{who} names it below {}, and it is not a file of this host",
+                self.real.display()
+            );
+            apart(Path::new(what), cause, Hides::Nothing)
         };
         let mut found = Vec::new();
         let mut obstacles = Vec::new();
@@ -341,7 +363,11 @@ impl Above<'_> {
                     let alias = (path != other).then(|| other.clone());
                     found.push((path.clone(), alias, Some(below.clone())));
                 }
-                Err(obstacle) => obstacles.push(obstacle),
+                Err(obstacle) => {
+                    obstacles.push(obstacle);
+                    let cause = "which image is below is not certain";
+                    obstacles.extend([path, other].map(|one| apart(one, cause, Hides::Nothing)));
+                }
             }
             return (found, obstacles);
         }
@@ -356,7 +382,7 @@ impl Above<'_> {
         }
         for below in header {
             match &below.at {
-                Reference::Remote(what) => obstacles.push(remote("its header", what)),
+                Reference::Remote(what) => obstacles.push(remote("the header", what)),
                 Reference::File(path) => found.push((path.clone(), None, Some(below))),
             }
         }

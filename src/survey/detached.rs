@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use crate::model::{Access, Definition, DetachedFacts, Device, DiskFacts, FileRef};
+use crate::model::{Access, Definition, DetachedFacts, Device, DiskFacts, FileRef, Reason};
 use crate::xml::{CheckpointXml, DiskXml, SnapshotKind, SnapshotXml, Source};
 
 use super::chain::{self, Start};
@@ -49,6 +49,7 @@ impl Survey<'_> {
             found.push(DetachedFacts {
                 target: named.target,
                 remembered_by: named.remembered_by,
+                reason: Reason::Detached,
                 access: named.access,
                 file: self.reached(owner, top.path, top.facts, top.planted),
                 chain: layers

@@ -25,8 +25,7 @@ impl Survey<'_> {
     }
 
     /// What the running guest has besides: a disk that was attached to it alone, another medium in
-    /// a drive, an image that it was moved to. What a `<transient/>` disk writes to is libvirt's own
-    /// and goes with the guest.
+    /// a drive, an image that it was moved to.
     pub(super) fn live_disks(
         &self,
         owner: Uuid,
@@ -35,7 +34,7 @@ impl Survey<'_> {
         defined: &[DiskFacts],
     ) -> Result<Vec<DiskFacts>, SurveyError> {
         let mut found = Vec::new();
-        for disk in live.disks.iter().filter(|disk| !disk.transient) {
+        for disk in &live.disks {
             let mut facts = self.disk(owner, disk, policy)?;
             if facts.kind == SourceKind::Empty || defined.iter().any(|it| it.is_same(&facts)) {
                 continue;
@@ -56,7 +55,7 @@ impl Survey<'_> {
             file: None,
             links: Vec::new(),
             chain: Vec::new(),
-            unreadable: None,
+            unreadable: Vec::new(),
             policy: policy.of(&disk.target),
             live_only: false,
         };
@@ -69,9 +68,10 @@ impl Survey<'_> {
                     return Ok(facts);
                 }
                 Err(HypervisorError::NoSuchVolume { cause, .. }) => {
-                    facts.unreadable = Some(Unreadable {
+                    facts.unreadable.push(Unreadable {
                         path: PathBuf::from(format!("{pool}/{volume}")),
                         cause,
+                        is_apart: true,
                     });
                     return Ok(facts);
                 }
@@ -145,6 +145,7 @@ impl Survey<'_> {
             file: self.reached(owner, layer.path, layer.facts, layer.planted),
             is_data_file: layer.is_data_file,
             begins_branch,
+            unread: layer.unread,
         }
     }
 

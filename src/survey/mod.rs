@@ -7,6 +7,7 @@ mod chain;
 mod detached;
 mod disks;
 mod graph;
+mod jobs;
 mod memo;
 mod named;
 mod pieces;
@@ -31,6 +32,7 @@ use crate::ports::{
 use crate::xml::{DomainXml, XmlError, read_policy};
 
 use graph::Graph;
+use jobs::Jobs;
 use pools::Pools;
 
 pub use memo::Memo;
@@ -142,17 +144,26 @@ impl<'a> Survey<'a> {
             Err(problem) => (Policy::default(), vec![problem.to_string()]),
         };
         let mut disks = self.disks(domain.uuid, &xml, &policy)?;
-        let live = match status.active && status.persistent {
-            true => self.live(domain)?,
+        let running = match status.active {
+            true => self.running(domain)?,
             false => None,
         };
-        if let Some(live) = &live {
+        let live = running.as_ref().filter(|_| status.persistent);
+        if let Some(live) = live {
             let more = self.live_disks(domain.uuid, live, &policy, &disks)?;
             disks.extend(more);
         }
+        if !status.active {
+            self.left_overlays(domain, &xml, &mut disks);
+        }
         self.branches(domain.uuid, &definition, &mut disks)?;
-        let detached = self.detached(domain.uuid, &definition, &disks)?;
-        let states: Vec<&DomainXml> = [&xml].into_iter().chain(&live).collect();
+        let mut detached = self.detached(domain.uuid, &definition, &disks)?;
+        let jobs = match &running {
+            Some(running) => self.jobs(domain, running, &mut disks)?,
+            None => Jobs::default(),
+        };
+        detached.extend(jobs.targets);
+        let states: Vec<&DomainXml> = [&xml].into_iter().chain(live).collect();
         let artefacts = self.artefacts(domain, &states, &definition, &mut unsupported)?;
         let not_redefinable = self.not_redefinable(&definition)?;
         Ok(DomainFacts {
@@ -163,6 +174,7 @@ impl<'a> Survey<'a> {
             definition,
             disks,
             detached,
+            jobs: jobs.running,
             artefacts,
             policy,
             policy_problems,
@@ -170,15 +182,15 @@ impl<'a> Survey<'a> {
             pools_stopped: self.pools.stopped(),
             unsupported,
             not_redefinable,
-            unseen: self.unseen(),
+            unseen: self.unseen_by(domain.uuid),
             seen_by_root: self.graph.borrow().is_seen_by_root(),
             protected_by_host: self.protecting(&domain.name),
         })
     }
 
-    /// What the guest runs with, if it runs and has a definition besides.
-    fn live(&self, domain: &DomainRef) -> Result<Option<DomainXml>, SurveyError> {
-        let Some(live) = self.graph.borrow().live_xml(domain.uuid).cloned() else {
+    /// What the guest runs with.
+    fn running(&self, domain: &DomainRef) -> Result<Option<DomainXml>, SurveyError> {
+        let Some(live) = self.graph.borrow().running_xml(domain.uuid).cloned() else {
             return Ok(None);
         };
         let read = DomainXml::read(live.reveal());
@@ -189,7 +201,11 @@ impl<'a> Survey<'a> {
 
     /// What could not be looked at when users were counted, in words.
     pub fn unseen(&self) -> Vec<String> {
-        let mut unseen: Vec<String> = self.graph.borrow().unseen().cloned().collect();
+        self.unseen_by(ANYBODY)
+    }
+
+    fn unseen_by(&self, owner: Uuid) -> Vec<String> {
+        let mut unseen: Vec<String> = self.graph.borrow().unseen(owner).cloned().collect();
         unseen.extend(self.memo.unseen());
         unseen.sort();
         unseen.dedup();

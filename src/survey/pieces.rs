@@ -46,7 +46,7 @@ pub struct Piece {
     /// `None` where there is no file of this host, or where it is not there.
     pub file: Option<FileRef>,
     pub chain: Vec<ChainFacts>,
-    pub unreadable: Option<Unreadable>,
+    pub unreadable: Vec<Unreadable>,
     /// The running domain has it, and its definition has not.
     pub live_only: bool,
 }
@@ -76,7 +76,7 @@ impl Survey<'_> {
                     source: path.to_str().map(str::to_owned),
                     file: self.known_file(domain.uuid, path)?,
                     chain: Vec::new(),
-                    unreadable: None,
+                    unreadable: Vec::new(),
                     live_only: false,
                 });
             }
@@ -133,7 +133,7 @@ impl Piece {
                     source: Some(source),
                     file: None,
                     chain: Vec::new(),
-                    unreadable: None,
+                    unreadable: Vec::new(),
                     live_only: false,
                 };
             }
@@ -151,7 +151,7 @@ impl Piece {
             source: file.path.to_str().map(str::to_owned),
             file: Some(file),
             chain: Vec::new(),
-            unreadable: None,
+            unreadable: Vec::new(),
             live_only: false,
         }
     }

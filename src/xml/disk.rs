@@ -1,5 +1,7 @@
 //! `<disk>`: what a guest's drive is made of.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use roxmltree::Node;
@@ -69,6 +71,10 @@ pub struct DiskXml {
     pub readonly: bool,
     pub shareable: bool,
     pub transient: bool,
+    /// What the guest writes to while it runs, in place of a `<transient/>` disk. libvirt made it
+    /// and deletes it at the guest's end: everything else here is of the disk itself, which is the
+    /// first `<backingStore>` of what libvirt dumps.
+    pub overlay: Option<PathBuf>,
     /// `optional`, `requisite`, `mandatory`: whether a guest starts without the medium.
     pub startup_policy: Option<String>,
     /// From the image below the disk's own downwards. A live domain's XML always has it; an
@@ -99,7 +105,7 @@ impl DiskXml {
             }
         };
         let (backing, backing_ends) = backing(node);
-        Ok(Self {
+        let disk = Self {
             target: child(node, "target")
                 .and_then(|target| attribute(target, "dev"))
                 .ok_or(XmlError::Missing("a disk's <target dev>"))?,
@@ -110,6 +116,7 @@ impl DiskXml {
             readonly: child(node, "readonly").is_some(),
             shareable: child(node, "shareable").is_some(),
             transient: child(node, "transient").is_some(),
+            overlay: None,
             startup_policy: child(node, "source")
                 .and_then(|source| attribute(source, "startupPolicy")),
             backing,
@@ -117,7 +124,64 @@ impl DiskXml {
             data_store: data_store(node).map(layer),
             mirror: child(node, "mirror").map(mirror),
             kind,
-        })
+        };
+        Ok(disk.at_rest())
+    }
+
+    /// The disk as it is when no guest runs on it.
+    fn at_rest(mut self) -> Self {
+        let overlay = match (&self.source, self.backing.first()) {
+            (Source::File(top), Some(base)) if self.transient => {
+                is_overlay(top, &base.source).then(|| top.clone())
+            }
+            _ => None,
+        };
+        if overlay.is_some() {
+            let base = self.backing.remove(0);
+            self.kind = base.kind;
+            self.source = base.source;
+            self.format = base.format;
+            self.offset = base.offset;
+            self.data_store = base.data_store.map(|source| LayerXml {
+                kind: "file".to_owned(),
+                source,
+                format: Some("raw".to_owned()),
+                offset: 0,
+                data_store: None,
+            });
+            self.overlay = overlay;
+        }
+        self
+    }
+}
+
+/// What libvirt calls the overlay of a `<transient/>` disk: `DISK.TRANSIENT-DOMAIN` (seen with 11.3),
+/// and before 8.0 `DISK.TRANSIENT`.
+const OVERLAY: &str = ".TRANSIENT";
+
+/// The names that an overlay of this disk may have.
+pub fn overlay_names(disk: &Path, domain: &str) -> [PathBuf; 2] {
+    let with = |end: &str| {
+        let mut name = disk.as_os_str().to_owned();
+        name.push(OVERLAY);
+        name.push(end);
+        PathBuf::from(name)
+    };
+    [with(&format!("-{domain}")), with("")]
+}
+
+fn is_overlay(top: &Path, base: &Source) -> bool {
+    let top = top.as_os_str().as_bytes();
+    let is_end = |rest: &[u8]| rest.is_empty() || rest.starts_with(b"-");
+    match base.path() {
+        Some(base) => top
+            .strip_prefix(base.as_os_str().as_bytes())
+            .and_then(|rest| rest.strip_prefix(OVERLAY.as_bytes()))
+            .is_some_and(is_end),
+        // Of a volume the XML does not say the path.
+        None => Path::new(OsStr::from_bytes(top))
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().contains(".TRANSIENT-")),
     }
 }
 

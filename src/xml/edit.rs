@@ -4,16 +4,25 @@ use std::ops::Range;
 
 use roxmltree::Node;
 
-/// What is put in place of a range of bytes. Unescaped.
+/// What is put in place of a range of bytes.
 pub(super) type Edits = Vec<(Range<usize>, String)>;
 
+/// With texts and values, unescaped.
 pub(super) fn applied(xml: &str, mut edits: Edits) -> String {
+    for (_, new) in &mut edits {
+        *new = escaped(new);
+    }
+    spliced(xml, edits)
+}
+
+/// The same with pieces of XML, which are put in as they are.
+pub(super) fn spliced(xml: &str, mut edits: Edits) -> String {
     edits.sort_by_key(|(range, _)| range.start);
     let mut changed = String::with_capacity(xml.len());
     let mut copied = 0;
     for (range, new) in edits {
         changed.push_str(&xml[copied..range.start]);
-        changed.push_str(&escaped(&new));
+        changed.push_str(&new);
         copied = range.end;
     }
     changed.push_str(&xml[copied..]);

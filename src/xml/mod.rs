@@ -20,12 +20,13 @@ mod pool;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod transient;
 mod uses;
 mod volume;
 
 pub use backup::{BackupDisk, BackupXml};
 pub use checkpoint::CheckpointXml;
-pub use disk::{DiskXml, LayerXml, Source};
+pub use disk::{DiskXml, LayerXml, Source, overlay_names};
 pub use domain::{DomainXml, EmbeddedDomain, FirmwareXml, TpmBackend, TpmXml};
 pub use element::Element;
 pub use error::XmlError;
@@ -35,6 +36,7 @@ pub use paths::{change_paths, emulators, paths};
 pub use policy::{PolicyError, read_policy, write_policy};
 pub use pool::PoolXml;
 pub use snapshot::{SnapshotDisk, SnapshotKind, SnapshotXml};
+pub use transient::without_overlays;
 pub use uses::{FileUse, QemuXml};
 pub use volume::VolumeXml;
 

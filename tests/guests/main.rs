@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod byproducts;
 mod destroy;
 mod live;
 mod running;

@@ -143,6 +143,7 @@ pub fn removal() -> Removal {
         delete_volume_snapshots: true,
         accept_unseen: true,
         accept_not_redefinable: true,
+        accept_broken_chain: true,
         override_protection: true,
         stop_first: true,
         graceful: Some(90),
@@ -165,6 +166,7 @@ pub fn plan() -> Plan {
         size: 1 << 40,
         chain: vec![ChainLink {
             facts: Some(facts(30)),
+            reason: Some("it is garbage".into()),
             path: hostile_path(),
             fate: Fate::Keep,
             used_by: vec![user(UserKind::Domain), user(UserKind::Image)],
@@ -251,6 +253,7 @@ pub fn plan() -> Plan {
         unseen: vec!["processes".into()],
         kept: Some(vec![moved(60, FileRole::Nvram, hostile_path())]),
         not_redefinable: Some("no such machine".into()),
+        unread: vec!["disk vda: /gone: there is no such file".into()],
     }
 }
 
@@ -297,12 +300,15 @@ pub fn transaction() -> Transaction {
 pub fn of_format_1() -> Transaction {
     let mut transaction = transaction();
     transaction.removal.accept_not_redefinable = false;
+    transaction.removal.accept_broken_chain = false;
     transaction.plan.not_redefinable = None;
+    transaction.plan.unread.clear();
     transaction.plan.kept = None;
     transaction.evidence.circumstances = Circumstances::default();
     let disks = transaction.plan.disks.iter_mut();
     for link in disks.flat_map(|disk| &mut disk.chain) {
         link.facts = None;
+        link.reason = None;
     }
     transaction
 }

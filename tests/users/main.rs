@@ -5,6 +5,7 @@
 mod support;
 
 mod blind;
+mod broken_chains;
 mod hidden;
 mod hostile;
 mod kinds;

@@ -9,7 +9,7 @@ use virt::error::ErrorNumber;
 use super::{Libvirt, errors, flags, sys};
 use crate::model::{Checkpoint, Definition, SecretXml, Snapshot};
 use crate::ports::HypervisorError;
-use crate::xml::{CheckpointXml, DomainXml, SnapshotXml, escape_line_breaks};
+use crate::xml::{CheckpointXml, DomainXml, SnapshotXml, escape_line_breaks, without_overlays};
 
 impl Libvirt {
     pub(super) fn read_definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError> {
@@ -35,14 +35,16 @@ impl Libvirt {
         };
         let failed = self.failed("reading the domain's XML");
         let dump = |flags| domain.xml_desc(flags).map_err(&failed);
+        let not_read = |error| errors::xml("a transient domain")(error);
         let inactive = dump(VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE)?;
         if domain.is_persistent().map_err(&failed)? {
             return Ok(inactive);
         }
-        let live = dump(VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE)?;
-        let read = |xml: &str| {
-            DomainXml::read(&escape_line_breaks(xml)).map_err(errors::xml("a transient domain"))
-        };
+        // It is also what it runs on: the overlays of its `<transient/>` disks, which end with it.
+        let at_rest = |xml: &str| without_overlays(&escape_line_breaks(xml)).map_err(not_read);
+        let inactive = at_rest(&inactive)?;
+        let live = at_rest(&dump(VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE)?)?;
+        let read = |xml: &str| DomainXml::read(xml).map_err(not_read);
         let is_same = read(&inactive)?.says_the_same_as(&read(&live)?);
         Ok(if is_same { inactive } else { live })
     }

@@ -89,6 +89,9 @@ pub struct RemovalFlags {
     /// firmware is gone): a rollback then needs `--xml` or `--files`
     #[arg(long)]
     accept_not_redefinable: bool,
+    /// Of a disk whose chain cannot be read to its end, take what can be read and leave the rest
+    #[arg(long)]
+    accept_broken_chain: bool,
     /// Go on although the domain's policy protects it; needs --reason
     #[arg(long)]
     override_protection: bool,
@@ -117,6 +120,7 @@ impl RemovalFlags {
             delete_volume_snapshots: self.delete_storage_volume_snapshots,
             accept_unseen: self.accept_unseen,
             accept_not_redefinable: self.accept_not_redefinable,
+            accept_broken_chain: self.accept_broken_chain,
             override_protection: self.override_protection,
             stop_first: power.is_some(),
             graceful: power.and_then(Power::patience),

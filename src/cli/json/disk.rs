@@ -11,6 +11,8 @@ struct LinkJson {
     path: String,
     fate: &'static str,
     used_by: Vec<UserJson>,
+    /// Why it stays, where nobody uses it.
+    reason: Option<String>,
 }
 
 impl From<&ChainLink> for LinkJson {
@@ -19,6 +21,7 @@ impl From<&ChainLink> for LinkJson {
             path: path(&link.path),
             fate: link.fate.word(),
             used_by: link.used_by.iter().map(UserJson::from).collect(),
+            reason: link.reason.clone(),
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) struct PlanJson {
     bytes: u64,
     unseen: Vec<String>,
     not_redefinable: Option<String>,
+    unread: Vec<String>,
 }
 
 impl From<&Plan> for PlanJson {
@@ -68,6 +69,7 @@ impl From<&Plan> for PlanJson {
             bytes: plan.bytes(),
             unseen: plan.unseen.clone(),
             not_redefinable: plan.not_redefinable.clone(),
+            unread: plan.unread.clone(),
         }
     }
 }

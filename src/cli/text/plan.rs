@@ -8,6 +8,9 @@ use super::super::safe::{safe, safe_path};
 use super::layout::{align_right, drawn, table};
 use super::subject;
 
+/// Users in one cell: a base may have hundreds.
+const SHOWN: usize = 5;
+
 /// One plan: its disks with fate and reason, its steps, or why it is refused.
 pub fn plan(plan: &Plan) -> String {
     let mut lines = vec![format!(
@@ -28,6 +31,9 @@ pub fn plan(plan: &Plan) -> String {
     }
     for unseen in &plan.unseen {
         lines.push(format!("not looked at: {}", safe(unseen)));
+    }
+    for what in &plan.unread {
+        lines.push(format!("accepted: left unread: {}", safe(what)));
     }
     if let Some(cause) = plan
         .not_redefinable
@@ -91,8 +97,9 @@ fn disks(disks: &[DiskPlan]) -> String {
                 String::new(),
                 String::new(),
                 safe_path(&link.path),
-                match (link.fate, link.used_by.is_empty()) {
-                    (Fate::Keep, false) => why("someone else uses it", &link.used_by),
+                match (&link.reason, link.fate, link.used_by.is_empty()) {
+                    (Some(reason), ..) => why(&safe(reason), &link.used_by),
+                    (None, Fate::Keep, false) => why("someone else uses it", &link.used_by),
                     _ => String::new(),
                 },
             ]);
@@ -103,7 +110,10 @@ fn disks(disks: &[DiskPlan]) -> String {
 
 fn why(reason: &str, users: &[User]) -> String {
     let mut lines = vec![reason.to_owned()];
-    lines.extend(users.iter().map(user));
+    lines.extend(users.iter().take(SHOWN).map(user));
+    if let Some(more @ 1..) = users.len().checked_sub(SHOWN) {
+        lines.push(format!("and {more} more (--output json names all)"));
+    }
     lines.join("\n")
 }
 

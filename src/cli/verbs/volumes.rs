@@ -87,7 +87,7 @@ impl From<&Piece> for PieceJson {
             live_only: piece.live_only,
             unreadable: piece
                 .unreadable
-                .as_ref()
+                .first()
                 .map(|stop| format!("{}: {}", lossless(stop.path.as_os_str()), stop.cause)),
             users: piece.file.as_ref().map_or(Vec::new(), users),
         }
@@ -152,7 +152,7 @@ fn table(pieces: &[Piece]) -> String {
                 others(&link.file.users),
             ]);
         }
-        if let Some(stop) = &piece.unreadable {
+        for stop in &piece.unreadable {
             table.add_row([
                 "  unreadable".to_owned(),
                 String::new(),

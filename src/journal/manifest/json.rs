@@ -64,6 +64,8 @@ pub struct Flags {
     pub accept_unseen: bool,
     #[serde(default)]
     pub accept_not_redefinable: bool,
+    #[serde(default)]
+    pub accept_broken_chain: bool,
     pub override_protection: bool,
     pub stop_first: bool,
     #[serde(default)]
@@ -180,6 +182,7 @@ impl Flags {
             delete_volume_snapshots,
             accept_unseen,
             accept_not_redefinable,
+            accept_broken_chain,
             override_protection,
             stop_first,
             graceful,
@@ -200,6 +203,7 @@ impl Flags {
             delete_storage_volume_snapshots: delete_volume_snapshots,
             accept_unseen,
             accept_not_redefinable,
+            accept_broken_chain,
             override_protection,
             stop_first,
             graceful,

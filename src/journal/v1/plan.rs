@@ -65,6 +65,7 @@ frozen!(struct ChainLink = model::ChainLink {
     used_by: Vec<User>,
 } else {
     facts: None,
+    reason: None,
 });
 
 frozen!(struct DiskPlan = model::DiskPlan {
@@ -93,4 +94,5 @@ frozen!(struct Plan = model::Plan {
 } else {
     kept: None,
     not_redefinable: None,
+    unread: Vec::new(),
 });

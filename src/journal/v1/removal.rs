@@ -27,4 +27,5 @@ frozen!(struct Removal = model::Removal {
     graceful: Option<u64>,
 } else {
     accept_not_redefinable: false,
+    accept_broken_chain: false,
 });

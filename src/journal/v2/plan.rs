@@ -30,6 +30,8 @@ mirror!(enum Reason = model::Reason {
     Protected,
     Unsupported,
     Detached,
+    JobTarget,
+    BackupTarget,
 });
 
 mirror!(enum RefusalCode = model::RefusalCode {
@@ -69,6 +71,7 @@ mirror!(struct ChainLink = model::ChainLink {
     fate: Fate,
     used_by: Vec<User>,
     facts: Option<FileFacts>,
+    reason: Option<String>,
 });
 
 mirror!(struct DiskPlan = model::DiskPlan {
@@ -96,4 +99,5 @@ mirror!(struct Plan = model::Plan {
     unseen: Vec<String>,
     kept: Option<Vec<FileMove>>,
     not_redefinable: Option<String>,
+    unread: Vec<String>,
 });

@@ -23,6 +23,7 @@ mirror!(struct Removal = model::Removal {
     delete_volume_snapshots: bool,
     accept_unseen: bool,
     accept_not_redefinable: bool,
+    accept_broken_chain: bool,
     override_protection: bool,
     stop_first: bool,
     graceful: Option<u64>,

@@ -99,8 +99,10 @@ impl Graph {
         one.when.clear();
         one.file("managed save", &save);
         one.file("TPM state", &folders.tpm.join(reference.uuid.to_string()));
-        if let Some(live) = &domain.live_xml {
-            self.live.insert(reference.uuid, live.clone());
+        // A transient domain's one XML is the live one.
+        if domain.status.active {
+            let live = domain.live_xml.as_ref().unwrap_or(&domain.xml);
+            self.running.insert(reference.uuid, live.clone());
         }
     }
 }
@@ -267,7 +269,10 @@ impl One<'_> {
         }
         for obstacle in &walk.obstacles {
             if self.hides_users(&walk, obstacle, start.format) {
-                self.hidden(how, &obstacle.what.to_string());
+                let domain = &self.domain.status.domain;
+                let (name, when) = (&domain.name, &self.when);
+                let what = format!("{how}{when} of domain '{name}': {}", obstacle.what);
+                self.graph.unseen_of.insert((domain.uuid, what));
             }
         }
     }

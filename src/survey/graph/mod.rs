@@ -30,8 +30,8 @@ pub(super) struct Graph {
     uses: HashMap<Key, Vec<Use>>,
     outside: Sighting,
     active: HashSet<Uuid>,
-    /// The live XML of running persistent domains.
-    live: HashMap<Uuid, SecretXml>,
+    /// The live XML of running domains.
+    running: HashMap<Uuid, SecretXml>,
     /// Images of domains that are being retired.
     attached: HashSet<Key>,
     /// Folders whose images have been looked into.
@@ -43,6 +43,8 @@ pub(super) struct Graph {
     /// `<transient/>` disks, and whose they are.
     transient: HashMap<Key, Vec<DomainRef>>,
     unseen: BTreeSet<String>,
+    /// The same of one domain's own chains: to itself nobody is a stranger.
+    unseen_of: BTreeSet<(Uuid, String)>,
 }
 
 impl Graph {
@@ -111,13 +113,17 @@ impl Graph {
         self.active.contains(&domain)
     }
 
-    pub(super) fn live_xml(&self, domain: Uuid) -> Option<&SecretXml> {
-        self.live.get(&domain)
+    pub(super) fn running_xml(&self, domain: Uuid) -> Option<&SecretXml> {
+        self.running.get(&domain)
     }
 
-    /// What could not be looked at, in words.
-    pub(super) fn unseen(&self) -> impl Iterator<Item = &String> {
-        self.unseen.iter()
+    /// What could not be looked at of others than the domain `owner`, in words.
+    pub(super) fn unseen(&self, owner: Uuid) -> impl Iterator<Item = &String> {
+        let others = self
+            .unseen_of
+            .iter()
+            .filter(move |(whose, _)| *whose != owner);
+        self.unseen.iter().chain(others.map(|(_, what)| what))
     }
 
     /// The inode is an image of a domain, which libvirt need not have any more.
