@@ -39,12 +39,9 @@ pub fn listed(host: &PrivateHost) -> Vec<String> {
             it["state"].as_str().unwrap()
         )
     };
-    listed["transactions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(line)
-        .collect()
+    let mut all = listed["transactions"].as_array().unwrap().clone();
+    all.sort_by_key(|one| one["id"].as_u64());
+    all.iter().map(line).collect()
 }
 
 #[test]

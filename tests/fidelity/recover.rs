@@ -185,8 +185,8 @@ fn what_never_got_to_its_first_step_is_closed_by_the_next_command() {
     assert_eq!(listed["transactions"][0]["state"], "planned");
     host.retire(&undefine("shop")).expect(0);
     let listed = host.retire_json(&["list"]).expect(0).json();
-    assert_eq!(listed["transactions"][0]["state"], "rolled-back");
-    assert_eq!(listed["transactions"][1]["state"], "committed");
+    assert_eq!(listed["transactions"][1]["state"], "rolled-back");
+    assert_eq!(listed["transactions"][0]["state"], "committed");
 }
 
 /// Somebody defines the domain anew, from an older file, before anyone thinks of `recover`.

@@ -28,7 +28,9 @@ fn undefine<'a>(names: &[&'a str]) -> Vec<&'a str> {
 
 fn transactions(host: &PrivateHost) -> Vec<serde_json::Value> {
     let listed = host.retire_json(&["list"]).expect(0).json();
-    listed["transactions"].as_array().unwrap().clone()
+    let mut all = listed["transactions"].as_array().unwrap().clone();
+    all.sort_by_key(|one| one["id"].as_u64());
+    all
 }
 
 #[test]

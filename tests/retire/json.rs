@@ -233,13 +233,13 @@ fn every_verb_answers_with_what_the_contract_promises() {
     );
     let told = host.retire_json(&["recover", "--yes"]).expect(0);
     assert!(array(&told.json(), "transactions").is_empty());
-    // Numbers go up, and the list has every one of them in their order.
+    // Numbers go up, and the list has every one of them, the newest first.
     let listed = host.retire_json(&["list"]).expect(0).json();
     let ids: Vec<_> = array(&listed, "transactions")
         .iter()
         .map(|one| one["id"].as_u64().unwrap())
         .collect();
-    assert_eq!(ids, [1, 2]);
+    assert_eq!(ids, [2, 1]);
 }
 
 #[test]

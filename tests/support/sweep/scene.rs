@@ -187,7 +187,8 @@ impl Scene {
             return Err(format!("list does not answer\n{listed}"));
         }
         let listed = listed.json();
-        let last = listed["transactions"].as_array().and_then(|all| all.last());
+        let all = listed["transactions"].as_array();
+        let last = all.and_then(|all| all.iter().max_by_key(|it| it["id"].as_u64()));
         Ok(last.map(|it| {
             (
                 it["id"].as_u64().unwrap_or(0),
