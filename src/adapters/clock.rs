@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use crate::model::Uptime;
 use crate::ports::Clock;
 
 pub struct SystemClock;
@@ -11,6 +12,15 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         now()
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let passed = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Some(Uptime {
+            boot: boot.trim().parse().ok()?,
+            seconds: u64::try_from(passed.tv_sec).ok()?,
+        })
     }
 
     fn pause(&self, span: Duration) {

@@ -32,6 +32,7 @@ pub fn ask(context: &Context, ids: &[TransactionId], decision: Decision) -> Resu
     let verb = match decision {
         Decision::Commit => "Commit",
         Decision::Rollback => "Roll back",
+        Decision::Purge => "Purge",
     };
     confirm(&format!("{verb} {}?", listed(ids)))
 }

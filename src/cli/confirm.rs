@@ -19,6 +19,31 @@ pub fn can_ask() -> Result<(), CliError> {
     ))
 }
 
+/// Asks for the domain's name to be typed, where a yes is too quick.
+///
+/// # Errors
+/// No terminal to ask on, or another answer: exit 1, nothing changed.
+pub fn confirm_name(question: &str, name: &str) -> Result<(), CliError> {
+    can_ask()?;
+    let mut stderr = std::io::stderr();
+    let mut answer = String::new();
+    let asked = write!(stderr, "{}: ", visible(question))
+        .and_then(|()| stderr.flush())
+        .and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    if !answer.ends_with('\n') {
+        let _ = writeln!(stderr);
+    }
+    match asked {
+        Ok(_) if answer.trim_end_matches(['\r', '\n']) == name => Ok(()),
+        _ => Err(CliError::unchanged(
+            Exit::Error,
+            "not-confirmed",
+            "that is not its name",
+            "type the name as it is shown to go on",
+        )),
+    }
+}
+
 /// Asks on the terminal. `Ok` means yes.
 ///
 /// # Errors

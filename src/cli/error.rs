@@ -382,6 +382,17 @@ impl From<EngineError> for CliError {
                     _ => format!("to see what it is: virt-retire show {id}"),
                 },
             ),
+            EngineError::Gone { id, state, .. } => Self::unchanged(
+                Exit::Error,
+                "purged",
+                message,
+                match state {
+                    crate::model::State::Purging => {
+                        format!("its purge was begun, and goes on with: virt-retire purge {id}")
+                    }
+                    _ => format!("to see what it was: virt-retire show {id}"),
+                },
+            ),
             EngineError::Claimed { by, state, .. } => Self::unchanged(
                 Exit::Refused,
                 "claimed",
@@ -391,6 +402,21 @@ impl From<EngineError> for CliError {
                         "decide it first: virt-retire commit {by}, or virt-retire rollback {by}"
                     ),
                     _ => FINISH_FIRST.to_owned(),
+                },
+            ),
+            EngineError::HoldTaken { .. } => Self::unchanged(
+                Exit::Error,
+                "hold-exists",
+                message,
+                "give this one another name: --name NAME",
+            ),
+            EngineError::NoSuchHold { id, names, .. } => Self::unchanged(
+                Exit::Error,
+                "no-such-hold",
+                message,
+                match names.is_empty() {
+                    true => format!("to see it: virt-retire show {id}"),
+                    false => format!("say which: --name {}", names.join(", or --name ")),
                 },
             ),
             EngineError::Xml(_) => Self::unchanged(

@@ -12,12 +12,13 @@ use clap_mangen::roff::{Inline, Roff, bold, roman};
 use super::args::Arguments;
 
 /// The verbs by what somebody wants. A test sees to it that each is in one group.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Retire",
         &["plan", "apply", "undefine", "destroy", "commit"],
     ),
     ("Undo", &["rollback", "recover"]),
+    ("Keep or free space", &["purge", "hold", "release"]),
     ("Look", &["list", "show", "log", "volumes", "users"]),
     ("Prove", &["verify", "prove"]),
     ("Set up", &["policy", "watch", "config"]),
@@ -138,6 +139,9 @@ const BEFORE_COMMANDS: &[Section] = &[
         &[
             "Files are moved into quarantine by rename, within their file system: that is instant \
              for any size, and frees no space.",
+            "purge frees it, and is the one verb without a way back. What is held (hold, release) is \
+             purged by nothing; what has expired is purged by purge --expired, for a timer. The word is \
+             virt-retire's own, and not what NIST SP 800-88 calls to purge: files are unlinked.",
         ],
     ),
 ];

@@ -51,7 +51,15 @@ pub fn carry_out(
 ) -> Result<(), retire::Error> {
     let mut engine = Engine::new(host.world(), journal);
     let evidence = |unseen| context.evidence(host, how.reason.clone(), unseen);
-    let batch = retire::carry_out(&mut engine, planned, removal, how.prepare, &evidence);
+    let retention = how.expires.unwrap_or(context.settings.retention.value);
+    let batch = retire::carry_out(
+        &mut engine,
+        planned,
+        removal,
+        how.prepare,
+        retention.duration(),
+        &evidence,
+    );
     let (summaries, result) = retire::settled(batch);
     touched.extend(summaries);
     result

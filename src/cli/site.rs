@@ -56,6 +56,10 @@ impl Site for Context {
         Ok(Box::new(self.lock(world, domains, purpose)?))
     }
 
+    fn retention(&self) -> Option<std::time::Duration> {
+        self.settings.retention.value.duration()
+    }
+
     fn begin(&self) -> Result<(), Error> {
         self.begin()
     }

@@ -213,13 +213,13 @@ fn stands_on(link: &ChainLink) -> bool {
 }
 
 /// Whether a transaction in this state may have files in quarantine.
-fn holds(state: State) -> bool {
+pub(super) fn holds(state: State) -> bool {
     // One that is open has taken them away too: whoever recovers it decides where they end.
     state.claim() == Claim::Unfinished || matches!(state, State::Prepared | State::Committed)
 }
 
 /// Files that the domain writes to or stands on, and that its retirement left where they were.
-fn left_behind(plan: &Plan) -> impl Iterator<Item = PathBuf> + '_ {
+pub(super) fn left_behind(plan: &Plan) -> impl Iterator<Item = PathBuf> + '_ {
     let tops = plan
         .disks
         .iter()

@@ -1,6 +1,7 @@
 //! A plan becomes a transaction, and its steps are run to `prepared`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::model::{
     Definition, Direction, Draft, EventKind, Evidence, Place, Plan, Reason, Removal, State, Step,
@@ -19,6 +20,8 @@ pub struct Retirement {
     pub removal: Removal,
     pub evidence: Evidence,
     pub commit_at_once: bool,
+    /// From its beginning on, until it expires; `None`: never.
+    pub retention: Option<Duration>,
 }
 
 impl Engine<'_> {
@@ -96,6 +99,7 @@ impl Engine<'_> {
             removal,
             mut evidence,
             commit_at_once,
+            retention,
         } = retirement;
         evidence.circumstances.libvirt = Some(self.world.hypervisor.version().to_string());
         let id = self.journal.next_id()?;
@@ -122,6 +126,7 @@ impl Engine<'_> {
                 });
             }
         }
+        let started_at = self.world.clock.now();
         Ok(Draft {
             uuid,
             evidence,
@@ -131,7 +136,10 @@ impl Engine<'_> {
             home: folder(self.world.storage.home()?),
             places,
             commit_at_once,
-            started_at: self.world.clock.now(),
+            started_at,
+            uptime: self.world.clock.uptime(),
+            // Beyond the calendar's end is as good as never.
+            expires_at: retention.and_then(|span| started_at.checked_add(span).ok()),
         })
     }
 }

@@ -263,6 +263,15 @@ pub(super) fn decided(verb: Verb, by: Evidence) -> EventKind {
 
 /// `verb` is a participle: "rolled back".
 pub fn wrong_state(transaction: &Transaction, verb: &'static str) -> EngineError {
+    if matches!(transaction.state(), State::Purging | State::Purged) && verb != "purged" {
+        let gone = super::purge::gone(transaction);
+        return EngineError::Gone {
+            id: transaction.id,
+            state: transaction.state(),
+            verb,
+            gone: gone.into_iter().map(std::path::Path::to_owned).collect(),
+        };
+    }
     EngineError::WrongState {
         id: transaction.id,
         state: transaction.state(),

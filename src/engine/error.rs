@@ -1,5 +1,7 @@
 //! How a verb of the engine can end other than well. Each variant says what was changed.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::model::{Refusal, State, Transaction, TransactionId};
@@ -64,12 +66,30 @@ pub enum EngineError {
         state: State,
         verb: &'static str,
     },
+    /// Nothing was changed: a purge has destroyed these, by the paths that they came from.
+    #[error("transaction {id} is {}: it cannot be {verb}; gone for good {}", state.word(), listed(gone))]
+    Gone {
+        id: TransactionId,
+        state: State,
+        verb: &'static str,
+        gone: Vec<PathBuf>,
+    },
     /// Nothing was changed.
     #[error("{subject} belongs to transaction {by}, which is {}", state.word())]
     Claimed {
         subject: String,
         by: TransactionId,
         state: State,
+    },
+    /// Nothing was changed.
+    #[error("transaction {id} has a hold called '{name}' already")]
+    HoldTaken { id: TransactionId, name: String },
+    /// Nothing was changed. `names` are those of the holds that it has.
+    #[error("{}", no_such_hold(*id, name.as_deref(), names))]
+    NoSuchHold {
+        id: TransactionId,
+        name: Option<String>,
+        names: Vec<String>,
     },
     /// Nothing was changed: the last look at the host gave no answer.
     #[error("{0}")]
@@ -105,6 +125,23 @@ impl EngineError {
             }
             _ => None,
         }
+    }
+}
+
+fn listed(gone: &[PathBuf]) -> String {
+    let paths: Vec<String> = gone.iter().map(|path| path.display().to_string()).collect();
+    match paths.len() {
+        0 => "is nothing yet".into(),
+        1 => format!("is {}", paths.join(", ")),
+        _ => format!("are {}", paths.join(", ")),
+    }
+}
+
+fn no_such_hold(id: TransactionId, name: Option<&str>, names: &[String]) -> String {
+    match (name, names) {
+        (_, []) => format!("nothing holds transaction {id}"),
+        (Some(name), _) => format!("transaction {id} has no hold called '{name}'"),
+        (None, _) => format!("transaction {id} has {} holds", names.len()),
     }
 }
 

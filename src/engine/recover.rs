@@ -21,6 +21,8 @@ pub struct Recovery {
 #[derive(Debug)]
 pub enum Recovered {
     Undone,
+    /// Its purge had been begun, and is finished: there is no way back from it.
+    Purged,
     /// It could not be undone, so the retirement was finished.
     Finished {
         because: String,
@@ -61,8 +63,7 @@ pub fn open_transactions(
         let transaction = journal.read(id)?;
         // One that was prepared on purpose waits for its `commit` or `rollback`.
         let waits = transaction.state().claim() == Claim::Undecided && !transaction.commit_at_once;
-        // A purge is carried on by `purge`: there is no way back from it.
-        if !waits && transaction.state() != State::Purging {
+        if !waits {
             open.push(transaction);
         }
     }
@@ -91,6 +92,13 @@ impl Engine<'_> {
         mut transaction: Transaction,
         by: &Evidence,
     ) -> Result<Recovery, EngineError> {
+        if transaction.state() == State::Purging {
+            self.purge_on(&mut transaction, by)?;
+            return Ok(Recovery {
+                transaction,
+                result: Recovered::Purged,
+            });
+        }
         let before = transaction.state_before_rollback();
         // Asked before anything is written: a daemon that is away is no second cause to record.
         still_there(&self.world, &transaction)?;

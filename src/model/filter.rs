@@ -39,7 +39,7 @@ impl Filter {
             && self.user.as_ref().is_none_or(|user| *user == summary.user)
             && (self.states.is_empty() || self.states.contains(&summary.state))
             && self.is_within(summary.started_at)
-            && (!self.held || summary.held)
+            && (!self.held || summary.is_held())
             && (!self.restorable || summary.state.is_restorable())
     }
 
@@ -127,7 +127,10 @@ mod tests {
             user: "mira".into(),
             reason: None,
             bytes: 0,
-            held: false,
+            size: 0,
+            holds: Vec::new(),
+            expires_at: None,
+            freed: 0,
             notes: Vec::new(),
             restored_as: None,
             files_only: false,

@@ -10,6 +10,7 @@ mod evidence;
 mod facts;
 mod file;
 mod filter;
+mod hold;
 mod ids;
 mod notice;
 mod plan;
@@ -34,6 +35,7 @@ pub use facts::{
 };
 pub use file::{FileFacts, FileKind, FileTime, Identity};
 pub use filter::Filter;
+pub use hold::{Hold, Uptime};
 pub use ids::{DomainRef, TransactionId, quoted};
 pub use notice::{LogEntry, Logged, Notice, Order, Topic};
 pub use plan::{ChainLink, DiskPlan, Fate, Plan, RUNNING_GUEST, Reason};

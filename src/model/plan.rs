@@ -208,6 +208,20 @@ impl Plan {
         }
     }
 
+    /// Bytes, allocated, of all that goes into quarantine and of the copies there; a file of several
+    /// names counts once.
+    pub fn allocated(&self) -> u64 {
+        let mut counted = std::collections::HashSet::new();
+        let stored = self.steps.iter().filter_map(|step| match step {
+            Step::CopyState(copied) => Some(copied),
+            other => other.file(),
+        });
+        stored
+            .filter(|moved| counted.insert(moved.facts.identity.key()))
+            .map(|moved| moved.facts.allocated)
+            .fold(0, u64::saturating_add)
+    }
+
     /// Bytes, apparent, of all that goes into quarantine.
     pub fn bytes(&self) -> u64 {
         self.steps

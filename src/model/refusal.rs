@@ -25,6 +25,7 @@ pub enum RefusalCode {
     BaseChanged,
     PlaceChanged,
     OtherDomain,
+    Held,
 }
 
 impl RefusalCode {
@@ -52,6 +53,7 @@ impl RefusalCode {
             RefusalCode::BaseChanged => "base-changed",
             RefusalCode::PlaceChanged => "place-changed",
             RefusalCode::OtherDomain => "other-domain",
+            RefusalCode::Held => "held",
         }
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::{
-    Amendment, Definition, DomainRef, Evidence, FileFacts, FileMove, Plan, Removal, State, Step,
-    TransactionId, Verb,
+    Amendment, Definition, DomainRef, Evidence, FileFacts, FileMove, Hold, Plan, Removal, State,
+    Step, TransactionId, Uptime, Verb,
 };
 
 /// Which way a step is run.
@@ -26,8 +26,8 @@ impl Direction {
     }
 }
 
-/// How far one step is known to be. `Doing` and `Undoing` mean: an intent without a good outcome,
-/// so only the disk can tell.
+/// How far one step is known to be. `Doing`, `Undoing` and `Destroying` mean: an intent without a
+/// good outcome, so only the disk can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     Pending,
@@ -35,6 +35,9 @@ pub enum Progress {
     Done,
     Undoing,
     Undone,
+    /// Purge takes what the step has put into quarantine: there is no way back.
+    Destroying,
+    Destroyed,
 }
 
 /// Where files of one folder wait.
@@ -65,11 +68,25 @@ pub enum EventKind {
     /// wrote to them, and the plan's sizes and times were those of a moment.
     Settled {
         files: Vec<(usize, FileFacts)>,
-        /// What the plan moves, after that.
+        /// What the plan moves, after that: allocated, and apparent.
         bytes: u64,
+        size: u64,
     },
-    /// Held back from purge, or released.
-    Held { held: bool },
+    /// Held back from purge under a name.
+    Held {
+        name: String,
+        reason: String,
+        user: String,
+    },
+    /// The hold of that name is no more.
+    Released { name: String, user: String },
+    /// What step `step` has put into quarantine is about to be destroyed.
+    Destroying { step: usize },
+    /// It was, which has given so many bytes back to the file system.
+    Destroyed {
+        step: usize,
+        result: Result<u64, String>,
+    },
     /// What the operator should know of the step just done, besides that it was.
     Noted { text: String },
     /// The rollback that begins now defines the domain under another identity. Durable before its
@@ -89,8 +106,10 @@ impl EventKind {
             EventKind::Outcome { .. } => "outcome",
             EventKind::Decided { .. } => "decided",
             EventKind::Settled { .. } => "settled",
-            EventKind::Held { held: true } => "held",
-            EventKind::Held { held: false } => "released",
+            EventKind::Held { .. } => "held",
+            EventKind::Released { .. } => "released",
+            EventKind::Destroying { .. } => "destroying",
+            EventKind::Destroyed { .. } => "destroyed",
             EventKind::Noted { .. } => "noted",
             EventKind::Renamed(_) => "renamed",
             EventKind::Amended(_) => "amended",
@@ -131,6 +150,11 @@ pub struct Draft {
     /// Commit as soon as it is prepared (`undefine` without `--prepare`).
     pub commit_at_once: bool,
     pub started_at: Timestamp,
+    /// The same moment on a clock that nobody sets; `None` where there is none, and in a record of
+    /// before it was written down.
+    pub uptime: Option<Uptime>,
+    /// From when on `purge --expired` takes it; `None`: never. Stamped once.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A transaction as the journal gives it back. What it was begun with is read as if it were its
@@ -192,15 +216,13 @@ impl Transaction {
             .map(|event| event.at)
     }
 
-    pub fn is_held(&self) -> bool {
-        self.events
-            .iter()
-            .rev()
-            .find_map(|event| match event.kind {
-                EventKind::Held { held } => Some(held),
-                _ => None,
-            })
-            .unwrap_or(false)
+    /// What holds it back from purge, the oldest first.
+    pub fn holds(&self) -> Vec<Hold> {
+        let mut holds = Vec::new();
+        for event in &self.events {
+            follow_holds(&mut holds, event);
+        }
+        holds
     }
 
     /// What the present or last run of steps had to say.
@@ -277,6 +299,11 @@ impl Transaction {
                         Direction::Back => Progress::Undone,
                     },
                 ),
+                EventKind::Destroying { step } => (*step, Progress::Destroying),
+                EventKind::Destroyed {
+                    step,
+                    result: Ok(_),
+                } => (*step, Progress::Destroyed),
                 _ => continue,
             };
             if let Some(slot) = progress.get_mut(step) {
@@ -421,12 +448,26 @@ impl Transaction {
             finished_at: self.finished_at(),
             user: self.evidence.name().to_owned(),
             reason: self.evidence.reason.clone(),
-            bytes: self.plan.bytes(),
-            held: self.is_held(),
+            bytes: self.plan.allocated(),
+            size: self.plan.bytes(),
+            holds: self.holds(),
+            expires_at: self.expires_at,
+            freed: self.freed(),
             notes: self.notes(),
             restored_as: self.renamed().map(|rename| rename.domain.clone()),
             files_only: self.amendment().is_some_and(|it| it.files_only),
         }
+    }
+
+    /// Bytes that purging it has given back so far.
+    pub fn freed(&self) -> u64 {
+        let freed = self.events.iter().map(|event| match event.kind {
+            EventKind::Destroyed {
+                result: Ok(bytes), ..
+            } => bytes,
+            _ => 0,
+        });
+        freed.fold(0, u64::saturating_add)
     }
 
     /// Whether the plan's steps took the domain's definition away.
@@ -456,8 +497,15 @@ pub struct Summary {
     /// See [`Evidence::name`].
     pub user: String,
     pub reason: Option<String>,
+    /// Allocated, each inode once.
     pub bytes: u64,
-    pub held: bool,
+    /// Apparent.
+    pub size: u64,
+    /// See [`Transaction::holds`].
+    pub holds: Vec<Hold>,
+    pub expires_at: Option<Timestamp>,
+    /// See [`Transaction::freed`].
+    pub freed: u64,
     /// See [`Transaction::notes`].
     pub notes: Vec<String>,
     /// See [`Transaction::renamed`].
@@ -466,7 +514,24 @@ pub struct Summary {
     pub files_only: bool,
 }
 
+fn follow_holds(holds: &mut Vec<Hold>, event: &Event) {
+    match &event.kind {
+        EventKind::Held { name, reason, user } => holds.push(Hold {
+            name: name.clone(),
+            reason: reason.clone(),
+            user: user.clone(),
+            at: event.at,
+        }),
+        EventKind::Released { name, .. } => holds.retain(|hold| hold.name != *name),
+        _ => {}
+    }
+}
+
 impl Summary {
+    pub fn is_held(&self) -> bool {
+        !self.holds.is_empty()
+    }
+
     /// What one more event makes of it, so that an append need not read all events before. The
     /// check of the whole journal holds this against [`Transaction::summary`].
     pub fn follow(&mut self, event: &Event) {
@@ -482,12 +547,23 @@ impl Summary {
                     self.files_only = false;
                 }
             }
-            EventKind::Held { held } => self.held = *held,
+            EventKind::Held { .. } | EventKind::Released { .. } => {
+                follow_holds(&mut self.holds, event);
+            }
+            EventKind::Destroyed {
+                result: Ok(bytes), ..
+            } => self.freed = self.freed.saturating_add(*bytes),
             EventKind::Noted { text } => self.notes.push(text.clone()),
             EventKind::Renamed(rename) => self.restored_as = Some(rename.domain.clone()),
             EventKind::Amended(amendment) => self.files_only = amendment.files_only,
-            EventKind::Settled { bytes, .. } => self.bytes = *bytes,
-            EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Decided { .. } => {}
+            EventKind::Settled { bytes, size, .. } => {
+                (self.bytes, self.size) = (*bytes, *size);
+            }
+            EventKind::Intent { .. }
+            | EventKind::Outcome { .. }
+            | EventKind::Destroying { .. }
+            | EventKind::Destroyed { .. }
+            | EventKind::Decided { .. } => {}
         }
     }
 }

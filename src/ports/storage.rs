@@ -123,6 +123,15 @@ pub enum Moved {
     Already,
 }
 
+/// A file system, as far as space on it is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Its device number.
+    pub device: u64,
+    /// Bytes that are free, for whoever is not root.
+    pub free: u64,
+}
+
 /// A folder in which transactions' folders are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
@@ -250,6 +259,19 @@ pub trait Storage {
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
+    /// Destroys the file `expected` (inode and kind), or that folder with all in it, if it has the
+    /// name `path` in a folder that is ours alone; gives the bytes that its file system got back, none
+    /// of a file that has other names. One that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`StorageError::Swapped`]: the name is another file's. It is not touched.
+    fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64, StorageError>;
+    /// Removes plain files of these names, relative to `folder`, then the folder and the quarantine
+    /// around it if they are empty; gives what else is in it, which is not touched. A folder that is
+    /// gone already is fine.
+    fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError>;
+    /// The file system that a path is on; `None` where there is nothing.
+    fn room(&self, path: &Path) -> Result<Option<Room>, StorageError>;
     /// When the file was last read; `None` where there is nothing.
     fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError>;
     /// Sets that time, for its owner or root, if the file is `expected`.

@@ -38,6 +38,9 @@ impl Changed {
             | EngineError::Refused { .. }
             | EngineError::Xml(_)
             | EngineError::WrongState { .. }
+            | EngineError::Gone { .. }
+            | EngineError::HoldTaken { .. }
+            | EngineError::NoSuchHold { .. }
             | EngineError::Claimed { .. }
             | EngineError::Unlooked(_)
             | EngineError::Interrupted => Self::Nothing,

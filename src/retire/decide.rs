@@ -15,6 +15,7 @@ use super::site::{Site, journal_of};
 pub enum Decision {
     Commit,
     Rollback,
+    Purge,
 }
 
 impl Decision {
@@ -22,6 +23,7 @@ impl Decision {
         match self {
             Self::Commit => "commit",
             Self::Rollback => "rollback",
+            Self::Purge => "purge",
         }
     }
 
@@ -29,6 +31,7 @@ impl Decision {
         match self {
             Self::Commit => "committed",
             Self::Rollback => "rolled back",
+            Self::Purge => "purged",
         }
     }
 
@@ -37,6 +40,7 @@ impl Decision {
     fn fits(self, state: State) -> bool {
         match self {
             Self::Commit => state == State::Prepared,
+            Self::Purge => matches!(state, State::Committed | State::Purging),
             Self::Rollback => {
                 matches!(state, State::Prepared | State::Committed | State::Stuck)
             }

@@ -95,7 +95,7 @@ fn still_open(recoveries: &[Recovery]) -> String {
     let told = |recovery: &Recovery| {
         let id = recovery.transaction.id;
         match &recovery.result {
-            Recovered::Undone | Recovered::Finished { .. } => None,
+            Recovered::Undone | Recovered::Purged | Recovered::Finished { .. } => None,
             Recovered::Stuck { forward, back } => Some(format!(
                 "transaction {id} is stuck: back: {back}; forward: {forward}"
             )),

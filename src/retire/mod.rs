@@ -11,6 +11,8 @@ mod error;
 mod recover;
 mod site;
 
+use std::time::Duration;
+
 pub use changed::Changed;
 pub use decide::{Decided, Decision, commit, listed, rollback};
 pub use error::Error;
@@ -129,12 +131,13 @@ pub fn first_changed<'a>(shown: &[Planned], now: &'a [Planned]) -> Option<&'a Do
 }
 
 /// Runs the plans as one batch. `evidence` says who does it and why, of what could not be looked at
-/// and was accepted.
+/// and was accepted; `retention` is how long each is kept, `None` for ever.
 pub fn carry_out(
     engine: &mut Engine,
     planned: Vec<Planned>,
     removal: &Removal,
     prepare: bool,
+    retention: Option<Duration>,
     evidence: &dyn Fn(Vec<String>) -> Evidence,
 ) -> Batch {
     let retirements = planned.into_iter().map(|planned| Retirement {
@@ -146,6 +149,7 @@ pub fn carry_out(
         definition: planned.facts.definition,
         removal: removal.clone(),
         commit_at_once: !prepare,
+        retention,
     });
     engine.retire(retirements.collect())
 }

@@ -75,6 +75,9 @@ pub trait Site {
     /// A signal has come already; nothing was changed.
     fn begin(&self) -> Result<(), Error>;
 
+    /// How long what is retired is kept; `None`: for ever.
+    fn retention(&self) -> Option<std::time::Duration>;
+
     /// Who asks (law 7), at the libvirt of this URI.
     fn evidence(&self, uri: &str, reason: Option<String>, unseen: Vec<String>) -> Evidence;
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml};
-use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
+use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError};
 
 /// An image as it was read: under which name, in which format, from which byte on.
 type Reading = (PathBuf, Option<String>, u64);
@@ -204,6 +204,18 @@ impl Storage for Memo<'_> {
 
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
         self.inner.remove_copy(path)
+    }
+
+    fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {
+        self.inner.destroy(path, expected)
+    }
+
+    fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError> {
+        self.inner.remove_known(folder, names)
+    }
+
+    fn room(&self, path: &Path) -> Result<Option<Room>, StorageError> {
+        self.inner.room(path)
     }
 
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {

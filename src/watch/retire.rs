@@ -75,7 +75,14 @@ pub(super) fn retire(
     let mut engine = Engine::new(host.world(), &mut *journal);
     let uri = host.world().hypervisor.uri();
     let evidence = |unseen| site.evidence(uri, Some(reason.clone()), unseen);
-    let batch = carry_out(&mut engine, planned, &removal, false, &evidence);
+    let batch = carry_out(
+        &mut engine,
+        planned,
+        &removal,
+        false,
+        site.retention(),
+        &evidence,
+    );
     let (summaries, result) = settled(batch);
     touched.extend(summaries);
     result

@@ -205,7 +205,7 @@ fn an_older_journal_under_a_newer_watermark_is_noticed() {
     let older = sample.copy();
     let mut journal = SledJournal::open_now(sample.dir.path()).unwrap();
     journal
-        .append(TransactionId(3), vec![EventKind::Held { held: true }])
+        .append(TransactionId(3), vec![sample::held()])
         .unwrap();
     drop(journal);
     fs::copy(

@@ -125,7 +125,7 @@ fn a_busy_log_is_whole_and_its_closed_transaction_is_one_record() {
 #[test]
 fn a_closed_transaction_takes_one_more_event() {
     let mut log = busy();
-    let held = EventKind::Held { held: true };
+    let held = sample::held();
     log.write(|writer| {
         writer.event(1, &held, now()).unwrap();
     });

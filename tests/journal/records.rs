@@ -96,7 +96,7 @@ fn what_a_newer_version_wrote_is_newer_and_not_damaged() {
 
 #[test]
 fn a_record_of_another_kind_or_with_a_tail_is_refused() {
-    let bytes = encode(&entry(&EventKind::Held { held: true })).unwrap();
+    let bytes = encode(&entry(&sample::held())).unwrap();
     assert!(matches!(
         decode::<Head>(&bytes),
         Err(DecodeError::Kind { found: 3, .. })
@@ -118,7 +118,7 @@ fn a_record_of_another_kind_or_with_a_tail_is_refused() {
 /// A time that no clock shows is found when the record is read, not where it is used.
 #[test]
 fn a_time_out_of_range_is_malformed() {
-    let bytes = encode(&entry(&EventKind::Held { held: true })).unwrap();
+    let bytes = encode(&entry(&sample::held())).unwrap();
     let mut payload = envelope::open(&bytes).unwrap().payload.to_vec();
     let seconds = jiff::Timestamp::MAX.as_second() as u64 * 2;
     // Two short numbers, the mark of a long one, then the seconds.

@@ -285,6 +285,11 @@ pub fn draft() -> Draft {
         ],
         commit_at_once: true,
         started_at: "2026-03-01T12:00:00.123456789Z".parse().unwrap(),
+        uptime: Some(Uptime {
+            boot: uuid(3),
+            seconds: 77,
+        }),
+        expires_at: Some("2026-04-01T12:00:00Z".parse().unwrap()),
     }
 }
 
@@ -305,6 +310,8 @@ pub fn of_format_1() -> Transaction {
     transaction.plan.unread.clear();
     transaction.plan.kept = None;
     transaction.evidence.circumstances = Circumstances::default();
+    transaction.uptime = None;
+    transaction.expires_at = None;
     let disks = transaction.plan.disks.iter_mut();
     for link in disks.flat_map(|disk| &mut disk.chain) {
         link.facts = None;
@@ -316,23 +323,62 @@ pub fn of_format_1() -> Transaction {
 /// Those of [`kinds`] that format 1 has.
 pub fn kinds_of_format_1() -> Vec<EventKind> {
     let mut kinds = kinds();
-    kinds.retain(|kind| !matches!(kind, EventKind::Amended(_)));
+    kinds.retain(|kind| {
+        !matches!(
+            kind,
+            EventKind::Amended(_)
+                | EventKind::Released { .. }
+                | EventKind::Destroying { .. }
+                | EventKind::Destroyed { .. }
+        )
+    });
     for kind in &mut kinds {
-        if let EventKind::Decided { by, .. } = kind {
-            by.circumstances = Circumstances::default();
+        match kind {
+            // It had neither a name nor a reason.
+            EventKind::Held { name, reason, user } => {
+                for part in [name, reason, user] {
+                    part.clear();
+                }
+            }
+            EventKind::Decided { by, .. } => by.circumstances = Circumstances::default(),
+            // And told of apparent sizes alone.
+            EventKind::Settled { bytes, size, .. } => *bytes = *size,
+            _ => {}
         }
     }
     kinds
 }
 
+pub fn held() -> EventKind {
+    EventKind::Held {
+        name: "audit".into(),
+        reason: "ticket 17 — until it is closed".into(),
+        user: "mira".into(),
+    }
+}
+
 /// Every kind of event.
 pub fn kinds() -> Vec<EventKind> {
     let mut kinds = vec![
-        EventKind::Held { held: true },
+        held(),
+        EventKind::Released {
+            name: "audit".into(),
+            user: "mira".into(),
+        },
+        EventKind::Destroying { step: 3 },
+        EventKind::Destroyed {
+            step: 3,
+            result: Ok(u64::MAX),
+        },
+        EventKind::Destroyed {
+            step: 3,
+            result: Err("disk on fire".into()),
+        },
         // Of a step that moves no file, so that the plan stays the sample's.
         EventKind::Settled {
             files: vec![(0, moved(9, FileRole::Nvram, "/srv/a").facts)],
-            bytes: plan().bytes(),
+            bytes: plan().allocated(),
+            size: plan().bytes(),
         },
         EventKind::Noted {
             text: "the saved state does not fit".into(),

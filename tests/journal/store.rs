@@ -25,6 +25,10 @@ fn entered(state: State) -> EventKind {
 struct Still(jiff::Timestamp);
 
 impl Clock for Still {
+    fn uptime(&self) -> Option<virt_retire::model::Uptime> {
+        None
+    }
+
     fn now(&self) -> jiff::Timestamp {
         self.0
     }
@@ -214,10 +218,7 @@ fn an_append_takes_several_transactions() {
             (first, vec![entered(State::Executing)]),
             (second, vec![entered(State::Executing)]),
             (first, Vec::new()),
-            (
-                first,
-                vec![entered(State::Prepared), EventKind::Held { held: true }],
-            ),
+            (first, vec![entered(State::Prepared), sample::held()]),
         ])
         .unwrap();
     let counts: Vec<usize> = events.iter().map(Vec::len).collect();

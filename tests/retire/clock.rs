@@ -103,6 +103,36 @@ fn a_clock_far_in_the_future_retires_and_brings_back() {
     host.retire(&["recover", "--yes"]).expect(0);
 }
 
+/// The one thing that a wrong clock must not do is destroy.
+#[test]
+fn a_clock_that_jumped_forward_purges_nothing_that_was_not_due() {
+    let host = PrivateHost::start();
+    let clock = WrongClock::of(&host);
+    let expires = [&UNDEFINE[..], &["--expires", "1d"]].concat();
+    guest(&host);
+    host.retire(&expires).expect(0);
+    let next_year = virt_retire::adapters::clock::now().as_second() + 365 * 86_400;
+    for selection in [
+        &["--expired"][..],
+        &["--older-than", "2h"],
+        // Young by the clock that nobody sets.
+        &["--keep-last", "0"],
+    ] {
+        let words = [&["purge", "--yes"], selection].concat();
+        let told = clock.retire(next_year, &words).expect(0);
+        assert!(told.stderr.contains("the clock has jumped"), "{told}");
+        assert_eq!(told.stdout, "", "{told}");
+    }
+    assert!(
+        host.retire(&["list"])
+            .expect(0)
+            .stdout
+            .contains("committed")
+    );
+    // Its number is the operator's own word.
+    clock.retire(next_year, &["purge", "1", "--yes"]).expect(0);
+}
+
 /// sled opens nothing then; to say that the journal is damaged would be a lie that leads to `rebuild`.
 #[test]
 fn a_clock_before_1970_is_told_and_nothing_is_called_damaged() {

@@ -8,6 +8,7 @@ use super::disk::Content;
 use super::host::Host;
 use super::libvirt::save_of;
 use super::scenario::{DISK, WEB};
+use super::storage::QUARANTINE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Move {
@@ -26,6 +27,10 @@ pub enum Move {
     Undefine,
     /// Makes an overlay on the disk, if it is there.
     Overlay,
+    /// Makes an overlay on the disk where it waits for its purge.
+    OverlayWaiting,
+    /// Puts a file of his own into the quarantine folder of what waits for its purge.
+    Strange,
     /// A process opens the disk, wherever it is.
     Open,
     /// Makes a file of the disk's name, if that is free.
@@ -42,7 +47,7 @@ pub enum Move {
     Fault,
 }
 
-pub const ALL: [Move; 16] = [
+pub const ALL: [Move; 18] = [
     Move::Start,
     Move::End,
     Move::Define,
@@ -51,6 +56,8 @@ pub const ALL: [Move; 16] = [
     Move::TakeName,
     Move::Undefine,
     Move::Overlay,
+    Move::OverlayWaiting,
+    Move::Strange,
     Move::Open,
     Move::Occupy,
     Move::Replace,
@@ -105,6 +112,24 @@ impl Move {
                     settle(host, OVERLAY);
                 }
                 fits
+            }
+            Move::OverlayWaiting => {
+                let waits = waiting(host);
+                if let Some(waits) = &waits {
+                    let overlay = Content::over("overlay", &waits.display().to_string());
+                    host.disk.create(Path::new(OVERLAY), overlay);
+                    settle(host, OVERLAY);
+                }
+                waits.is_some()
+            }
+            Move::Strange => {
+                let waits = waiting(host);
+                if let Some(folder) = waits.as_deref().and_then(Path::parent) {
+                    let notes = folder.join("notes");
+                    host.disk.create(&notes, Content::of("a stranger's"));
+                    settle(host, &notes.display().to_string());
+                }
+                waits.is_some()
             }
             Move::Open => {
                 let inode = host.original;
@@ -171,7 +196,7 @@ impl Move {
                 host.libvirt.defined.remove(&STRANGER);
                 host.libvirt.sync(STRANGER);
             }
-            Move::Overlay => {
+            Move::Overlay | Move::OverlayWaiting => {
                 host.disk.remove(Path::new(OVERLAY));
                 settle(host, OVERLAY);
             }
@@ -203,10 +228,18 @@ impl Move {
                     host.disk.sync_folder(Path::new("/images"));
                 }
             }
+            Move::Strange => {}
             Move::Define | Move::Edit | Move::Undefine | Move::Write => {}
             Move::Signal | Move::SignalTwice | Move::Fault => {}
         }
     }
+}
+
+/// Where the disk waits, in a world that is about purging it.
+fn waiting(host: &Host) -> Option<std::path::PathBuf> {
+    let names = host.disk.names_of(host.original?);
+    let mut names = names.into_iter().filter(|_| host.is_purged);
+    names.find(|name| name.starts_with(QUARANTINE))
 }
 
 fn stranger(host: &Host) -> String {

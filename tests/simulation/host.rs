@@ -8,7 +8,7 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use virt_retire::model::{EventKind, Transaction};
@@ -110,10 +110,16 @@ pub struct Host {
     /// The domain that all this is about, as it is defined at first, and the inode of its disk.
     pub web: String,
     pub original: Option<Inode>,
+    /// The world is about a purge.
+    pub is_purged: bool,
     /// The last moment at which each question was asked or each change made.
     pub last: BTreeMap<&'static str, usize>,
     /// The last moment at which it was asked who has the file open.
     pub last_holders: BTreeMap<Inode, usize>,
+    /// The last moment at which it was asked what a folder holds.
+    pub last_listed: BTreeMap<PathBuf, usize>,
+    /// The same, as it was when a purge was last begun.
+    pub listed_before_purge: BTreeMap<PathBuf, usize>,
     /// The same, as it was when a transaction was last prepared or committed.
     pub decided_after: BTreeMap<&'static str, usize>,
     /// One was, since the world began.
@@ -181,8 +187,11 @@ impl Host {
             opened: Vec::new(),
             web: String::new(),
             original: None,
+            is_purged: false,
             last: BTreeMap::new(),
             last_holders: BTreeMap::new(),
+            last_listed: BTreeMap::new(),
+            listed_before_purge: BTreeMap::new(),
             decided_after: BTreeMap::new(),
             is_decided: false,
             breaches: Vec::new(),
@@ -196,6 +205,8 @@ impl Host {
         self.moment = 0;
         self.last.clear();
         self.last_holders.clear();
+        self.last_listed.clear();
+        self.listed_before_purge.clear();
         self.decided_after.clear();
         self.is_decided = false;
         self.changes.clear();
@@ -281,8 +292,8 @@ impl Host {
                 .iter()
                 .rev()
                 .find_map(|event| match event.kind {
-                    EventKind::Intent { .. } => Some(true),
-                    EventKind::Outcome { .. } => Some(false),
+                    EventKind::Intent { .. } | EventKind::Destroying { .. } => Some(true),
+                    EventKind::Outcome { .. } | EventKind::Destroyed { .. } => Some(false),
                     _ => None,
                 });
             last == Some(true)
@@ -304,10 +315,20 @@ impl Host {
 
     /// Law 3, second half: what an outcome tells of must have lasted before it.
     pub fn must_have_lasted(&mut self, kinds: &[EventKind]) {
-        let is_outcome =
-            |kind: &EventKind| matches!(kind, EventKind::Outcome { result: Ok(_), .. });
-        let has_failed =
-            |kind: &EventKind| matches!(kind, EventKind::Outcome { result: Err(_), .. });
+        let is_outcome = |kind: &EventKind| {
+            matches!(
+                kind,
+                EventKind::Outcome { result: Ok(_), .. }
+                    | EventKind::Destroyed { result: Ok(_), .. }
+            )
+        };
+        let has_failed = |kind: &EventKind| {
+            matches!(
+                kind,
+                EventKind::Outcome { result: Err(_), .. }
+                    | EventKind::Destroyed { result: Err(_), .. }
+            )
+        };
         let mut in_doubt = self.in_doubt();
         if kinds.iter().any(has_failed) {
             self.left_in_doubt = in_doubt;

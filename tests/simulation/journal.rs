@@ -22,11 +22,12 @@ impl Host {
             if matches!(
                 kind,
                 EventKind::Entered {
-                    state: State::Prepared | State::Committed,
+                    state: State::Prepared | State::Committed | State::Purging,
                     ..
                 }
             ) {
                 self.decided_after = self.last.clone();
+                self.listed_before_purge = self.last_listed.clone();
                 self.is_decided = true;
             }
             events.push(Event {

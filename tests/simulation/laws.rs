@@ -5,7 +5,7 @@ use std::path::Path;
 use virt_retire::model::{FileRole, Progress, State, Transaction};
 
 use super::adversary::{ASIDE, Move, STRANGER};
-use super::disk::Content;
+use super::disk::{Content, Inode};
 use super::host::Host;
 use super::scenario::{DISK, Report, Scenario, WEB, is_open};
 
@@ -17,6 +17,7 @@ pub fn broken(scenario: &Scenario, host: &Host, act: Option<Move>) -> Vec<String
         match transaction.state() {
             State::RolledBack => is_there(transaction, host, act, &mut broken),
             State::Committed => is_retired(transaction, host, act, &mut broken),
+            State::Purged => is_purged(transaction, host, act, &mut broken),
             State::Prepared if !transaction.commit_at_once => {
                 is_retired(transaction, host, act, &mut broken);
             }
@@ -46,6 +47,11 @@ pub fn broken(scenario: &Scenario, host: &Host, act: Option<Move>) -> Vec<String
 fn nothing_is_lost(scenario: &Scenario, host: &Host, act: Option<Move>, broken: &mut Vec<String>) {
     for original in &scenario.originals {
         let path = &original.path;
+        // Law 5 says whether it may.
+        if may_be_purged(host) {
+            used_is_not_purged(original.inode, host, act, broken);
+            continue;
+        }
         // A guest that is started uses its managed save up.
         // Whoever undefines it has it removed.
         if matches!(act, Some(Move::Start | Move::Undefine))
@@ -76,7 +82,10 @@ fn nothing_is_lost(scenario: &Scenario, host: &Host, act: Option<Move>, broken: 
         .disk
         .names()
         .any(|(_, it)| host.disk.content(it) == Some(&theirs));
-    if host.acted.is_some() && matches!(act, Some(Move::Occupy | Move::Replace)) && !has_theirs {
+    if host.acted.is_some()
+        && matches!(act, Some(Move::Occupy | Move::Replace | Move::Strange))
+        && !has_theirs
+    {
         broken.push("law 4: a stranger's file is lost".into());
     }
     if host.acted.is_some()
@@ -85,6 +94,43 @@ fn nothing_is_lost(scenario: &Scenario, host: &Host, act: Option<Move>, broken: 
         && !host.libvirt.defined.contains_key(&STRANGER)
     {
         broken.push("law 4: a stranger's domain is gone".into());
+    }
+}
+
+fn may_be_purged(host: &Host) -> bool {
+    let mut states = host.journal.iter().map(Transaction::state);
+    states.any(|state| matches!(state, State::Purging | State::Purged))
+}
+
+/// Law 5: whoever took it up before the last question finds it.
+fn used_is_not_purged(inode: Inode, host: &Host, act: Option<Move>, broken: &mut Vec<String>) {
+    let asked = match act {
+        Some(Move::OverlayWaiting) => host.listed_before_purge.get(Path::new("/images")),
+        Some(Move::Open) => host.last_holders.get(&inode),
+        _ => return,
+    };
+    let is_lost = host.original == Some(inode) && host.disk.names_of(inode).is_empty();
+    let asked = asked.copied().unwrap_or(0);
+    let in_time = host.acted.is_some_and(|at| at <= asked);
+    if is_lost && in_time && !host.is_taken_back {
+        broken.push(format!("law 5: a purge destroyed what {act:?} uses"));
+    }
+}
+
+fn is_purged(transaction: &Transaction, host: &Host, act: Option<Move>, broken: &mut Vec<String>) {
+    let id = transaction.id;
+    for (_, moved, stored) in transaction.files().chain(transaction.copies()) {
+        if host.disk.inode(&stored).is_some() {
+            let path = moved.path.display();
+            broken.push(format!(
+                "law 8: {id} is purged, and {path} is in quarantine"
+            ));
+        }
+    }
+    for folder in transaction.folders() {
+        if host.disk.is_folder(&folder) && act != Some(Move::Strange) {
+            broken.push(format!("law 8: {id} is purged, and its folder is left"));
+        }
     }
 }
 
@@ -256,7 +302,8 @@ pub fn untrue(
             !states.is_empty()
                 && (all(&[State::Prepared])
                     || all(&[State::Committed])
-                    || all(&[State::RolledBack]))
+                    || all(&[State::RolledBack])
+                    || all(&[State::Purged]))
         }
         Report::PutBack => match before.is_empty() {
             true => all(&[State::RolledBack]),

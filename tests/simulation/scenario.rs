@@ -36,6 +36,7 @@ pub enum Verb {
     },
     Commit,
     Rollback,
+    Purge,
 }
 
 /// A file of a domain, as it was at first.
@@ -274,7 +275,8 @@ fn then(before: Scenario, name: &'static str, verb: Verb) -> Scenario {
     let shared = Shared::new(before.start.clone());
     let report = before.run_verb(&shared);
     assert_eq!(report, Report::Done, "{}", before.name);
-    let start = shared.get().clone();
+    let mut start = shared.get().clone();
+    start.is_purged = matches!(verb, Verb::Purge);
     Scenario {
         name,
         start,
@@ -338,6 +340,22 @@ pub fn all() -> Vec<Scenario> {
             "rollback with NVRAM and managed save",
             Verb::Rollback,
         ),
+        then(undefine("undefine", &base, false), "purge", Verb::Purge),
+        then(
+            undefine("undefine", &firmware, false),
+            "purge with NVRAM and managed save",
+            Verb::Purge,
+        ),
+        then(
+            undefine("undefine", &snapshot, false),
+            "purge with a snapshot",
+            Verb::Purge,
+        ),
+        then(
+            undefine("destroy", &running, false),
+            "purge of what was running",
+            Verb::Purge,
+        ),
     ]
 }
 
@@ -357,6 +375,10 @@ impl Scenario {
             } => retire(&mut ports, plans, removal, *prepare),
             Verb::Commit => report(ports.engine().commit(TransactionId(1), evidence())),
             Verb::Rollback => roll_back(&mut ports),
+            Verb::Purge => {
+                let id = TransactionId(1);
+                report(ports.engine().purge(id, &[id], evidence()))
+            }
         }
     }
 }
@@ -396,6 +418,7 @@ fn retire(
         removal: removal.clone(),
         evidence: evidence(),
         commit_at_once: !prepare,
+        retention: None,
     });
     let batch = ports.engine().retire(retirements.collect());
     let Some(failed) = batch.failed else {

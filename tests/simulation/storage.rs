@@ -95,6 +95,10 @@ impl Storage for Files {
 
     fn list(&self, folder: &Path) -> Result<Vec<Entry>> {
         self.look("list", folder)?;
+        let moment = self.0.get().moment;
+        let mut asked = self.0.edit();
+        asked.last_listed.insert(folder.to_owned(), moment);
+        drop(asked);
         let host = self.0.get();
         let entries = host.disk.below(folder).into_iter().filter_map(|path| {
             let facts = host.disk.facts(&path)?;
@@ -381,6 +385,73 @@ impl Storage for Files {
         self.sync_file(to)?;
         self.sync_around(to)?;
         Ok(moved)
+    }
+
+    fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64> {
+        self.look("look at", path)?;
+        let Some(now) = self.there(path) else {
+            if self.need_folder(path).is_ok() {
+                self.sync_around(path)?;
+            }
+            return Ok(0);
+        };
+        if !now.identity.is_same_file(&expected.identity) {
+            return Err(StorageError::Swapped(path.to_owned()));
+        }
+        self.change("destroy", path)?;
+        // The name may have been given to another file since it was looked at.
+        if self.is(path, &expected.identity) {
+            self.0.edit().disk.remove(path);
+        }
+        self.sync_around(path)?;
+        Ok(if now.links > 1 { 0 } else { now.allocated })
+    }
+
+    fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>> {
+        self.look("look into", folder)?;
+        if !self.0.get().disk.is_folder(folder) {
+            self.sync_around(folder)?;
+            return Ok(Vec::new());
+        }
+        for name in names {
+            let path = folder.join(name);
+            if self.there(&path).is_some() {
+                self.change("remove", &path)?;
+                self.0.edit().disk.remove(&path);
+            }
+        }
+        for below in ["snapshots", "checkpoints"] {
+            let path = folder.join(below);
+            let is_empty = self.0.get().disk.below(&path).is_empty();
+            if self.there(&path).is_some() && is_empty {
+                self.change("remove the folder", &path)?;
+                let mut host = self.0.edit();
+                host.disk.remove(&path);
+                host.disk.sync_folder(&path);
+            }
+        }
+        let mut left = self.0.get().disk.below(folder);
+        // What a write began with that a crash cut off.
+        let is_unfinished = |path: &PathBuf| path.extension().is_some_and(|it| it == "new");
+        for path in left.clone().iter().filter(|path| is_unfinished(path)) {
+            self.change("remove", path)?;
+            self.0.edit().disk.remove(path);
+        }
+        left.retain(|path| !is_unfinished(path));
+        self.sync_folder(folder)?;
+        if left.is_empty() {
+            self.change("remove the folder", folder)?;
+            let mut host = self.0.edit();
+            host.disk.remove(folder);
+            host.disk.sync_folder(folder);
+            drop(host);
+            self.sync_around(folder)?;
+        }
+        Ok(left)
+    }
+
+    fn room(&self, _: &Path) -> Result<Option<virt_retire::ports::Room>> {
+        Ok(None)
     }
 
     fn accessed(&self, _: &Path) -> Result<Option<FileTime>> {

@@ -76,6 +76,10 @@ impl Clock for Surroundings {
         jiff::Timestamp::from_second(self.0.get().seconds).unwrap()
     }
 
+    fn uptime(&self) -> Option<virt_retire::model::Uptime> {
+        None
+    }
+
     fn pause(&self, _: Duration) {}
 }
 

@@ -66,6 +66,17 @@ fn apply() {
     kill_at_every_change(Verb::Apply, 6, Scene::small);
 }
 
+/// Forward alone: what was begun is finished by `recover`.
+#[test]
+fn purge() {
+    kill_at_every_change(Verb::Purge, 12, Scene::small);
+}
+
+#[test]
+fn hold() {
+    kill_at_every_change(Verb::Hold, 4, Scene::small);
+}
+
 #[test]
 fn policy_set() {
     kill_at_every_change(Verb::Policy, 4, Scene::small);

@@ -54,13 +54,13 @@ pub fn make(path: &Path) -> Result<(), StorageError> {
 }
 
 /// The quarantine of our own name that `path` is directly in.
-fn ours_around(path: &Path) -> Option<&Path> {
+pub fn ours_around(path: &Path) -> Option<&Path> {
     path.parent()
         .filter(|folder| folder.file_name() == Some(OsStr::new(OUR_NAME)))
 }
 
 /// Opens a folder that is ours and that nobody else can enter.
-fn open_private(entry: &Entry<'_>) -> Result<OwnedFd, StorageError> {
+pub fn open_private(entry: &Entry<'_>) -> Result<OwnedFd, StorageError> {
     let failed = |source| StorageError::Io {
         doing: "use the folder",
         path: entry.path.to_owned(),
@@ -230,7 +230,12 @@ fn unlink_all(folder: &OwnedFd, path: &Path, names: &[OsString]) -> Result<(), S
         .try_for_each(|name| unlink(folder, name, &path.join(name), AtFlags::empty()))
 }
 
-fn unlink(folder: &OwnedFd, name: &OsStr, path: &Path, flags: AtFlags) -> Result<(), StorageError> {
+pub fn unlink(
+    folder: &OwnedFd,
+    name: &OsStr,
+    path: &Path,
+    flags: AtFlags,
+) -> Result<(), StorageError> {
     match retry_on_intr(|| rustix::fs::unlinkat(folder, name, flags)) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(StorageError::io("remove", path, errno)),
@@ -238,7 +243,7 @@ fn unlink(folder: &OwnedFd, name: &OsStr, path: &Path, flags: AtFlags) -> Result
 }
 
 /// What a folder holds, by name and kind.
-fn names(folder: &OwnedFd, path: &Path) -> Result<Vec<(OsString, FileKind)>, StorageError> {
+pub fn names(folder: &OwnedFd, path: &Path) -> Result<Vec<(OsString, FileKind)>, StorageError> {
     let failed = |errno| StorageError::io("read the folder", path, errno);
     let mut found = Vec::new();
     for entry in Dir::read_from(folder).map_err(failed)? {

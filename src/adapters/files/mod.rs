@@ -3,6 +3,7 @@
 mod accessed;
 mod attributes;
 mod copy;
+mod destroy;
 mod durable;
 mod facts;
 mod folders;
@@ -28,7 +29,7 @@ mod testing;
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, FileTime, Identity, SecretXml};
-use crate::ports::{Demand, Entry, Image, Moved, Resolved, Root, Storage, StorageError};
+use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
 #[derive(Debug, Clone)]
@@ -152,6 +153,18 @@ impl Storage for LocalFiles {
 
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
         copy::remove(path)
+    }
+
+    fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {
+        destroy::destroy(path, expected)
+    }
+
+    fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError> {
+        destroy::remove_known(folder, names)
+    }
+
+    fn room(&self, path: &Path) -> Result<Option<Room>, StorageError> {
+        destroy::room(path)
     }
 
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {

@@ -361,10 +361,15 @@ impl Journal for SledJournal {
 /// What comes once a step. The watermark may be behind by it: the barrier has kept it.
 fn is_step(kind: &EventKind) -> bool {
     match kind {
-        EventKind::Intent { .. } | EventKind::Outcome { .. } | EventKind::Noted { .. } => true,
+        EventKind::Intent { .. }
+        | EventKind::Destroying { .. }
+        | EventKind::Destroyed { .. }
+        | EventKind::Outcome { .. }
+        | EventKind::Noted { .. } => true,
         EventKind::Entered { .. }
         | EventKind::Decided { .. }
         | EventKind::Held { .. }
+        | EventKind::Released { .. }
         | EventKind::Settled { .. }
         | EventKind::Renamed(_)
         | EventKind::Amended(_) => false,

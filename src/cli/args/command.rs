@@ -10,8 +10,9 @@ use super::filter::FilterArgs;
 use super::how::{How, Power, Sure};
 use super::journal::JournalCommand;
 use super::policy::PolicyCommand;
+use super::purge::PurgeWhat;
 use super::removal::What;
-use super::transactions::{Departure, Identity, Ids, Meant, meant, one_meant};
+use super::transactions::{Departure, Identity, Ids, Meant, hold_name, meant, one_meant};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -68,6 +69,42 @@ pub enum Command {
         identity: Identity,
         #[command(flatten)]
         departure: Departure,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Keep transactions from being purged by anything, under a name and with a reason
+    Hold {
+        #[command(flatten)]
+        ids: Ids,
+        /// Why, for whoever wants to purge it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// What the hold is called; a transaction may have several [default: hold, hold-2 …]
+        #[arg(long, value_name = "NAME", value_parser = hold_name)]
+        name: Option<String>,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Take a hold away; when the last one is gone, a transaction can be purged
+    Release {
+        #[command(flatten)]
+        ids: Ids,
+        /// Which one; needed where there are several
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// Destroy what waits in quarantine, for good; what is held is never touched
+    Purge {
+        #[command(flatten)]
+        what: PurgeWhat,
+        /// Only show which would be purged, and why the others not
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+        /// Why, for the journal
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
         #[command(flatten)]
         sure: Sure,
     },

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::super::settings::Retention;
+
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Sure {
     /// Do not ask
@@ -22,6 +24,10 @@ pub struct How {
     /// Why, for the journal
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// How long to keep it before `purge --expired` takes it, or never; counted from now
+    /// [default: the setting `retention`]
+    #[arg(long, value_name = "SPAN|never")]
+    pub expires: Option<Retention>,
     #[command(flatten)]
     pub sure: Sure,
 }

@@ -9,6 +9,7 @@ mod filter;
 mod how;
 mod journal;
 mod policy;
+mod purge;
 mod removal;
 mod transactions;
 
@@ -22,6 +23,7 @@ pub use filter::FilterArgs;
 pub use how::{How, Power, Sure};
 pub use journal::JournalCommand;
 pub use policy::{PolicyCommand, Word};
+pub use purge::PurgeWhat;
 pub use removal::What;
 pub use transactions::{Departure, Identity, Meant};
 

@@ -93,6 +93,17 @@ fn domain_name(text: &str) -> Result<String, String> {
     ))
 }
 
+/// A name that can be typed again.
+pub(super) fn hold_name(text: &str) -> Result<String, String> {
+    const LONGEST: usize = 200;
+    match text.trim() == text && !text.is_empty() && text.len() <= LONGEST {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "a hold's name has 1 to {LONGEST} bytes, and no blanks around it"
+        )),
+    }
+}
+
 /// `4`, `4-8`, `4..8`, `last`, `last-1`, as `dnf history` takes them.
 pub(super) fn meant(text: &str) -> Result<Meant, String> {
     if let Some(rest) = text.strip_prefix("last") {

@@ -28,6 +28,10 @@ pub(super) struct EventJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    freed_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     domain: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     domain_uuid: Option<String>,
@@ -114,8 +118,31 @@ impl EventJson {
                 kind: "settled",
                 ..base
             },
-            EventKind::Held { held } => Self {
-                kind: if *held { "held" } else { "released" },
+            EventKind::Held { name, reason, user } => Self {
+                kind: "held",
+                name: Some(name.clone()),
+                reason: Some(reason.clone()),
+                user: Some(user.clone()),
+                ..base
+            },
+            EventKind::Released { name, user } => Self {
+                kind: "released",
+                name: Some(name.clone()),
+                user: Some(user.clone()),
+                ..base
+            },
+            EventKind::Destroying { step } => Self {
+                kind: "destroying",
+                step: Some(*step),
+                step_kind: step_kind(*step),
+                ..base
+            },
+            EventKind::Destroyed { step, result } => Self {
+                kind: "destroyed",
+                step: Some(*step),
+                step_kind: step_kind(*step),
+                freed_bytes: result.as_ref().ok().copied(),
+                error: result.as_ref().err().cloned(),
                 ..base
             },
             EventKind::Noted { text } => Self {

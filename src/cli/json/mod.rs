@@ -7,6 +7,7 @@ mod event;
 mod finding;
 mod log;
 mod plan;
+mod purge;
 mod rebuild;
 mod recover;
 mod show;
@@ -22,6 +23,7 @@ use super::safe::{lossless, visible_json};
 
 pub use log::{CheckpointJson, LogEntryJson};
 pub use plan::Plans;
+pub use purge::{Purged, Selected};
 pub use rebuild::Rebuilt;
 pub use recover::Recovered;
 pub use show::Shown;

@@ -31,6 +31,7 @@ impl Recovered {
         let one = |recovery: &Recovery| {
             let (word, back, forward) = match &recovery.result {
                 Engine::Undone => ("undone", None, None),
+                Engine::Purged => ("purged", None, None),
                 Engine::Finished { because, .. } => ("finished", Some(because), None),
                 Engine::Stuck { forward, back } => ("stuck", Some(back), Some(forward)),
                 Engine::Left { because } => ("left", Some(because), None),

@@ -57,7 +57,8 @@ impl Shown {
                 .map(|(_, moved, stored)| StoredJson {
                     original: path(&moved.path),
                     stored: path(&stored),
-                    bytes: moved.facts.size,
+                    bytes: moved.facts.allocated,
+                    size_bytes: moved.facts.size,
                 })
                 .collect(),
             home: path(&transaction.home),
@@ -70,7 +71,10 @@ impl Shown {
 struct StoredJson {
     original: String,
     stored: String,
+    /// Allocated.
     bytes: u64,
+    /// Apparent.
+    size_bytes: u64,
 }
 
 /// From where and when a command was typed, as far as the machine told; null of what it did not.

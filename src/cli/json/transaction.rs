@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::Summary;
+use crate::model::{Hold, Summary};
 
 #[derive(Serialize)]
 pub struct Transactions {
@@ -28,12 +28,37 @@ pub(super) struct TransactionJson {
     finished_at: Option<String>,
     user: String,
     reason: Option<String>,
+    /// Allocated, each inode once.
     bytes: u64,
+    /// Apparent.
+    size_bytes: u64,
     held: bool,
+    holds: Vec<HoldJson>,
+    expires_at: Option<String>,
+    restorable: bool,
     notes: Vec<String>,
     restored_as: Option<RestoredJson>,
     /// Its files are back and the domain is not defined: `rollback --files`.
     files_only: bool,
+}
+
+#[derive(Serialize)]
+struct HoldJson {
+    name: String,
+    reason: String,
+    user: String,
+    at: String,
+}
+
+impl From<&Hold> for HoldJson {
+    fn from(hold: &Hold) -> Self {
+        Self {
+            name: hold.name.clone(),
+            reason: hold.reason.clone(),
+            user: hold.user.clone(),
+            at: hold.at.to_string(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -55,7 +80,11 @@ impl From<&Summary> for TransactionJson {
             user: summary.user.clone(),
             reason: summary.reason.clone(),
             bytes: summary.bytes,
-            held: summary.held,
+            size_bytes: summary.size,
+            held: summary.is_held(),
+            holds: summary.holds.iter().map(HoldJson::from).collect(),
+            expires_at: summary.expires_at.map(|at| at.to_string()),
+            restorable: summary.state.is_restorable(),
             notes: summary.notes.clone(),
             restored_as: summary.restored_as.as_ref().map(|domain| RestoredJson {
                 name: domain.name.clone(),

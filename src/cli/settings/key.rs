@@ -119,10 +119,7 @@ pub(super) fn span(value: &Value) -> Result<Span, String> {
 }
 
 pub(super) fn retention(value: &Value) -> Result<Retention, String> {
-    match text(value)?.as_str() {
-        "never" => Ok(Retention::Forever),
-        span => span.parse().map(Retention::For),
-    }
+    text(value)?.parse()
 }
 
 pub(super) fn yes_or_no(value: &Value) -> Result<bool, String> {

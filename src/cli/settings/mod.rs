@@ -3,6 +3,7 @@
 
 mod file;
 mod key;
+mod size;
 mod units;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use super::error::{CliError, Exit};
 
 pub use file::location;
 pub use key::Key;
+pub use size::Size;
 pub use units::Span;
 
 /// Where a setting came from.
@@ -40,6 +42,27 @@ pub enum Retention {
     For(Span),
     /// Until an operator decides.
     Forever,
+}
+
+impl Retention {
+    /// `None`: for ever.
+    pub fn duration(self) -> Option<Duration> {
+        match self {
+            Retention::For(span) => Some(span.duration()),
+            Retention::Forever => None,
+        }
+    }
+}
+
+impl std::str::FromStr for Retention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "never" => Ok(Retention::Forever),
+            span => span.parse().map(Retention::For),
+        }
+    }
 }
 
 /// All of them.

@@ -6,6 +6,15 @@ use crate::model::{State, Summary};
 
 use super::super::safe::safe;
 
+/// Until when it is kept. A date alone: what matters is whether there is time to look at it.
+pub(super) fn until(summary: &Summary) -> String {
+    match (summary.is_held(), summary.expires_at) {
+        (true, _) => "until its holds are released".into(),
+        (false, Some(at)) => format!("until {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+        (false, None) => "until it is purged".into(),
+    }
+}
+
 /// One line after a verb that changed a transaction.
 pub fn done(summary: &Summary) -> String {
     let id = summary.id;
@@ -13,6 +22,9 @@ pub fn done(summary: &Summary) -> String {
         State::Prepared => {
             format!("decide: virt-retire commit {id}, or virt-retire rollback {id}")
         }
+        State::Committed if summary.bytes > 0 => format!(
+            "to undo: virt-retire rollback {id}; to free the space now: virt-retire purge {id}"
+        ),
         State::Committed => format!("to undo: virt-retire rollback {id}"),
         State::RolledBack => match &summary.restored_as {
             Some(domain) => format!("back as {}, {}", safe(&domain.name), domain.uuid),
@@ -22,7 +34,11 @@ pub fn done(summary: &Summary) -> String {
     };
     let waiting = match summary.state {
         State::Prepared | State::Committed if summary.bytes > 0 => {
-            format!(", {} in quarantine", HumanBytes(summary.bytes))
+            format!(
+                ", {} held in quarantine and not freed, {}",
+                HumanBytes(summary.bytes),
+                until(summary)
+            )
         }
         _ => String::new(),
     };
@@ -37,5 +53,13 @@ pub fn done(summary: &Summary) -> String {
             .iter()
             .map(|note| format!("Note: {}.", safe(note))),
     );
+    lines.extend(summary.holds.iter().map(|hold| {
+        format!(
+            "Held as '{}' by {}: {}",
+            safe(&hold.name),
+            safe(&hold.user),
+            safe(&hold.reason)
+        )
+    }));
     lines.join("\n")
 }

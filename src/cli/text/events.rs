@@ -1,5 +1,7 @@
 //! What happened to a transaction, one line an event.
 
+use indicatif::HumanBytes;
+
 use crate::model::{Amendment, EventKind, Transaction};
 
 use super::super::safe::safe;
@@ -45,8 +47,28 @@ pub(super) fn events(transaction: &Transaction) -> String {
             EventKind::Settled { files, .. } => {
                 format!("stopped; {} files looked at again", files.len())
             }
-            EventKind::Held { held: true } => "held".to_owned(),
-            EventKind::Held { held: false } => "released".to_owned(),
+            EventKind::Held { name, reason, user } => {
+                format!(
+                    "held by {} as '{}': {}",
+                    safe(user),
+                    safe(name),
+                    safe(reason)
+                )
+            }
+            EventKind::Released { name, user } => {
+                format!("hold '{}' released by {}", safe(name), safe(user))
+            }
+            EventKind::Destroying { step: index } => format!("purge {index} {}", step(*index)),
+            EventKind::Destroyed {
+                step: index,
+                result,
+            } => {
+                let how = match result {
+                    Ok(bytes) => format!("{} freed", HumanBytes(*bytes)),
+                    Err(error) => format!("failed: {}", safe(error)),
+                };
+                format!("purge {index} {}: {how}", step(*index))
+            }
             EventKind::Noted { text } => safe(text),
             EventKind::Renamed(rename) => format!(
                 "restored as {} ({})",

@@ -12,7 +12,9 @@ pub fn list(summaries: &[Summary]) -> String {
     if summaries.is_empty() {
         return "No transactions yet.".into();
     }
-    let mut table = table(["Id", "Domain", "State", "Size", "Started", "User", "Reason"]);
+    let mut table = table([
+        "Id", "Domain", "State", "Space", "Started", "Expires", "User", "Reason",
+    ]);
     align_right(&mut table, 0);
     align_right(&mut table, 3);
     for summary in summaries {
@@ -22,6 +24,10 @@ pub fn list(summaries: &[Summary]) -> String {
             state(summary),
             HumanBytes(summary.bytes).to_string(),
             time(summary.started_at),
+            match summary.expires_at {
+                Some(at) => time(at),
+                None => "never".into(),
+            },
             safe(&summary.user),
             safe(summary.reason.as_deref().unwrap_or("-")),
         ]);
@@ -34,7 +40,7 @@ fn state(summary: &Summary) -> String {
     if summary.files_only {
         words.push_str(", files alone");
     }
-    if summary.held {
+    if summary.is_held() {
         words.push_str(", held");
     }
     words

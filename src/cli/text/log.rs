@@ -59,8 +59,13 @@ fn event(kind: &EventKind) -> String {
         EventKind::Settled { files, .. } => {
             format!("stopped; {} files looked at again", files.len())
         }
-        EventKind::Held { held: true } => "held".to_owned(),
-        EventKind::Held { held: false } => "released".to_owned(),
+        EventKind::Held { name, reason, .. } => format!("held as '{name}': {reason}"),
+        EventKind::Released { name, .. } => format!("hold '{name}' released"),
+        EventKind::Destroying { step } => format!("purge step {step}"),
+        EventKind::Destroyed { step, result } => match result {
+            Ok(bytes) => format!("purge step {step}: {bytes} bytes freed"),
+            Err(error) => format!("purge step {step}: failed: {error}"),
+        },
         EventKind::Noted { text } => text.clone(),
         EventKind::Renamed(rename) => {
             format!(

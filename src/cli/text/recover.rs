@@ -1,5 +1,7 @@
 //! What `recover` did.
 
+use indicatif::HumanBytes;
+
 use crate::engine::{Recovered, Recovery};
 
 use super::super::safe::safe;
@@ -10,6 +12,11 @@ pub fn recovered(recovery: &Recovery) -> String {
     let (id, name) = (transaction.id, safe(&transaction.domain().name));
     let notes = transaction.notes();
     let told = match &recovery.result {
+        Recovered::Purged => format!(
+            "Transaction {id}: the purge of domain {name} had been begun, and is finished; {} freed \
+             (purged).",
+            HumanBytes(transaction.freed())
+        ),
         Recovered::Undone => format!(
             "Transaction {id}: domain {name} was left half retired; it is back{}, {} files \
              and definition (rolled-back).",

@@ -3,12 +3,14 @@
 mod apply;
 mod commit;
 mod config;
+mod hold;
 mod journal;
 mod list;
 mod log;
 mod plan;
 mod policy;
 mod prove;
+mod purge;
 pub mod rebuild;
 mod recover;
 mod rollback;
@@ -73,6 +75,35 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             let wish = rollback::wish(identity, departure)?;
             rollback::run(&context, &ids, &wish, start, sure)
         }
+        Command::Hold {
+            ids,
+            reason,
+            name,
+            sure,
+        } => hold::hold(
+            &context,
+            &ids::meant(&context, &ids.ids)?,
+            &hold::Which {
+                name: name.as_deref(),
+                reason: Some(&reason),
+            },
+            sure,
+        ),
+        Command::Release { ids, name, sure } => hold::release(
+            &context,
+            &ids::meant(&context, &ids.ids)?,
+            &hold::Which {
+                name: name.as_deref(),
+                reason: None,
+            },
+            sure,
+        ),
+        Command::Purge {
+            what,
+            dry_run,
+            reason,
+            sure,
+        } => purge::run(&context, &what, dry_run, reason, sure),
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, add, sure } => rebuild::run(&context, &from, add, sure),
         Command::Watch {

@@ -18,7 +18,12 @@ pub fn run(context: &Context, id: TransactionId, security_info: bool) -> Result<
         .progress()
         .into_iter()
         .enumerate()
-        .filter(|(_, progress)| !matches!(progress, Progress::Pending | Progress::Undone))
+        .filter(|(_, progress)| {
+            !matches!(
+                progress,
+                Progress::Pending | Progress::Undone | Progress::Destroyed
+            )
+        })
         .map(|(index, _)| index)
         .collect();
     match context.output {

@@ -117,7 +117,8 @@ pub(super) fn settled(world: &World, transaction: &Transaction) -> EventKind {
     plan.settle(&files);
     EventKind::Settled {
         files,
-        bytes: plan.bytes(),
+        bytes: plan.allocated(),
+        size: plan.bytes(),
     }
 }
 

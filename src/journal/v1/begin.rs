@@ -22,6 +22,9 @@ frozen!(struct Draft = model::Draft {
     places: Vec<Place>,
     commit_at_once: bool,
     started_at: Time,
+} else {
+    uptime: None,
+    expires_at: None,
 });
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

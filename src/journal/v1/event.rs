@@ -77,7 +77,16 @@ impl EventKind {
                 verb: model::Verb::from_word(verb),
                 by: Box::new(by.load()),
             },
-            Self::Held { held } => Model::Held { held },
+            // Nothing of that format could hold anything.
+            Self::Held { held: true } => Model::Held {
+                name: String::new(),
+                reason: String::new(),
+                user: String::new(),
+            },
+            Self::Held { held: false } => Model::Released {
+                name: String::new(),
+                user: String::new(),
+            },
             Self::Noted { text } => Model::Noted { text },
             Self::Renamed { domain, macs } => Model::Renamed(model::Rename {
                 domain: domain.load(),
@@ -85,7 +94,9 @@ impl EventKind {
             }),
             Self::Settled { files, bytes } => Model::Settled {
                 files: files.load(),
+                // It did not tell what is allocated.
                 bytes,
+                size: bytes,
             },
         })
     }

@@ -38,10 +38,9 @@ impl Summary {
             state,
             started_at,
             finished_at,
-            user,
             reason,
-            bytes,
-            held,
+            size,
+            holds,
             notes,
             restored_as,
             ..
@@ -53,10 +52,9 @@ impl Summary {
             && state == whole.state
             && started_at == whole.started_at
             && finished_at == whole.finished_at
-            && user == whole.user
             && reason == whole.reason
-            && bytes == whole.bytes
-            && held == whole.held
+            && size == whole.size
+            && holds.is_empty() == whole.holds.is_empty()
             && notes == whole.notes
             && restored_as == whole.restored_as
     }
@@ -89,7 +87,18 @@ impl Load<model::Summary> for Summary {
             user,
             reason,
             bytes,
-            held,
+            size: bytes,
+            holds: match held {
+                true => vec![model::Hold {
+                    name: String::new(),
+                    reason: String::new(),
+                    user: String::new(),
+                    at: started_at.load(),
+                }],
+                false => Vec::new(),
+            },
+            expires_at: None,
+            freed: 0,
             notes,
             restored_as: restored_as.load(),
             files_only: false,

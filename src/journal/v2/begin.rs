@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hold::Uptime;
 use super::{Definition, Evidence, Plan, Removal};
 use crate::journal::mirror::{Load, Mirror, mirror};
 use crate::journal::primitive::{Bytes, Time, Uuid};
@@ -22,6 +23,8 @@ mirror!(struct Draft = model::Draft {
     places: Vec<Place>,
     commit_at_once: bool,
     started_at: Time,
+    uptime: Option<Uptime>,
+    expires_at: Option<Time>,
 });
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

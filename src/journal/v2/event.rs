@@ -40,7 +40,9 @@ pub enum EventKind {
         by: Box<Evidence>,
     },
     Held {
-        held: bool,
+        name: String,
+        reason: String,
+        user: String,
     },
     Noted {
         text: String,
@@ -52,6 +54,18 @@ pub enum EventKind {
     Settled {
         files: Vec<(Index, FileFacts)>,
         bytes: u64,
+        size: u64,
+    },
+    Released {
+        name: String,
+        user: String,
+    },
+    Destroying {
+        step: Index,
+    },
+    Destroyed {
+        step: Index,
+        result: Result<u64, String>,
     },
     Amended(Amendment),
     /// Of no transaction; the model of a transaction never sees it.
@@ -83,16 +97,32 @@ impl From<&model::EventKind> for EventKind {
                 verb: verb.word().to_owned(),
                 by: Box::new(Mirror::store(by.as_ref())),
             },
-            Model::Held { held } => Self::Held { held: *held },
+            Model::Held { name, reason, user } => Self::Held {
+                name: name.clone(),
+                reason: reason.clone(),
+                user: user.clone(),
+            },
+            Model::Released { name, user } => Self::Released {
+                name: name.clone(),
+                user: user.clone(),
+            },
+            Model::Destroying { step } => Self::Destroying {
+                step: Mirror::store(step),
+            },
+            Model::Destroyed { step, result } => Self::Destroyed {
+                step: Mirror::store(step),
+                result: result.clone(),
+            },
             Model::Noted { text } => Self::Noted { text: text.clone() },
             Model::Renamed(model::Rename { domain, macs }) => Self::Renamed {
                 domain: Mirror::store(domain),
                 macs: Mirror::store(macs),
             },
             Model::Amended(amendment) => Self::Amended(Mirror::store(amendment)),
-            Model::Settled { files, bytes } => Self::Settled {
+            Model::Settled { files, bytes, size } => Self::Settled {
                 files: Mirror::store(files),
                 bytes: *bytes,
+                size: *size,
             },
         }
     }
@@ -125,16 +155,23 @@ impl EventKind {
                 verb: model::Verb::from_word(verb),
                 by: Box::new(by.load()),
             },
-            Self::Held { held } => Model::Held { held },
+            Self::Held { name, reason, user } => Model::Held { name, reason, user },
+            Self::Released { name, user } => Model::Released { name, user },
+            Self::Destroying { step } => Model::Destroying { step: step.load() },
+            Self::Destroyed { step, result } => Model::Destroyed {
+                step: step.load(),
+                result,
+            },
             Self::Noted { text } => Model::Noted { text },
             Self::Renamed { domain, macs } => Model::Renamed(model::Rename {
                 domain: domain.load(),
                 macs: macs.load(),
             }),
             Self::Amended(amendment) => Model::Amended(amendment.load()),
-            Self::Settled { files, bytes } => Model::Settled {
+            Self::Settled { files, bytes, size } => Model::Settled {
                 files: files.load(),
                 bytes,
+                size,
             },
         })
     }

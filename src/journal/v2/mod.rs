@@ -10,6 +10,7 @@ mod definition;
 mod event;
 mod evidence;
 mod file;
+mod hold;
 mod log;
 mod notice;
 mod plan;

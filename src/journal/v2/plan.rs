@@ -57,6 +57,7 @@ mirror!(enum RefusalCode = model::RefusalCode {
     BaseChanged,
     PlaceChanged,
     OtherDomain,
+    Held,
 });
 
 mirror!(struct Refusal = model::Refusal {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DomainRef;
 use super::access::State;
+use super::hold::Hold;
 use crate::journal::merkle;
 use crate::journal::mirror::{Load, Mirror, mirror};
 use crate::journal::primitive::{Hash, Id, Time, Uuid};
@@ -19,7 +20,10 @@ mirror!(struct Line = model::Summary {
     user: String,
     reason: Option<String>,
     bytes: u64,
-    held: bool,
+    size: u64,
+    holds: Vec<Hold>,
+    expires_at: Option<Time>,
+    freed: u64,
     notes: Vec<String>,
     restored_as: Option<DomainRef>,
     files_only: bool,

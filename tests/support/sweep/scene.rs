@@ -144,6 +144,29 @@ impl Scene {
         self.passing.is_some()
     }
 
+    /// Retires another domain, which nobody will miss: two disks and a snapshot.
+    pub fn retire_another(&self) -> Result<(), String> {
+        let guest = GuestBuilder::new("gone")
+            .disk(Disk::pool("gone-a.qcow2"))
+            .disk(Disk::unmanaged("gone-b.qcow2"))
+            .define(&self.host);
+        guest.snapshot_internal("first");
+        self.run(&["undefine", "gone", "--remove-all-storage", "--all", "--yes"])
+    }
+
+    /// Nothing of the latest transaction is left but its record?
+    pub fn purged(&self) -> Result<(), String> {
+        match self.latest()? {
+            Some((_, state)) if state == "purged" => {}
+            other => return Err(format!("it should be purged, and is {other:?}")),
+        }
+        let find = format!("find {}/quarantine -mindepth 1", self.host.state);
+        match self.host.shell(&find) {
+            left if left.is_empty() => Ok(()),
+            left => Err(format!("purged, and there is still\n{left}")),
+        }
+    }
+
     /// Runs the transient guest, whatever became of it before.
     pub fn revive(&self) {
         let passing = self.passing.as_ref().expect("a scene of a transient guest");
@@ -271,7 +294,7 @@ impl Scene {
         }
         if self.is_defined() {
             if let Some((id, state)) = self.latest()?
-                && state != "rolled-back"
+                && !["rolled-back", "purged"].contains(&state.as_str())
             {
                 return Err(format!("defined, and transaction {id} is {state}"));
             }

@@ -22,6 +22,9 @@ pub enum Verb {
     Recover,
     /// After the journal's own files were lost.
     Rebuild,
+    /// Of another domain's transaction, which is gone for good after it.
+    Purge,
+    Hold,
     /// `policy set`.
     Policy,
     /// Of a transient guest that runs and is to be put on the list. It dies after the fault.
@@ -55,6 +58,8 @@ impl Verb {
             Verb::Commit => "commit",
             Verb::Recover => "recover",
             Verb::Rebuild => "rebuild",
+            Verb::Purge => "purge",
+            Verb::Hold => "hold",
             Verb::Policy => "policy set",
             Verb::WatchLiving => "watch (guest runs)",
             Verb::WatchDead => "watch (guest died)",
@@ -112,6 +117,14 @@ impl Verb {
                 fs::write(journal.join("db"), b"not what it was").unwrap();
                 Ok(words(&["rebuild", "--yes"]))
             }
+            Verb::Purge => {
+                scene.retire_another()?;
+                Ok(words(&["purge", &latest()?, "--yes"]))
+            }
+            Verb::Hold => {
+                run(&undefine)?;
+                Ok(words(&["hold", &latest()?, "--reason", "audit", "--yes"]))
+            }
             Verb::Policy => Ok(words(&[
                 "policy",
                 "set",
@@ -141,10 +154,10 @@ impl Verb {
             Verb::WatchDead | Verb::WatchAfterBoot => (Now::Whole, Now::Retired),
             Verb::WatchLiving => (Now::Whole, Now::Whole),
             Verb::Rollback => (Now::Retired, Now::Whole),
-            Verb::Commit => (Now::Retired, Now::Retired),
+            Verb::Commit | Verb::Hold => (Now::Retired, Now::Retired),
             Verb::Rebuild => (Now::Unknown, Now::Retired),
             // What cannot go back goes forward; and a policy is a change of the XML.
-            Verb::Recover | Verb::Policy => (Now::Unknown, Now::Unknown),
+            Verb::Recover | Verb::Policy | Verb::Purge => (Now::Unknown, Now::Unknown),
         }
     }
 
@@ -162,6 +175,7 @@ impl Verb {
         };
         match ran.code {
             0 if self == Verb::Policy => keeps_vda(scene)?,
+            0 if self == Verb::Purge => scene.purged()?,
             0 => must_be(after)?,
             1 | 3 => must_be(before)?,
             4 if before != Now::Unknown => must_be(before)?,
@@ -194,6 +208,15 @@ impl Verb {
                 }
             }
             Verb::Policy => scene.run(&["policy", "clear", &scene.name, "--yes"])?,
+            Verb::Purge => {
+                recover()?;
+                // Killed before its first record, it has not begun.
+                let (id, state) = scene.latest()?.ok_or("no transaction")?;
+                if state == "committed" {
+                    scene.run(&["purge", &id.to_string(), "--yes"])?;
+                }
+                scene.purged()?;
+            }
             Verb::WatchLiving => {
                 watch()?;
                 scene.host.virsh(&["destroy", &scene.name]);

@@ -58,7 +58,7 @@ fn unlink(folder: &OwnedFd, name: &OsStr, flags: AtFlags) -> rustix::io::Result<
 }
 
 /// Never into what is mounted there.
-fn open_below(folder: &OwnedFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
+pub fn open_below(folder: &OwnedFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     retry_on_intr(|| {
         rustix::fs::openat2(
             folder,
@@ -86,7 +86,7 @@ fn fits(found: &OwnedFd, like: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-fn empty(folder: &OwnedFd) -> io::Result<()> {
+pub fn empty(folder: &OwnedFd) -> io::Result<()> {
     for (name, kind) in names(folder)? {
         let flags = match kind {
             FileKind::Directory => {

@@ -7,7 +7,7 @@
 //! could give it, until it is whole, and everything is set on its descriptor.
 
 mod compare;
-mod erase;
+pub mod erase;
 mod node;
 mod tree;
 

@@ -1,0 +1,54 @@
+//! What a purge would take, and what it took.
+
+use indicatif::HumanBytes;
+
+use crate::engine::{Fate, Row};
+use crate::model::Summary;
+
+use super::super::safe::safe;
+use super::layout::{align_right, drawn, table, time};
+
+/// One line a transaction, with the reason why it goes or stays.
+pub fn selection(rows: &[Row]) -> String {
+    let mut table = table(["Id", "Domain", "Space", "Started", "Purge", "Why"]);
+    align_right(&mut table, 0);
+    align_right(&mut table, 2);
+    for row in rows {
+        let (goes, why) = match &row.fate {
+            Fate::Goes(why) => ("yes", why),
+            Fate::Stays(why) => ("no", why),
+        };
+        table.add_row([
+            row.summary.id.to_string(),
+            safe(&row.summary.domain.name),
+            HumanBytes(row.summary.bytes).to_string(),
+            time(row.summary.started_at),
+            goes.to_owned(),
+            safe(why),
+        ]);
+    }
+    drawn(&table)
+}
+
+/// One line for all of them: what a timer's mail should say.
+pub fn purged(done: &[Summary]) -> String {
+    let freed = done
+        .iter()
+        .map(|one| one.freed)
+        .fold(0, u64::saturating_add);
+    let names: Vec<String> = done
+        .iter()
+        .map(|one| format!("{} ({})", one.id, safe(&one.domain.name)))
+        .collect();
+    let mut lines = vec![format!(
+        "Purged for good: {}; {} freed.",
+        names.join(", "),
+        HumanBytes(freed)
+    )];
+    lines.extend(
+        done.iter()
+            .flat_map(|one| &one.notes)
+            .map(|note| format!("Note: {}.", safe(note))),
+    );
+    lines.join("\n")
+}

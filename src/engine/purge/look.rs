@@ -1,0 +1,182 @@
+//! The last look before something is destroyed: nobody came to use what waited in quarantine, and it
+//! is what was put there (law 5).
+
+use crate::model::{
+    FileFacts, FileMove, Progress, Refusal, RefusalCode, Step, Transaction, TransactionId, User,
+};
+
+use super::super::bases::{holds, left_behind};
+use super::super::error::EngineError;
+use super::super::look::{in_use, used_in_quarantine};
+use super::super::{Engine, places};
+
+impl Engine<'_> {
+    /// What stands in the way of purging these, once all of `going` are purged.
+    pub(super) fn in_the_way(
+        &self,
+        transactions: &[Transaction],
+        going: &[TransactionId],
+    ) -> Result<Vec<Refusal>, EngineError> {
+        let mut refusals = Vec::new();
+        for transaction in transactions {
+            let used = used_in_quarantine(&self.world, transaction)?;
+            for (step, moved, stored) in transaction.files() {
+                if transaction.progress().get(step) == Some(&Progress::Destroyed) {
+                    continue;
+                }
+                let Some(now) = self.world.storage.facts(&stored)? else {
+                    refusals.extend(self.not_there(transaction, step, moved, &stored)?);
+                    continue;
+                };
+                if !now.identity.is_same_file(&moved.facts.identity) {
+                    refusals.push(another(transaction, moved, &stored));
+                    continue;
+                }
+                let mut users: Vec<User> = used
+                    .iter()
+                    .filter(|one| one.step == step)
+                    .flat_map(|one| one.users.clone())
+                    .collect();
+                let now = FileFacts {
+                    identity: now.identity,
+                    ..moved.facts.clone()
+                };
+                if users.is_empty() {
+                    let holders = self.world.census.holders(&stored, &now).holders;
+                    users.extend(holders.into_iter().map(|one| one.user));
+                }
+                if !users.is_empty() {
+                    refusals.push(used_by(transaction, moved, &in_use(&moved.path, &users)));
+                }
+            }
+            refusals.extend(self.second_names(transaction)?);
+        }
+        refusals.extend(self.stood_upon(transactions, going)?);
+        Ok(refusals)
+    }
+
+    /// A file that is not where it waits is gone already, unless what it waits in is gone with it: then
+    /// nobody knows.
+    fn not_there(
+        &self,
+        transaction: &Transaction,
+        step: usize,
+        moved: &FileMove,
+        stored: &std::path::Path,
+    ) -> Result<Option<Refusal>, EngineError> {
+        let progress = transaction.progress();
+        let is_record = |step: &Step| matches!(step, Step::SaveDefinition { .. });
+        let record = transaction.plan.steps.iter().position(is_record);
+        let record_goes = record.is_some_and(|index| {
+            matches!(progress[index], Progress::Destroying | Progress::Destroyed)
+        });
+        let never_came = matches!(progress[step], Progress::Pending | Progress::Undone);
+        let folder = stored.parent().unwrap_or(stored);
+        if record_goes || never_came || self.world.storage.glance(folder)?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Refusal {
+            code: RefusalCode::PlaceChanged,
+            subject: folder.display().to_string(),
+            message: format!(
+                "what was retired of {} cannot be looked at: {}",
+                moved.path.display(),
+                places::absence(&self.world, folder)?
+            ),
+            hint: format!(
+                "mount the file system, then: virt-retire purge {}",
+                transaction.id
+            ),
+        }))
+    }
+
+    /// Names that quarantined files have besides those that they had when they were retired.
+    fn second_names(&self, transaction: &Transaction) -> Result<Vec<Refusal>, EngineError> {
+        let mut refusals = Vec::new();
+        for (_, moved, stored) in transaction.files() {
+            let Some(now) = self.world.storage.glance(&stored)? else {
+                continue;
+            };
+            let is_it = now.identity.is_same_file(&moved.facts.identity);
+            let is_folder = now.kind == crate::model::FileKind::Directory;
+            if is_it && !is_folder && now.links > moved.facts.links.max(1) {
+                let phrase = format!(
+                    "{} is in use: it has {} names now, and had {} when it was retired",
+                    moved.path.display(),
+                    now.links,
+                    moved.facts.links
+                );
+                refusals.push(used_by(transaction, moved, &phrase));
+            }
+        }
+        Ok(refusals)
+    }
+
+    /// Other transactions whose domains would come back on these files.
+    fn stood_upon(
+        &self,
+        transactions: &[Transaction],
+        going: &[TransactionId],
+    ) -> Result<Vec<Refusal>, EngineError> {
+        let mut refusals = Vec::new();
+        for summary in self.journal.summaries()? {
+            let is_going = going.contains(&summary.id);
+            if !holds(summary.state) || is_going {
+                continue;
+            }
+            let other = self.journal.read(summary.id)?;
+            for path in left_behind(&other.plan) {
+                for transaction in transactions {
+                    let has_it = transaction
+                        .files()
+                        .find(|(_, moved, _)| moved.path == path && transaction.id != other.id);
+                    if let Some((_, moved, _)) = has_it {
+                        let phrase = format!(
+                            "{} is in use: transaction {} (domain '{}') stands on it",
+                            path.display(),
+                            other.id,
+                            other.domain().name
+                        );
+                        refusals.push(Refusal {
+                            hint: format!(
+                                "purge both: virt-retire purge {} {}; or neither",
+                                other.id, transaction.id
+                            ),
+                            ..used_by(transaction, moved, &phrase)
+                        });
+                    }
+                }
+            }
+        }
+        Ok(refusals)
+    }
+}
+
+fn used_by(transaction: &Transaction, moved: &FileMove, phrase: &str) -> Refusal {
+    let id = transaction.id;
+    Refusal {
+        code: RefusalCode::InUse,
+        subject: moved.path.display().to_string(),
+        message: format!("transaction {id}: {phrase}"),
+        hint: format!(
+            "end that use, then: virt-retire purge {id}; or keep it from being selected: virt-retire \
+             hold {id} --reason TEXT"
+        ),
+    }
+}
+
+fn another(transaction: &Transaction, moved: &FileMove, stored: &std::path::Path) -> Refusal {
+    Refusal {
+        code: RefusalCode::ChangedSincePlan,
+        subject: moved.path.display().to_string(),
+        message: format!(
+            "transaction {}: {} is another file than was put there, and not ours to destroy",
+            transaction.id,
+            stored.display()
+        ),
+        hint: format!(
+            "move that file away, then: virt-retire purge {}",
+            transaction.id
+        ),
+    }
+}

@@ -1,0 +1,283 @@
+//! The one irreversible verb: what waits in quarantine is destroyed.
+//!
+//! It goes forward alone. Once a transaction is `purging`, a kill or an error leaves it so, and the
+//! next `purge` of it, or `recover`, goes on. Everything is looked at again before the first file
+//! ([`look`]), and each file once more where it is unlinked: only the inode that was recorded goes.
+//! The journal's record stays.
+
+mod look;
+mod select;
+mod waiting;
+
+use std::path::{Path, PathBuf};
+
+use crate::journal::manifest;
+use crate::model::{
+    EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Transaction, TransactionId,
+    Verb,
+};
+
+use super::Engine;
+use super::decide::{decided, wrong_state};
+use super::error::{EngineError, Failure};
+use super::look::in_use;
+use super::run::Unwritten;
+
+pub use select::{Fate, Row, Rules, Selection, Waiting, select};
+pub use waiting::waiting;
+
+impl Engine<'_> {
+    /// What [`Engine::purge`] of each of `ids` would find in its way, if all of `going` went together.
+    ///
+    /// # Errors
+    /// [`EngineError::WrongState`]; [`EngineError::Refused`] where one is held or somebody uses what
+    /// waits of it. Nothing was changed.
+    pub fn may_purge(
+        &self,
+        ids: &[TransactionId],
+        going: &[TransactionId],
+    ) -> Result<Vec<Transaction>, EngineError> {
+        let mut transactions = Vec::new();
+        let mut refusals = Vec::new();
+        for id in ids {
+            let transaction = self.journal.read(*id)?;
+            if !can_be_purged(&transaction) {
+                return Err(wrong_state(&transaction, "purged"));
+            }
+            refusals.extend(held(&transaction));
+            transactions.push(transaction);
+        }
+        if refusals.is_empty() {
+            refusals = self.in_the_way(&transactions, going)?;
+        }
+        match refusals.is_empty() {
+            true => Ok(transactions),
+            false => Err(EngineError::Refused { refusals }),
+        }
+    }
+
+    /// Destroys what waits in quarantine of one transaction. `going` are those that are purged by the
+    /// same command, this one among them.
+    ///
+    /// # Errors
+    /// As [`Engine::may_purge`], nothing changed; [`EngineError::Unfinished`] where some of it is gone
+    /// and some is not.
+    pub fn purge(
+        &mut self,
+        id: TransactionId,
+        going: &[TransactionId],
+        by: Evidence,
+    ) -> Result<Transaction, EngineError> {
+        let mut transaction = self.journal.read(id)?;
+        if !can_be_purged(&transaction) {
+            return Err(wrong_state(&transaction, "purged"));
+        }
+        // Once more: those before it took their time.
+        let mut refusals: Vec<Refusal> = held(&transaction).into_iter().collect();
+        refusals.extend(self.in_the_way(std::slice::from_ref(&transaction), going)?);
+        if !refusals.is_empty() {
+            return Err(EngineError::Refused { refusals });
+        }
+        // There is no way back to turn to: a signal keeps the next one from being begun.
+        if !self.world.control.may_begin() || self.world.control.wants_rollback() {
+            return Err(EngineError::Interrupted);
+        }
+        let first = Unwritten::one(decided(Verb::Purge, by));
+        self.destroy(&mut transaction, first)?;
+        Ok(transaction)
+    }
+
+    /// Goes on with one that a crash left `purging`.
+    pub(super) fn purge_on(
+        &mut self,
+        transaction: &mut Transaction,
+        by: &Evidence,
+    ) -> Result<(), EngineError> {
+        let refusals = self.in_the_way(std::slice::from_ref(transaction), &[transaction.id])?;
+        if !refusals.is_empty() {
+            return Err(EngineError::Refused { refusals });
+        }
+        self.destroy(
+            transaction,
+            Unwritten::one(decided(Verb::Recover, by.clone())),
+        )
+    }
+
+    fn destroy(
+        &mut self,
+        transaction: &mut Transaction,
+        first: Unwritten,
+    ) -> Result<(), EngineError> {
+        let mut unwritten = first;
+        if transaction.state() != State::Purging {
+            self.enter(transaction, unwritten, State::Purging, None)?;
+            unwritten = Unwritten::none();
+        }
+        for step in left(transaction) {
+            let intent = EventKind::Destroying { step };
+            self.write(transaction, unwritten.then(intent))?;
+            if self.world.control.wants_out() {
+                return Err(self.unfinished(transaction, "stopped by a second signal".into()));
+            }
+            let result = self
+                .still_unused(transaction, step)
+                .and_then(|()| self.destroy_one(transaction, step));
+            let destroyed = |result| EventKind::Destroyed { step, result };
+            unwritten = match result {
+                Ok((freed, notes)) => {
+                    let mut unwritten = Unwritten::one(destroyed(Ok(freed)));
+                    unwritten.extend(notes.into_iter().map(|text| EventKind::Noted { text }));
+                    unwritten
+                }
+                Err(cause) => {
+                    let cause = cause.to_string();
+                    self.write(transaction, vec![destroyed(Err(cause.clone()))])?;
+                    return Err(self.unfinished(transaction, cause));
+                }
+            };
+        }
+        self.enter(transaction, unwritten, State::Purged, None)
+    }
+
+    fn unfinished(&self, transaction: &Transaction, cause: String) -> EngineError {
+        EngineError::Unfinished {
+            id: transaction.id,
+            cause,
+        }
+    }
+
+    /// Who has it open at this moment: the look at all of them may be minutes old.
+    fn still_unused(&self, transaction: &Transaction, step: usize) -> Result<(), Failure> {
+        let mut files = transaction.files();
+        let Some((_, moved, stored)) = files.find(|(index, ..)| *index == step) else {
+            return Ok(());
+        };
+        let Some(now) = self.world.storage.facts(&stored)? else {
+            return Ok(());
+        };
+        let users = self.world.census.holders(&stored, &now).holders;
+        let users: Vec<_> = users.into_iter().map(|one| one.user).collect();
+        match users.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::Unfit(in_use(&moved.path, &users))),
+        }
+    }
+
+    /// Bytes that were freed, and what stays and why.
+    fn destroy_one(
+        &self,
+        transaction: &Transaction,
+        step: usize,
+    ) -> Result<(u64, Vec<String>), Failure> {
+        let storage = self.world.storage;
+        match &transaction.plan.steps[step] {
+            Step::LinkManagedSave(saved) => {
+                let stored = transaction.stored(step);
+                let freed = stored.map(|it| storage.destroy(&it, &saved.image.facts));
+                Ok((freed.transpose()?.unwrap_or(0), Vec::new()))
+            }
+            Step::Quarantine(moved) => {
+                let stored = transaction.stored(step);
+                let freed = stored.map(|it| storage.destroy(&it, &moved.facts));
+                Ok((freed.transpose()?.unwrap_or(0), Vec::new()))
+            }
+            Step::CopyState(_) => {
+                let Some(copy) = transaction.copy(step) else {
+                    return Ok((0, Vec::new()));
+                };
+                let freed = storage.facts(&copy)?.map_or(0, |facts| facts.allocated);
+                storage.remove_copy(&copy)?;
+                Ok((freed, Vec::new()))
+            }
+            Step::SaveDefinition { .. } => Ok((0, self.remove_record(transaction)?)),
+            Step::SaveSnapshots { .. }
+            | Step::SaveCheckpoints { .. }
+            | Step::SaveAutostart { .. }
+            | Step::MakePersistent
+            | Step::Stop { .. }
+            | Step::Undefine(_)
+            | Step::ConfirmInactive
+            | Step::RefreshPool { .. } => Ok((0, Vec::new())),
+        }
+    }
+
+    /// Manifest and XML, which nobody needs any more. Whatever else is in those folders is somebody's,
+    /// and stays with them.
+    fn remove_record(&self, transaction: &Transaction) -> Result<Vec<String>, Failure> {
+        let files = manifest::files_for(transaction)
+            .map_err(|error| Failure::Unfit(format!("the manifest's names: {error}")))?;
+        let mut names: Vec<PathBuf> = files.into_iter().map(|(name, _)| name).collect();
+        names.push(manifest::PROOF.into());
+        let mut notes = Vec::new();
+        for folder in transaction.folders() {
+            let strange = self.world.storage.remove_known(&folder, &names)?;
+            notes.extend(strange.iter().map(|path| {
+                format!(
+                    "{} is not of this transaction, and was not touched",
+                    path.display()
+                )
+            }));
+        }
+        Ok(notes)
+    }
+}
+
+fn can_be_purged(transaction: &Transaction) -> bool {
+    matches!(transaction.state(), State::Committed | State::Purging)
+}
+
+/// The steps whose files are still to be destroyed; the record, by which a person can restore, last.
+fn left(transaction: &Transaction) -> Vec<usize> {
+    let progress = transaction.progress();
+    let mut left: Vec<usize> = (0..transaction.plan.steps.len())
+        .filter(|step| progress[*step] != Progress::Destroyed && puts_files(transaction, *step))
+        .collect();
+    let is_record =
+        |step: &usize| matches!(transaction.plan.steps[*step], Step::SaveDefinition { .. });
+    left.sort_by_key(is_record);
+    left
+}
+
+fn puts_files(transaction: &Transaction, step: usize) -> bool {
+    match &transaction.plan.steps[step] {
+        Step::SaveDefinition { .. } | Step::CopyState(_) => true,
+        other => other.file().is_some(),
+    }
+}
+
+/// Files of the plan that a purge has destroyed, by the paths that they came from.
+pub(super) fn gone(transaction: &Transaction) -> Vec<&Path> {
+    let progress = transaction.progress();
+    let files = transaction.files().map(|(step, moved, _)| (step, moved));
+    let copies = transaction.copies().map(|(step, moved, _)| (step, moved));
+    files
+        .chain(copies)
+        .filter(|(step, _)| progress.get(*step) == Some(&Progress::Destroyed))
+        .map(|(_, moved)| moved.path.as_path())
+        .collect()
+}
+
+/// A hold stands above every other word.
+pub fn held(transaction: &Transaction) -> Option<Refusal> {
+    let holds = transaction.holds();
+    let first = holds.first()?;
+    let why: Vec<String> = holds
+        .iter()
+        .map(|hold| format!("'{}' by {}: {}", hold.name, hold.user, hold.reason))
+        .collect();
+    Some(Refusal {
+        code: RefusalCode::Held,
+        subject: transaction.id.to_string(),
+        message: format!(
+            "transaction {} (domain '{}') is held as {}",
+            transaction.id,
+            transaction.domain().name,
+            why.join("; as ")
+        ),
+        hint: format!(
+            "if that is over: virt-retire release {} --name {}",
+            transaction.id,
+            crate::model::quoted(&first.name)
+        ),
+    })
+}

@@ -1,0 +1,237 @@
+//! Which transactions a purge is about: pure. A transaction must fit every selection; what keeps one,
+//! or lets it go, is told in words.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{State, Summary, TransactionId, Uptime};
+
+/// What the operator asked for. All of it must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    pub ids: Option<Vec<TransactionId>>,
+    pub expired: bool,
+    pub older_than: Option<Duration>,
+    /// Of each domain name, the newest so many stay.
+    pub keep_last: Option<usize>,
+    /// Bytes that shall be free on each file system that holds something.
+    pub until_free: Option<u64>,
+}
+
+impl Selection {
+    /// Nothing was asked for, which must never mean everything.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// It is its number alone that names it.
+    fn is_by_id_alone(&self) -> bool {
+        let Self {
+            ids,
+            expired,
+            older_than,
+            keep_last,
+            until_free,
+        } = self;
+        ids.is_some()
+            && !expired
+            && older_than.is_none()
+            && keep_last.is_none()
+            && until_free.is_none()
+    }
+}
+
+/// One transaction, as far as the selections ask.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub summary: Summary,
+    /// When it began, on the clock that nobody sets.
+    pub uptime: Option<Uptime>,
+    /// See [`crate::model::Transaction::is_imported`].
+    pub imported: bool,
+    /// Bytes of it on each file system, by a number of the caller's.
+    pub bytes_on: Vec<(u64, u64)>,
+}
+
+/// What the host says.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub now: Timestamp,
+    pub uptime: Option<Uptime>,
+    /// Younger ones go by their number alone.
+    pub minimum_age: Duration,
+    /// Bytes that are free on each file system.
+    pub free: HashMap<u64, u64>,
+}
+
+/// What becomes of one transaction, and why, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    Goes(String),
+    Stays(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub summary: Summary,
+    pub fate: Fate,
+}
+
+impl Row {
+    pub fn goes(&self) -> bool {
+        matches!(self.fate, Fate::Goes(_))
+    }
+}
+
+/// One row for each candidate that was named or that could go, the oldest first.
+pub fn select(candidates: &[Waiting], selection: &Selection, rules: &Rules) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut fitting = Vec::new();
+    for one in candidates {
+        let is_named = selection
+            .ids
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&one.summary.id));
+        let can_go = matches!(one.summary.state, State::Committed | State::Purging);
+        if !is_named || (!can_go && selection.ids.is_none()) {
+            continue;
+        }
+        let fate = match fits(one, candidates, selection, rules) {
+            Ok(why) => {
+                fitting.push((rows.len(), one));
+                Fate::Goes(why)
+            }
+            Err(why) => Fate::Stays(why),
+        };
+        rows.push(Row {
+            summary: one.summary.clone(),
+            fate,
+        });
+    }
+    if let Some(wanted) = selection.until_free {
+        let mut free = rules.free.clone();
+        for (row, one) in fitting {
+            rows[row].fate = by_space(one, wanted, &mut free);
+        }
+    }
+    rows
+}
+
+/// Whether all but the space lets it go.
+fn fits(
+    one: &Waiting,
+    all: &[Waiting],
+    selection: &Selection,
+    rules: &Rules,
+) -> Result<String, String> {
+    let summary = &one.summary;
+    match summary.state {
+        // What was begun is carried on whenever it is asked for, whatever the clock says by now.
+        State::Purging => return Ok("its purge was begun".into()),
+        State::Committed => {}
+        other => return Err(format!("it is {}", other.word())),
+    }
+    if let Some(hold) = summary.holds.first() {
+        return Err(format!("held as '{}': {}", hold.name, hold.reason));
+    }
+    if selection.is_by_id_alone() {
+        return Ok("named".into());
+    }
+    if one.imported {
+        return Err("imported: it goes by its number alone".into());
+    }
+    let mut why = Vec::new();
+    let age = old_enough(one, rules, rules.minimum_age)
+        .map_err(|how| how.unwrap_or_else(|| "younger than minimum-age".into()))?;
+    if selection.expired {
+        match summary.expires_at {
+            None => return Err("never expires".into()),
+            Some(at) if at > rules.now => return Err(format!("expires {}", short(at))),
+            Some(at) => {
+                let kept = span(summary.started_at, at);
+                old_enough(one, rules, kept).map_err(|how| how.unwrap_or_default())?;
+                why.push(format!("expired {}", short(at)));
+            }
+        }
+    }
+    if let Some(older) = selection.older_than {
+        old_enough(one, rules, older)
+            .map_err(|how| how.unwrap_or_else(|| format!("only {} old", days(age))))?;
+        why.push(format!("{} old", days(age)));
+    }
+    if let Some(keep) = selection.keep_last {
+        let is_newer = |other: &&Waiting| {
+            other.summary.domain.name == summary.domain.name
+                && other.summary.id > summary.id
+                && other.summary.state.is_restorable()
+        };
+        let newer = all.iter().filter(is_newer).count();
+        if newer < keep {
+            return Err(format!("among the last {keep} of its domain"));
+        }
+        why.push(format!("{newer} newer of its domain"));
+    }
+    if why.is_empty() {
+        why.push("fits".into());
+    }
+    Ok(why.join(", "))
+}
+
+/// How old it is, if it is so old by both clocks. `Err(Some)`: by the clock on the wall alone.
+fn old_enough(one: &Waiting, rules: &Rules, wanted: Duration) -> Result<Duration, Option<String>> {
+    let age = span(one.summary.started_at, rules.now);
+    if age < wanted {
+        return Err(None);
+    }
+    let passed = match (&rules.uptime, &one.uptime) {
+        (Some(now), Some(then)) => now.since(then),
+        _ => None,
+    };
+    match passed {
+        // Whole seconds are counted.
+        Some(passed) if passed + Duration::from_secs(2) < wanted => Err(Some(format!(
+            "the clock has jumped: since it was retired only {} have passed; if you are sure, purge \
+             it by its number",
+            days(passed)
+        ))),
+        _ => Ok(age),
+    }
+}
+
+/// Takes it if a file system that it is on is short.
+fn by_space(one: &Waiting, wanted: u64, free: &mut HashMap<u64, u64>) -> Fate {
+    let is_short = |free: &HashMap<u64, u64>, on: &u64| free.get(on).is_some_and(|it| *it < wanted);
+    let helps = one
+        .bytes_on
+        .iter()
+        .any(|(on, bytes)| *bytes > 0 && is_short(free, on));
+    if !helps {
+        return Fate::Stays("its file systems have room enough".into());
+    }
+    for (on, bytes) in &one.bytes_on {
+        if let Some(free) = free.get_mut(on) {
+            *free = free.saturating_add(*bytes);
+        }
+    }
+    Fate::Goes("its file system is short of space".into())
+}
+
+fn span(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+fn short(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn days(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} seconds"),
+        60..3_600 => format!("{} minutes", seconds / 60),
+        3_600..172_800 => format!("{} hours", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
