@@ -9,7 +9,7 @@ use super::homecoming::Homecoming;
 use super::run::{Stop, Unwritten};
 use super::steps::keeping_all;
 use super::terms::{Terms, Wish};
-use super::{Engine, look, preflight};
+use super::{Engine, look, preflight, verify};
 
 impl Engine<'_> {
     /// Commits a prepared transaction: a decision, not a deletion (law 2).
@@ -115,6 +115,7 @@ impl Engine<'_> {
         let (transaction, terms) = self.may_roll_back(id, wish, &[])?;
         let home = Homecoming::under(&transaction, &terms);
         let mut told = self.missing(&transaction, &home)?;
+        told.extend(verify::written_to(self.world.storage, &transaction)?);
         if wish.accept_changed_base {
             let accepted = self.changed_bases(&transaction, &home, &[])?;
             told.extend(

@@ -1,6 +1,6 @@
 //! The files in quarantine against what the journal says of them. Changes nothing.
 
-use crate::model::{FileFacts, Progress, State, Transaction};
+use crate::model::{FileFacts, FileKind, Progress, State, Transaction};
 use crate::ports::{Quarantine, Storage, StorageError};
 
 /// Something that is not as it was left, and what that means for an undo.
@@ -90,12 +90,33 @@ pub fn verify(
     looked
 }
 
+/// Files that come back otherwise than they went, in words: the guest would read other data, and nobody
+/// would know from the files alone.
+pub(super) fn written_to(
+    storage: &dyn Storage,
+    transaction: &Transaction,
+) -> Result<Vec<String>, StorageError> {
+    let mut told = Vec::new();
+    for (_, moved, stored) in transaction.files() {
+        if let Some(found) = storage.facts(&stored)?
+            && found.kind == FileKind::Regular
+            && is_changed(&found, &moved.facts)
+        {
+            told.push(format!(
+                "{} was written to while it waited in quarantine, and comes back as it is now",
+                moved.path.display()
+            ));
+        }
+    }
+    Ok(told)
+}
+
 /// Size and time; a folder's time changes with a look into it.
 fn is_changed(found: &FileFacts, left: &FileFacts) -> bool {
     found.size != left.size
         || (found.modified != left.modified
             && found.kind == left.kind
-            && found.kind == crate::model::FileKind::Regular)
+            && found.kind == FileKind::Regular)
 }
 
 fn unreadable(subject: &str, error: &StorageError) -> Difference {

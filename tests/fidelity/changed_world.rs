@@ -427,3 +427,35 @@ fn what_is_missing_is_named_and_not_guessed_at() {
     );
     rollback(&host, &[]);
 }
+
+#[test]
+fn a_file_that_was_written_to_in_quarantine_comes_back_and_that_is_said() {
+    let host = PrivateHost::start();
+    in_a_folder(&host);
+    retire(&host, "web");
+    // Rolled back as they went, there is nothing to say.
+    let done = rollback(&host, &[]);
+    assert_eq!(done["notes"], serde_json::json!([]), "{done:#}");
+    retire(&host, "web");
+    let shown = host.retire_json(&["show", "2"]).expect(0).json();
+    let waiting = shown["quarantine"].as_array().unwrap();
+    let raw = waiting
+        .iter()
+        .find(|one| one["original"].as_str().unwrap().ends_with("a.raw"))
+        .unwrap();
+    let stored = raw["stored"].as_str().unwrap();
+    host.shell(&format!(
+        "sleep 0.1; dd if=/dev/urandom of='{stored}' bs=1k count=1 conv=notrunc"
+    ));
+    let done = host
+        .retire_json(&["rollback", "2", "--yes"])
+        .expect(0)
+        .json();
+    let notes = done["transactions"][0]["notes"].as_array().unwrap();
+    assert_eq!(notes.len(), 1, "{done:#}");
+    let note = notes[0].as_str().unwrap();
+    assert!(
+        note.contains("a.raw was written to while it waited"),
+        "{note}"
+    );
+}
