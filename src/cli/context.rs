@@ -11,7 +11,7 @@ use crate::adapters::sled_journal::{
     Found, Migrated, Reader, Rebuilding, SledJournal, open_reader,
 };
 use crate::engine::{self, Comparison, EngineError, Finding, World};
-use crate::model::{DomainRef, Evidence, Notice, Topic};
+use crate::model::{DomainRef, Notice, Topic};
 use crate::ports::{Control, Hypervisor, Journal, JournalReader};
 use crate::retire::Error;
 use crate::survey::{self, SurveyError};
@@ -255,10 +255,6 @@ impl Context {
         if !self.quiet && self.output == Output::Text {
             say(&format!("waiting for {}", safe(holder)));
         }
-    }
-
-    pub fn evidence(&self, host: &Host, reason: Option<String>, unseen: Vec<String>) -> Evidence {
-        evidence::gather(host.hypervisor.uri(), reason, unseen)
     }
 }
 

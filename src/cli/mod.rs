@@ -1,7 +1,6 @@
 //! The command line: the only place that prints, asks, and turns results into exit codes.
 
 mod args;
-mod awaited;
 mod batch;
 mod complete;
 mod confirm;
@@ -17,7 +16,7 @@ mod limits;
 mod own_folders;
 mod plans;
 mod report;
-mod retirement;
+mod retired;
 mod rules;
 mod safe;
 mod settings;

@@ -1,5 +1,7 @@
 //! What this host's configuration asks of every retirement, whoever types the command.
 
+use std::time::Duration;
+
 use crate::model::Removal;
 
 use super::args::How;
@@ -40,4 +42,11 @@ pub fn override_reason(removal: &Removal, how: &How) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+/// How long what is retired is kept: as it is asked for, else as this host has it; `None`: for ever.
+pub fn retention(context: &Context, how: &How) -> Option<Duration> {
+    how.expires
+        .unwrap_or(context.settings.retention.value)
+        .duration()
 }

@@ -1,10 +1,10 @@
 //! A domain that libvirt does not have at the moment, because another command is at work on it.
 
-use super::context::{Context, Host};
-use super::error::CliError;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, World};
 use crate::model::{Claim, Summary};
-use crate::ports::{Hypervisor, HypervisorError, JournalReader};
+use crate::ports::HypervisorError;
+
+use super::{Error, Site};
 
 /// Waits for whoever is retiring one of these domains or bringing it back: it may be there again
 /// afterwards. "No such domain" would be an answer that is wrong a moment later.
@@ -13,24 +13,24 @@ use crate::ports::{Hypervisor, HypervisorError, JournalReader};
 /// - a domain is not there, and no transaction has it
 /// - the other command takes longer than `--wait`: exit 6
 /// - a transaction that nobody works at has it: which one
-pub fn present(
-    context: &Context,
-    host: &Host,
+pub(super) fn present(
+    site: &dyn Site,
+    world: &World,
     domains: &[String],
     purpose: &str,
-) -> Result<(), CliError> {
+) -> Result<(), Error> {
     for spec in domains {
-        let Err(missing) = host.hypervisor.find(spec) else {
+        let Err(missing) = world.hypervisor.find(spec) else {
             continue;
         };
         if !matches!(missing, HypervisorError::NoSuchDomain(_))
-            || !context.has_journal()?
-            || claimant(&context.reader(purpose)?.summaries()?, spec).is_none()
+            || !site.has_journal()?
+            || claimant(&site.reader(purpose)?.summaries()?, spec).is_none()
         {
             return Err(missing.into());
         }
-        let journal = context.journal(purpose)?;
-        if host.hypervisor.find(spec).is_ok() {
+        let journal = site.journal(purpose)?;
+        if world.hypervisor.find(spec).is_ok() {
             continue;
         }
         let summaries = journal.summaries()?;

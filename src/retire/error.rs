@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::engine::{EngineError, Finding, NotRetired, Recovered, Recovery};
-use crate::model::TransactionId;
+use crate::model::{Refusal, TransactionId};
 use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
 use crate::survey::SurveyError;
 
@@ -107,6 +107,13 @@ fn still_open(recoveries: &[Recovery]) -> String {
     };
     let open: Vec<String> = recoveries.iter().filter_map(told).collect();
     open.join("; ")
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let refusals = vec![refusal];
+        EngineError::Refused { refusals }.into()
+    }
 }
 
 impl From<JournalError> for Error {

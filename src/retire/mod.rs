@@ -5,11 +5,13 @@
 //! committed, that one more look is taken before anything is decided, and that all are put back where
 //! one fails, is the engine's affair ([`Engine::retire`]), so that nobody can leave it out.
 
+mod awaited;
 mod changed;
 mod decide;
 mod error;
 mod recover;
 mod site;
+mod undefine;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ pub use decide::{Decided, Decision, commit, listed, rollback};
 pub use error::Error;
 pub use recover::{LeftOpen, RecoveryReport, left_open, refuse_open};
 pub use site::{Connected, Site};
+pub use undefine::{Failed, Request, Retired, Saved, Undefine};
 
 use crate::engine::{Batch, Engine, EngineError, Retirement, World};
 use crate::model::{
@@ -73,7 +76,7 @@ pub fn plan(
 ///
 /// # Errors
 /// A domain is not there, or libvirt does not answer.
-pub fn named(world: &World, words: &[String]) -> Result<Vec<DomainRef>, SurveyError> {
+fn named(world: &World, words: &[String]) -> Result<Vec<DomainRef>, SurveyError> {
     let mut found: Vec<DomainRef> = Vec::new();
     for word in words {
         let domain = world.hypervisor.find(word)?;
@@ -85,7 +88,7 @@ pub fn named(world: &World, words: &[String]) -> Result<Vec<DomainRef>, SurveyEr
 }
 
 /// Why these plans are not executed.
-pub fn refusals(planned: &[Planned]) -> Vec<Refusal> {
+fn refusals(planned: &[Planned]) -> Vec<Refusal> {
     let all = planned.iter().flat_map(|one| &one.plan.refusals);
     all.cloned().collect()
 }
@@ -118,7 +121,7 @@ pub fn changed(domain: &DomainRef) -> Refusal {
 
 /// Whether the plans that were shown are those that would be executed now; if not, the first that
 /// has changed.
-pub fn first_changed<'a>(shown: &[Planned], now: &'a [Planned]) -> Option<&'a DomainRef> {
+fn first_changed<'a>(shown: &[Planned], now: &'a [Planned]) -> Option<&'a DomainRef> {
     let is_same = |now: &Planned| {
         let mut shown = shown.iter();
         let shown = shown.find(|shown| shown.plan.domain.uuid == now.plan.domain.uuid);

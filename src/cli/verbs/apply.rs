@@ -4,14 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::journal::saved_plan;
-use crate::ports::HypervisorError;
-use crate::retire;
-use crate::survey::SurveyError;
+use crate::retire::{Planned, Request, Saved, Undefine};
 
 use super::super::args::How;
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
-use super::super::{plans, retirement, rules};
+use super::super::{plans, retired, rules};
 
 pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let unusable = |cause: String| {
@@ -26,34 +24,31 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let saved = saved_plan::decode(&bytes).map_err(|error| unusable(error.to_string()))?;
 
     rules::override_reason(&saved.removal, how)?;
-    let host = context.host_of(&saved.uri)?;
-    let domain = [saved.plan.domain.uuid.to_string()];
-    let changed = || CliError::refused(&[retire::changed(&saved.plan.domain)]);
-    let make = || -> Result<_, CliError> {
-        // A domain that is no more has changed, too.
-        let planned =
-            retire::plan(&host.world(), &domain, &saved.removal).map_err(|error| match error {
-                SurveyError::Hypervisor(HypervisorError::NoSuchDomain(_)) => changed(),
-                _ => error.into(),
-            })?;
-        let same = planned.iter().all(|planned| {
-            planned.plan.is_same_as(&saved.plan)
-                && saved_plan::fingerprint(&planned.facts.definition)
-                    .is_ok_and(|fingerprint| fingerprint == saved.definition)
-        });
-        if same { Ok(planned) } else { Err(changed()) }
+    let is_still = |planned: &Planned| {
+        planned.plan.is_same_as(&saved.plan)
+            && saved_plan::fingerprint(&planned.facts.definition)
+                .is_ok_and(|fingerprint| fingerprint == saved.definition)
     };
-    let planned = make()?;
-    retire::refuse(&planned)?;
+    let domain = saved.plan.domain.clone();
+    let request = Request {
+        domains: vec![domain.uuid.to_string()],
+        removal: saved.removal.clone(),
+        prepare: how.prepare,
+        each: false,
+        reason: how.reason.clone(),
+        retention: rules::retention(context, how),
+        purpose: format!("apply {}", domain.name),
+    };
+    let plan = Saved {
+        domain,
+        made_at: saved.uri.clone(),
+        is_still: &is_still,
+    };
+    let undefine = Undefine::of_saved(context, request, plan)?;
     if !how.sure.yes {
-        plans::ask(context, &planned)?;
+        plans::ask(context, undefine.shown())?;
     }
-    let purpose = format!("apply {}", saved.plan.domain.name);
-    let journal = context.journal(&purpose)?;
-    let domains = [saved.plan.domain.clone()];
-    let _locks = context.lock(&host.world(), &domains, &purpose)?;
-    let planned = make()?;
-    retirement::execute(context, &host, journal, planned, &saved.removal, how)
+    retired::tell(context, undefine.carry_out()?)
 }
 
 /// Whatever it is, a pipe or a device without end, no more than a plan may have is read.
