@@ -1,6 +1,6 @@
-//! The folders that the operator names for this program's own files.
+//! The folders and files that the operator names for this program's own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::adapters::files::LocalFiles;
 use crate::ports::{Storage, StorageError};
@@ -17,13 +17,10 @@ pub fn refuse_planted(files: &LocalFiles, settings: &Settings) -> Result<(), Cli
     for folder in own {
         // One that cannot be looked up is told by whoever uses it.
         if let Ok(Some(why)) = planted(files, folder) {
-            return Err(CliError::new(
+            return Err(CliError::unchanged(
                 Exit::Error,
                 "settings",
-                format!(
-                    "{} is not used: {why}. Nothing was changed.",
-                    folder.display()
-                ),
+                format!("{} is not used: {why}", folder.display()),
                 "name the folder itself, or one that no user's symlink is the way to",
             ));
         }
@@ -50,4 +47,26 @@ fn planted(files: &LocalFiles, folder: &Path) -> Result<Option<String>, StorageE
         }
     }
     Ok(None)
+}
+
+/// Where a file that the operator names is written. Its folder may well be named by way of a symlink;
+/// the file itself may not be one, and no user chooses by one of his where root writes.
+///
+/// # Errors
+/// Whose symlink is on the way; `code` is the error's. Nothing was changed.
+pub fn to_write(files: &LocalFiles, file: &Path, code: &'static str) -> Result<PathBuf, CliError> {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+        return Ok(file);
+    };
+    let found = files.resolve(folder)?;
+    match found.planted {
+        None => Ok(found.real.join(name)),
+        Some(why) => Err(CliError::unchanged(
+            Exit::Error,
+            code,
+            format!("nothing is written to {}: {why}", folder.display()),
+            "name a file in a folder of your own",
+        )),
+    }
 }

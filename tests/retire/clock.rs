@@ -142,7 +142,13 @@ fn a_clock_before_1970_is_told_and_nothing_is_called_damaged() {
     host.retire(&UNDEFINE).expect(0);
     host.retire(&["rollback", "1", "--yes"]).expect(0);
     for moment in [-1, -315_619_200, -400_000_000_000] {
-        for words in [&UNDEFINE[..], &["recover", "--yes"], &["rebuild", "--yes"]] {
+        for words in [
+            &UNDEFINE[..],
+            &["recover", "--yes"],
+            &["rebuild", "--yes"],
+            &["journal", "info"],
+            &["journal", "upgrade", "--dry-run"],
+        ] {
             let words = [&["--output", "json"], words].concat();
             let refused = clock.retire(moment, &words).expect(1);
             let error = &refused.json_error()["error"];

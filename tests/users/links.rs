@@ -234,6 +234,15 @@ fn no_folder_of_ours_is_behind_a_user_s_symlink() {
         }
     }
     assert_eq!(host.shell("ls -A /var/lib/libvirt/vault"), before);
+    // Nor where an export is written, secrets and all.
+    host.retire(&["undefine", "web1", "--keep-storage", "--yes"])
+        .expect(0);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    let told = host
+        .retire(&["journal", "export", &format!("{to_vault}/export")])
+        .expect(1);
+    assert!(told.stderr.contains("user 1207"), "{told}");
+    assert_eq!(host.shell("ls -A /var/lib/libvirt/vault"), before);
     // One of root's is followed.
     let own = link(&host, "own", "/var/lib/libvirt/vault/q", "0");
     host.shell("mkdir -m 700 /var/lib/libvirt/vault/q");

@@ -11,6 +11,7 @@ use sled::transaction::{
     UnabortableTransactionError,
 };
 
+use super::super::clock;
 use super::barrier::Barrier;
 use super::chunks::{joined, piece_key, pieces, prefix};
 use super::fault::{Fault, caught, is_lock, within};
@@ -60,6 +61,10 @@ fn is_pieced(tree: Tree) -> bool {
 
 impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
+        let now = clock::now();
+        if now < jiff::Timestamp::UNIX_EPOCH {
+            return Err(Fault::Clock(now));
+        }
         let folder = folder.to_owned();
         let open = move || {
             remove_unfinished(&folder)?;

@@ -17,7 +17,7 @@ use super::super::args::{JournalCommand, Output};
 use super::super::confirm::confirm;
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
-use super::super::{json, text};
+use super::super::{json, own_folders, text};
 
 pub fn run(context: &Context, what: JournalCommand) -> Result<(), CliError> {
     match what {
@@ -210,6 +210,8 @@ fn export(context: &Context, file: Option<&Path>) -> Result<(), CliError> {
     if !context.has_journal()? {
         return Err(nothing(context));
     }
+    let file = file.map(|file| own_folders::to_write(&context.files(), file, "output"));
+    let file = file.transpose()?;
     let journal = context.journal("journal export")?;
     let failed = |error: std::io::Error| {
         CliError::new(

@@ -1,7 +1,7 @@
 //! `plan`: the same value that `undefine` executes, shown.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::journal::saved_plan::{self, SavedPlan};
 use crate::model::{Removal, Step};
@@ -11,7 +11,7 @@ use crate::retire::{self, Planned};
 use super::super::args::{Output, Power, What};
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
-use super::super::{json, plans};
+use super::super::{json, own_folders, plans};
 
 pub fn run(
     context: &Context,
@@ -77,28 +77,9 @@ fn save(host: &Host, removal: &Removal, planned: &[Planned], file: &Path) -> Res
                 "run `undefine` without a saved plan",
             )
         })?;
-    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let file = in_its_folder(host, file)?;
+    let file = own_folders::to_write(&host.storage, file, "saved-plan")?;
     refuse_overwriting(&file)?;
     Ok(host.storage.write(&file, &bytes)?)
-}
-
-/// The operator's own folder may well be named by way of a symlink; the file itself may not be one,
-/// and no user chooses by one of his where root writes.
-fn in_its_folder(host: &Host, file: PathBuf) -> Result<PathBuf, CliError> {
-    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
-        return Ok(file);
-    };
-    let found = host.storage.resolve(folder)?;
-    match found.planted {
-        None => Ok(found.real.join(name)),
-        Some(why) => Err(CliError::unchanged(
-            Exit::Error,
-            "saved-plan",
-            format!("the plan is not saved in {}: {why}", folder.display()),
-            "name a file in a folder of your own",
-        )),
-    }
 }
 
 /// `plan` changes nothing: an older plan may be written over, and nothing else. A slip of the finger
