@@ -24,6 +24,7 @@ mod transaction;
 mod user;
 mod verb;
 mod watched;
+mod wipe;
 
 pub use access::{Access, Device};
 pub use amendment::Amendment;
@@ -51,3 +52,4 @@ pub use transaction::{
 pub use user::{User, UserKind};
 pub use verb::Verb;
 pub use watched::{Ended, Watched};
+pub use wipe::{WipeMethod, Wiped};

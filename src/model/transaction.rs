@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Amendment, Definition, DomainRef, Evidence, FileFacts, FileMove, Hold, Plan, Removal, State,
-    Step, TransactionId, Uptime, Verb,
+    Step, TransactionId, Uptime, Verb, Wiped,
 };
 
 /// Which way a step is run.
@@ -82,6 +82,8 @@ pub enum EventKind {
     Released { name: String, user: String },
     /// What step `step` has put into quarantine is about to be destroyed.
     Destroying { step: usize },
+    /// Before that, what of it was overwritten: a certificate.
+    Wiped { step: usize, wiped: Box<Wiped> },
     /// It was, which has given so many bytes back to the file system.
     Destroyed {
         step: usize,
@@ -109,6 +111,7 @@ impl EventKind {
             EventKind::Held { .. } => "held",
             EventKind::Released { .. } => "released",
             EventKind::Destroying { .. } => "destroying",
+            EventKind::Wiped { .. } => "wiped",
             EventKind::Destroyed { .. } => "destroyed",
             EventKind::Noted { .. } => "noted",
             EventKind::Renamed(_) => "renamed",
@@ -562,6 +565,7 @@ impl Summary {
             EventKind::Intent { .. }
             | EventKind::Outcome { .. }
             | EventKind::Destroying { .. }
+            | EventKind::Wiped { .. }
             | EventKind::Destroyed { .. }
             | EventKind::Decided { .. } => {}
         }

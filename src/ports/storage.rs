@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{FileFacts, FileKind, FileTime, Identity, SecretXml};
+use crate::model::{FileFacts, FileKind, FileTime, Identity, SecretXml, WipeMethod, Wiped};
 
 /// A path with its symlinks told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,6 +259,18 @@ pub trait Storage {
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
+    /// Overwrites what is allocated of the file `expected`, or of the files in that folder, where it
+    /// lies, and syncs it; `None` where there is nothing to overwrite. Extents that other files share
+    /// and files that have other names are left alone, and counted. Doing it again is fine.
+    ///
+    /// # Errors
+    /// [`StorageError::Swapped`]: the name is another file's. It is not touched.
+    fn wipe(
+        &self,
+        path: &Path,
+        expected: &FileFacts,
+        method: WipeMethod,
+    ) -> Result<Option<Wiped>, StorageError>;
     /// Destroys the file `expected` (inode and kind), or that folder with all in it, if it has the
     /// name `path` in a folder that is ours alone; gives the bytes that its file system got back, none
     /// of a file that has other names. One that is gone already is fine.

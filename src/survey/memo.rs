@@ -7,7 +7,9 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml};
+use crate::model::{
+    FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml, WipeMethod, Wiped,
+};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError};
 
 /// An image as it was read: under which name, in which format, from which byte on.
@@ -204,6 +206,15 @@ impl Storage for Memo<'_> {
 
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
         self.inner.remove_copy(path)
+    }
+
+    fn wipe(
+        &self,
+        path: &Path,
+        expected: &FileFacts,
+        method: WipeMethod,
+    ) -> Result<Option<Wiped>, StorageError> {
+        self.inner.wipe(path, expected, method)
     }
 
     fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {

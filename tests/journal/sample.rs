@@ -328,6 +328,7 @@ pub fn kinds_of_format_1() -> Vec<EventKind> {
             kind,
             EventKind::Amended(_)
                 | EventKind::Released { .. }
+                | EventKind::Wiped { .. }
                 | EventKind::Destroying { .. }
                 | EventKind::Destroyed { .. }
         )
@@ -364,6 +365,19 @@ pub fn kinds() -> Vec<EventKind> {
         EventKind::Released {
             name: "audit".into(),
             user: "mira".into(),
+        },
+        EventKind::Wiped {
+            step: 3,
+            wiped: Box::new(Wiped {
+                method: WipeMethod::Random,
+                overwritten: 4096,
+                shared: 1,
+                elsewhere: 2,
+                discarded: 3,
+                file_system: "ext4".into(),
+                medium: "rotational (sda)".into(),
+                claim: "clear".into(),
+            }),
         },
         EventKind::Destroying { step: 3 },
         EventKind::Destroyed {

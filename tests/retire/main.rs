@@ -30,3 +30,4 @@ mod states;
 mod surroundings;
 mod text;
 mod typed;
+mod wipe;

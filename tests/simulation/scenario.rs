@@ -377,7 +377,7 @@ impl Scenario {
             Verb::Rollback => roll_back(&mut ports),
             Verb::Purge => {
                 let id = TransactionId(1);
-                report(ports.engine().purge(id, &[id], evidence()))
+                report(ports.engine().purge(id, &[id], None, evidence()))
             }
         }
     }

@@ -387,6 +387,15 @@ impl Storage for Files {
         Ok(moved)
     }
 
+    fn wipe(
+        &self,
+        _: &Path,
+        _: &FileFacts,
+        _: virt_retire::model::WipeMethod,
+    ) -> Result<Option<virt_retire::model::Wiped>> {
+        Ok(None)
+    }
+
     fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64> {
         self.look("look at", path)?;
         let Some(now) = self.there(path) else {

@@ -75,7 +75,7 @@ fn empty(
 }
 
 /// A transaction's folder, if it is there.
-fn open_ours(path: &Path) -> Result<Option<OwnedFd>, StorageError> {
+pub fn open_ours(path: &Path) -> Result<Option<OwnedFd>, StorageError> {
     let Some(entry) = Entry::open_if_there(path)? else {
         return Ok(None);
     };

@@ -25,10 +25,11 @@ mod sys;
 mod system_folders;
 #[cfg(test)]
 mod testing;
+mod wipe;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, FileTime, Identity, SecretXml};
+use crate::model::{FileFacts, FileTime, Identity, SecretXml, WipeMethod, Wiped};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
@@ -153,6 +154,15 @@ impl Storage for LocalFiles {
 
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
         copy::remove(path)
+    }
+
+    fn wipe(
+        &self,
+        path: &Path,
+        expected: &FileFacts,
+        method: WipeMethod,
+    ) -> Result<Option<Wiped>, StorageError> {
+        wipe::wipe(path, expected, method)
     }
 
     fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {

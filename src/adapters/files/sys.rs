@@ -109,6 +109,12 @@ pub fn reopen(fd: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
     without_atime(|flags| open_at(CWD, &path, flags | OFlags::RDONLY | OFlags::NONBLOCK))
 }
 
+/// The same for writing.
+pub fn reopen_to_write(fd: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    open_at(CWD, &path, OFlags::RDWR | OFlags::NONBLOCK)
+}
+
 /// File systems whose files are the kernel speaking: reading one may wait for ever, or take a
 /// message away from whom it is for (`/proc/kmsg`, `trace_pipe`). Numbers from `linux/magic.h`.
 const KERNELS_OWN: &[u64] = &[

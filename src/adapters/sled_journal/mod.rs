@@ -368,6 +368,7 @@ fn is_step(kind: &EventKind) -> bool {
         | EventKind::Noted { .. } => true,
         EventKind::Entered { .. }
         | EventKind::Decided { .. }
+        | EventKind::Wiped { .. }
         | EventKind::Held { .. }
         | EventKind::Released { .. }
         | EventKind::Settled { .. }

@@ -10,7 +10,7 @@ use super::filter::FilterArgs;
 use super::how::{How, Power, Sure};
 use super::journal::JournalCommand;
 use super::policy::PolicyCommand;
-use super::purge::PurgeWhat;
+use super::purge::{PurgeWhat, Wipe};
 use super::removal::What;
 use super::transactions::{Departure, Identity, Ids, Meant, hold_name, meant, one_meant};
 
@@ -99,6 +99,16 @@ pub enum Command {
     Purge {
         #[command(flatten)]
         what: PurgeWhat,
+        /// Overwrite what is allocated first, where it lies; what may be said of it is in the log
+        #[arg(
+            long,
+            value_name = "HOW",
+            value_enum,
+            num_args = 0..=1,
+            require_equals = true,
+            default_missing_value = "zero"
+        )]
+        wipe: Option<Wipe>,
         /// Only show which would be purged, and why the others not
         #[arg(short = 'n', long)]
         dry_run: bool,

@@ -1,9 +1,11 @@
 //! What a purge is about.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::super::complete;
 use super::super::settings::{Size, Span};
+use crate::model::WipeMethod;
+
 use super::transactions::{Meant, meant};
 
 /// All that is said must fit. Nothing said is an error, never everything.
@@ -29,4 +31,23 @@ pub struct PurgeWhat {
     /// The oldest first, until so much is free on each file system that holds something
     #[arg(long, value_name = "SIZE")]
     pub until_free: Option<Size>,
+}
+
+/// With what it is overwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Wipe {
+    Zero,
+    Random,
+    /// Give the blocks back by punching holes: a hint to the medium, and no overwriting
+    Discard,
+}
+
+impl From<Wipe> for WipeMethod {
+    fn from(wipe: Wipe) -> Self {
+        match wipe {
+            Wipe::Zero => Self::Zero,
+            Wipe::Random => Self::Random,
+            Wipe::Discard => Self::Discard,
+        }
+    }
 }

@@ -32,6 +32,22 @@ pub(super) struct EventJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     freed_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overwritten_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elsewhere_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discarded_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_system: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    medium: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     domain: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     domain_uuid: Option<String>,
@@ -129,6 +145,20 @@ impl EventJson {
                 kind: "released",
                 name: Some(name.clone()),
                 user: Some(user.clone()),
+                ..base
+            },
+            EventKind::Wiped { step, wiped } => Self {
+                kind: "wiped",
+                step: Some(*step),
+                step_kind: step_kind(*step),
+                method: Some(wiped.method.word()),
+                overwritten_bytes: Some(wiped.overwritten),
+                skipped_bytes: Some(wiped.shared),
+                elsewhere_bytes: Some(wiped.elsewhere),
+                discarded_bytes: Some(wiped.discarded),
+                file_system: Some(wiped.file_system.clone()),
+                medium: Some(wiped.medium.clone()),
+                claim: Some(wiped.claim.clone()),
                 ..base
             },
             EventKind::Destroying { step } => Self {

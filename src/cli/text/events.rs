@@ -58,6 +58,16 @@ pub(super) fn events(transaction: &Transaction) -> String {
             EventKind::Released { name, user } => {
                 format!("hold '{}' released by {}", safe(name), safe(user))
             }
+            EventKind::Wiped { step: index, wiped } => format!(
+                "wipe {index} {} ({}): {} overwritten, {} skipped, on {}, {}; claim: {}",
+                step(*index),
+                wiped.method.word(),
+                HumanBytes(wiped.overwritten),
+                HumanBytes(wiped.shared),
+                safe(&wiped.file_system),
+                safe(&wiped.medium),
+                safe(&wiped.claim)
+            ),
             EventKind::Destroying { step: index } => format!("purge {index} {}", step(*index)),
             EventKind::Destroyed {
                 step: index,

@@ -61,6 +61,10 @@ fn event(kind: &EventKind) -> String {
         }
         EventKind::Held { name, reason, .. } => format!("held as '{name}': {reason}"),
         EventKind::Released { name, .. } => format!("hold '{name}' released"),
+        EventKind::Wiped { step, wiped } => format!(
+            "wipe step {step}: {} bytes overwritten; claim: {}",
+            wiped.overwritten, wiped.claim
+        ),
         EventKind::Destroying { step } => format!("purge step {step}"),
         EventKind::Destroyed { step, result } => match result {
             Ok(bytes) => format!("purge step {step}: {bytes} bytes freed"),

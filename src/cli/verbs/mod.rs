@@ -100,10 +100,19 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         ),
         Command::Purge {
             what,
+            wipe,
             dry_run,
             reason,
             sure,
-        } => purge::run(&context, &what, dry_run, reason, sure),
+        } => {
+            let how = purge::How {
+                wipe: wipe.map(Into::into),
+                dry_run,
+                reason,
+                sure,
+            };
+            purge::run(&context, &what, &how)
+        }
         Command::Recover { sure } => recover::run(&context, sure),
         Command::Rebuild { from, add, sure } => rebuild::run(&context, &from, add, sure),
         Command::Watch {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::journal::manifest;
 use crate::model::{
     EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Transaction, TransactionId,
-    Verb,
+    Verb, WipeMethod,
 };
 
 use super::Engine;
@@ -66,6 +66,7 @@ impl Engine<'_> {
         &mut self,
         id: TransactionId,
         going: &[TransactionId],
+        wipe: Option<WipeMethod>,
         by: Evidence,
     ) -> Result<Transaction, EngineError> {
         let mut transaction = self.journal.read(id)?;
@@ -83,7 +84,9 @@ impl Engine<'_> {
             return Err(EngineError::Interrupted);
         }
         let first = Unwritten::one(decided(Verb::Purge, by));
-        self.destroy(&mut transaction, first)?;
+        let marked = transaction.removal.wipe_storage.then_some(WipeMethod::Zero);
+        let wipe = wipe.or(marked);
+        self.destroy(&mut transaction, first, wipe)?;
         Ok(transaction)
     }
 
@@ -100,6 +103,7 @@ impl Engine<'_> {
         self.destroy(
             transaction,
             Unwritten::one(decided(Verb::Recover, by.clone())),
+            None,
         )
     }
 
@@ -107,8 +111,16 @@ impl Engine<'_> {
         &mut self,
         transaction: &mut Transaction,
         first: Unwritten,
+        wipe: Option<WipeMethod>,
     ) -> Result<(), EngineError> {
         let mut unwritten = first;
+        // Which way was asked for first is in the journal: whoever carries it on goes that way.
+        let wipe = self.way_of(transaction).or(wipe);
+        if let (Some(method), None) = (wipe, self.way_of(transaction)) {
+            unwritten.extend([EventKind::Noted {
+                text: format!("{WIPE}{}", method.word()),
+            }]);
+        }
         if transaction.state() != State::Purging {
             self.enter(transaction, unwritten, State::Purging, None)?;
             unwritten = Unwritten::none();
@@ -118,6 +130,11 @@ impl Engine<'_> {
             self.write(transaction, unwritten.then(intent))?;
             if self.world.control.wants_out() {
                 return Err(self.unfinished(transaction, "stopped by a second signal".into()));
+            }
+            if let Some(method) = wipe
+                && let Some(kind) = self.wipe_one(transaction, step, method)?
+            {
+                self.write(transaction, vec![kind])?;
             }
             let result = self
                 .still_unused(transaction, step)
@@ -143,6 +160,61 @@ impl Engine<'_> {
         EngineError::Unfinished {
             id: transaction.id,
             cause,
+        }
+    }
+
+    /// How the present purge overwrites: as it began to, or as the retirement asked for it.
+    fn way_of(&self, transaction: &Transaction) -> Option<WipeMethod> {
+        let begun = transaction.events.iter().rev().find_map(|event| {
+            let EventKind::Noted { text } = &event.kind else {
+                return None;
+            };
+            WipeMethod::from_word(text.strip_prefix(WIPE)?)
+        });
+        let marked = transaction.removal.wipe_storage && transaction.state() == State::Purging;
+        begun.or(marked.then_some(WipeMethod::Zero))
+    }
+
+    /// Overwrites the file of one step, unless that was done before a crash.
+    fn wipe_one(
+        &mut self,
+        transaction: &mut Transaction,
+        step: usize,
+        method: WipeMethod,
+    ) -> Result<Option<EventKind>, EngineError> {
+        let is_done = transaction
+            .events
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::Wiped { step: done, .. } if done == step));
+        let file = transaction
+            .files()
+            .find(|(index, ..)| *index == step)
+            .map(|(_, moved, stored)| (moved.facts.clone(), stored));
+        let copy = || {
+            let (_, _, place) = transaction.copies().find(|(index, ..)| *index == step)?;
+            // A copy's inode is nobody's but the one that has its name in a folder of ours.
+            let facts = self.world.storage.facts(&place).ok()??;
+            Some((facts, place))
+        };
+        let Some((facts, stored)) = file.or_else(copy).filter(|_| !is_done) else {
+            return Ok(None);
+        };
+        let unused = self.still_unused(transaction, step);
+        let wiped = unused.and_then(|()| Ok(self.world.storage.wipe(&stored, &facts, method)?));
+        match wiped {
+            Ok(wiped) => Ok(wiped.map(|wiped| EventKind::Wiped {
+                step,
+                wiped: Box::new(wiped),
+            })),
+            Err(cause) => {
+                let cause = cause.to_string();
+                let failed = EventKind::Destroyed {
+                    step,
+                    result: Err(cause.clone()),
+                };
+                self.write(transaction, vec![failed])?;
+                Err(self.unfinished(transaction, cause))
+            }
         }
     }
 
@@ -221,6 +293,9 @@ impl Engine<'_> {
         Ok(notes)
     }
 }
+
+/// Before the word for how a purge overwrites, in the note with which it begins.
+const WIPE: &str = "what is purged is overwritten first: ";
 
 fn can_be_purged(transaction: &Transaction) -> bool {
     matches!(transaction.state(), State::Committed | State::Purging)

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{Direction, State};
 use super::file::FileFacts;
+use super::wipe::Wiped;
 use super::{DomainRef, Evidence, Notice};
 use crate::journal::mirror::{Load, Mirror, mirror};
 use crate::journal::primitive::{Bytes, Hash, Index, Time, Xml};
@@ -60,6 +61,10 @@ pub enum EventKind {
         name: String,
         user: String,
     },
+    Wiped {
+        step: Index,
+        wiped: Box<Wiped>,
+    },
     Destroying {
         step: Index,
     },
@@ -105,6 +110,10 @@ impl From<&model::EventKind> for EventKind {
             Model::Released { name, user } => Self::Released {
                 name: name.clone(),
                 user: user.clone(),
+            },
+            Model::Wiped { step, wiped } => Self::Wiped {
+                step: Mirror::store(step),
+                wiped: Box::new(Mirror::store(wiped.as_ref())),
             },
             Model::Destroying { step } => Self::Destroying {
                 step: Mirror::store(step),
@@ -157,6 +166,10 @@ impl EventKind {
             },
             Self::Held { name, reason, user } => Model::Held { name, reason, user },
             Self::Released { name, user } => Model::Released { name, user },
+            Self::Wiped { step, wiped } => Model::Wiped {
+                step: step.load(),
+                wiped: Box::new(wiped.load()),
+            },
             Self::Destroying { step } => Model::Destroying { step: step.load() },
             Self::Destroyed { step, result } => Model::Destroyed {
                 step: step.load(),

@@ -20,6 +20,7 @@ mod sealed;
 mod step;
 mod summary;
 mod watched;
+mod wipe;
 
 pub use begin::Begin;
 pub use common::DomainRef;

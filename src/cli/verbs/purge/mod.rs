@@ -5,7 +5,7 @@ mod ask;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{self, Engine, EngineError, Row, Selection};
-use crate::model::{DomainRef, State, Summary, Transaction, TransactionId};
+use crate::model::{DomainRef, State, Summary, Transaction, TransactionId, WipeMethod};
 use crate::ports::{JournalError, JournalReader};
 
 use super::super::args::{Output, PurgeWhat, Sure};
@@ -15,13 +15,16 @@ use super::super::error::{CliError, Exit};
 use super::super::{evidence, ids, json, text};
 use crate::retire::{Changed, Decided, Decision, listed};
 
-pub fn run(
-    context: &Context,
-    what: &PurgeWhat,
-    dry_run: bool,
-    reason: Option<String>,
-    sure: Sure,
-) -> Result<(), CliError> {
+/// How it is done.
+pub struct How {
+    pub wipe: Option<WipeMethod>,
+    pub dry_run: bool,
+    pub reason: Option<String>,
+    pub sure: Sure,
+}
+
+pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliError> {
+    let How { dry_run, sure, .. } = *how;
     let selection = selection(context, what)?;
     if selection.is_empty() {
         return Err(CliError::unchanged(
@@ -68,7 +71,7 @@ pub fn run(
     let again = self::rows(context, &journal, &selection)?;
     let still = self::going(&again);
     let going: Vec<TransactionId> = going.into_iter().filter(|id| still.contains(id)).collect();
-    carry_out(context, &mut journal, &going, reason)
+    carry_out(context, &mut journal, &going, how)
 }
 
 fn selection(context: &Context, what: &PurgeWhat) -> Result<Selection, CliError> {
@@ -196,7 +199,7 @@ fn carry_out(
     context: &Context,
     journal: &mut SledJournal,
     going: &[TransactionId],
-    reason: Option<String>,
+    how: &How,
 ) -> Result<(), CliError> {
     let wanted = read(journal, going)?;
     let purpose = format!("purge {}", listed(going));
@@ -218,8 +221,8 @@ fn carry_out(
     'all: for (host, ids) in &hosts {
         let mut engine = Engine::new(host.world(), journal);
         for id in ids {
-            let by = evidence::gather(host.uri(), reason.clone(), Vec::new());
-            match engine.purge(*id, going, by) {
+            let by = evidence::gather(host.uri(), how.reason.clone(), Vec::new());
+            match engine.purge(*id, going, how.wipe, by) {
                 Ok(transaction) => done.push(transaction),
                 Err(error) => {
                     failed = Some(error);
