@@ -31,7 +31,10 @@ fn twins(host: &PrivateHost) -> String {
         .define(host);
     let path = web.path("vda").to_owned();
     let xml = host.virsh(&["dumpxml", "web"]);
-    host.shell(&format!("cp {path} /var/lib/apart/lib/images/"));
+    // The pool that it knows of has a folder there too, or its images would be unseen ones.
+    host.shell(&format!(
+        "mkdir -p /var/lib/apart/lib/pool; cp {path} /var/lib/apart/lib/images/"
+    ));
     host.virsh(&["-c", THEIRS, "define", &host.scratch(&xml)]);
     path
 }
