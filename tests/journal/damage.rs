@@ -10,7 +10,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::sample;
-use virt_retire::adapters::sled_journal::SledJournal;
 use virt_retire::journal::envelope;
 use virt_retire::model::{EventKind, State, Transaction, TransactionId};
 use virt_retire::ports::{Journal, JournalError, JournalReader};
@@ -39,7 +38,7 @@ impl Sample {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
         for round in 0..3 {
-            let mut journal = SledJournal::open_now(dir.path()).unwrap();
+            let mut journal = crate::sample::open(dir.path()).unwrap();
             let mut draft = sample::draft();
             if round == 1 {
                 let long = "<!-- long -->".repeat(40_000);
@@ -49,7 +48,7 @@ impl Sample {
             journal.append(id, sample::kinds()).unwrap();
             journal.append(id, vec![entered(State::Committed)]).unwrap();
         }
-        let journal = SledJournal::open_now(dir.path()).unwrap();
+        let journal = crate::sample::open(dir.path()).unwrap();
         let transactions = (1..=3)
             .map(|id| journal.read(TransactionId(id)).unwrap())
             .collect();
@@ -85,7 +84,7 @@ impl Sample {
         let (send, receive) = mpsc::channel();
         let state = state.to_owned();
         std::thread::spawn(move || {
-            let found = SledJournal::open_now(&state).and_then(|journal| {
+            let found = crate::sample::open(&state).and_then(|journal| {
                 let summaries = journal.summaries()?;
                 summaries
                     .iter()
@@ -203,7 +202,7 @@ fn every_missing_or_zeroed_file_is_noticed_or_harmless() {
 fn an_older_journal_under_a_newer_watermark_is_noticed() {
     let sample = Sample::new();
     let older = sample.copy();
-    let mut journal = SledJournal::open_now(sample.dir.path()).unwrap();
+    let mut journal = crate::sample::open(sample.dir.path()).unwrap();
     journal
         .append(TransactionId(3), vec![sample::held()])
         .unwrap();
@@ -222,7 +221,7 @@ fn an_older_journal_under_a_newer_watermark_is_noticed() {
 fn a_watermark_behind_the_journal_is_fine_and_catches_up() {
     let mut sample = Sample::new();
     let behind = fs::read(sample.dir.path().join("journal.head")).unwrap();
-    let mut journal = SledJournal::open_now(sample.dir.path()).unwrap();
+    let mut journal = crate::sample::open(sample.dir.path()).unwrap();
     let id = journal.begin(sample::draft()).unwrap().id;
     sample.transactions.push(journal.read(id).unwrap());
     drop(journal);

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::sample;
-use virt_retire::adapters::sled_journal::SledJournal;
 use virt_retire::model::{SecretXml, TransactionId};
 use virt_retire::ports::{Journal, JournalError, JournalReader};
 
@@ -31,7 +30,7 @@ fn process_on_a_full_disk() {
 fn fill(state: &Path) {
     // Small records, records of a file of their own, or both in turn.
     let length: usize = std::env::var("LENGTH").unwrap().parse().unwrap();
-    let mut journal = SledJournal::open_now(state).unwrap();
+    let mut journal = crate::sample::open(state).unwrap();
     for number in 0..20_000 {
         let mut draft = sample::draft();
         draft.definition.xml = SecretXml::new("x".repeat(length * (number % 2 + 1)));
@@ -56,7 +55,7 @@ fn fill(state: &Path) {
 }
 
 fn look(state: &Path) {
-    let mut journal = SledJournal::open_now(state).unwrap();
+    let mut journal = crate::sample::open(state).unwrap();
     println!("found {}", journal.summaries().unwrap().len());
     for id in 1..journal.next_id().unwrap().0 {
         journal.read(TransactionId(id)).unwrap();

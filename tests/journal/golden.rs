@@ -9,7 +9,6 @@ use std::process::Command;
 
 use crate::support;
 use serde_json::Value;
-use virt_retire::adapters::sled_journal::SledJournal;
 use virt_retire::model::TransactionId;
 use virt_retire::ports::{Journal, JournalError, JournalReader};
 
@@ -134,7 +133,7 @@ fn each_golden_journal_says_what_it_said() {
 fn each_golden_journal_goes_on() {
     for scene in SCENES {
         let state = unpack(scene);
-        let mut journal = SledJournal::open_now(state.path()).unwrap();
+        let mut journal = crate::sample::open(state.path()).unwrap();
         let before = journal.read(TransactionId(1)).unwrap();
         let note = crate::sample::held();
         journal
@@ -142,7 +141,7 @@ fn each_golden_journal_goes_on() {
             .unwrap();
         let next = journal.next_id().unwrap();
         drop(journal);
-        let journal = SledJournal::open_now(state.path()).unwrap();
+        let journal = crate::sample::open(state.path()).unwrap();
         let mut after = journal.read(TransactionId(1)).unwrap();
         assert_eq!(after.events.pop().unwrap().kind, note);
         assert_eq!(after, before, "{scene}");
@@ -160,7 +159,7 @@ fn each_golden_journal_goes_on() {
 fn what_was_damaged_then_is_damaged_now() {
     for scene in ["flipped", "cut"] {
         let state = unpack(scene);
-        let error = SledJournal::open_now(state.path()).err().unwrap();
+        let error = crate::sample::open(state.path()).err().unwrap();
         assert!(matches!(error, JournalError::Damaged { .. }), "{error}");
         assert!(error.to_string().contains("records are missing"), "{error}");
     }
@@ -170,7 +169,7 @@ fn what_was_damaged_then_is_damaged_now() {
 #[test]
 fn a_flip_in_an_old_journal_is_found_or_harmless() {
     let whole = unpack("executing");
-    let transaction = SledJournal::open_now(unpack("executing").path())
+    let transaction = crate::sample::open(unpack("executing").path())
         .unwrap()
         .read(TransactionId(1))
         .unwrap();
@@ -181,7 +180,7 @@ fn a_flip_in_an_old_journal_is_found_or_harmless() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(state.path().join("journal/db"), flipped).unwrap();
-        match SledJournal::open_now(state.path()).and_then(|it| it.read(TransactionId(1))) {
+        match crate::sample::open(state.path()).and_then(|it| it.read(TransactionId(1))) {
             Ok(read) => assert_eq!(read, transaction, "byte {at}"),
             Err(JournalError::Damaged { .. } | JournalError::Newer { .. }) => found += 1,
             Err(error) => panic!("byte {at}: {error}"),

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::golden::{answers_as_then, unpack};
 use crate::support;
-use virt_retire::adapters::sled_journal::{SledJournal, outlook};
+use virt_retire::adapters::sled_journal::outlook;
 use virt_retire::journal::{decode_first, legacy};
 use virt_retire::model::TransactionId;
 use virt_retire::ports::{JournalError, JournalReader};
@@ -21,7 +21,7 @@ fn is_migrated(state: &Path) -> bool {
 fn the_old_files_are_kept_and_the_new_log_begins_with_the_old_one() {
     let state = unpack("clean");
     let before = fs::read(state.path().join("journal.head")).unwrap();
-    let journal = SledJournal::open_now(state.path()).unwrap();
+    let journal = crate::sample::open(state.path()).unwrap();
     let migrated = journal.migrated().unwrap();
     assert_eq!((migrated.from, migrated.to), (1, 2));
     let kept = fs::read(state.path().join("format-1/journal.head")).unwrap();
@@ -42,7 +42,7 @@ fn the_old_files_are_kept_and_the_new_log_begins_with_the_old_one() {
         Vec::<String>::new()
     );
     drop(journal);
-    let again = SledJournal::open_now(state.path()).unwrap();
+    let again = crate::sample::open(state.path()).unwrap();
     assert_eq!(again.migrated(), None);
 }
 
@@ -67,7 +67,7 @@ fn a_dry_run_tells_and_changes_nothing() {
         .unwrap();
     assert_eq!((told.from, told.to, told.transactions), (1, 2, 4));
     assert!(all() == before, "something was changed");
-    drop(SledJournal::open_now(state.path()).unwrap());
+    drop(crate::sample::open(state.path()).unwrap());
     let none = outlook(state.path(), std::time::Duration::from_secs(20)).unwrap();
     assert_eq!(none, None);
     // A damaged one is not migrated, and says so.
@@ -114,7 +114,7 @@ fn a_kill_anywhere_leaves_the_old_one_or_the_new_one() {
             answers_as_then(state.path(), "executing");
             assert!(is_migrated(state.path()));
             assert!(!state.path().join("upgrade.ready").exists());
-            let journal = SledJournal::open_now(state.path()).unwrap();
+            let journal = crate::sample::open(state.path()).unwrap();
             let findings = journal.check(&mut |_, _| {}).unwrap().findings;
             assert_eq!(findings, Vec::<String>::new(), "{calls} {number}");
             drop(journal);
@@ -159,6 +159,6 @@ fn an_error_leaves_the_old_one() {
         answers_as_then(state.path(), "executing");
     }
     let state = unpack("executing");
-    let journal = SledJournal::open_now(state.path()).unwrap();
+    let journal = crate::sample::open(state.path()).unwrap();
     journal.read(TransactionId(1)).unwrap();
 }

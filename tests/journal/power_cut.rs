@@ -14,7 +14,6 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::sample;
-use virt_retire::adapters::sled_journal::SledJournal;
 use virt_retire::model::{Direction, EventKind, State};
 use virt_retire::ports::{Journal, JournalReader};
 
@@ -53,7 +52,7 @@ fn write_until_cut_off(state: &Path) {
     };
     let mut acknowledged = 0;
     loop {
-        let Ok(mut journal) = SledJournal::open_now(state) else {
+        let Ok(mut journal) = crate::sample::open(state) else {
             return;
         };
         let mut draft = sample::draft();
@@ -84,7 +83,7 @@ fn write_until_cut_off(state: &Path) {
 
 /// Says what is there: transactions and events, counted as the writer counts.
 fn report(state: &Path) {
-    match SledJournal::open_now(state) {
+    match crate::sample::open(state) {
         Ok(journal) => {
             let summaries = journal.summaries().unwrap();
             let events: usize = (summaries.iter())

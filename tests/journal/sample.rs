@@ -3,9 +3,12 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use virt_retire::adapters::sled_journal::SledJournal;
 use virt_retire::model::*;
+use virt_retire::ports::JournalError;
 
 /// A path that is no UTF-8, has a quote, a line break and a space.
 pub fn hostile_path() -> PathBuf {
@@ -429,4 +432,10 @@ pub fn kinds() -> Vec<EventKind> {
         cause: Some("a cause".into()),
     }));
     kinds
+}
+
+/// Opens a journal that nobody else holds for long: a process that a neighbouring test starts has
+/// every lock of this one until it becomes another program.
+pub fn open(state_dir: &Path) -> Result<SledJournal, JournalError> {
+    SledJournal::open(state_dir, Duration::from_secs(20), "a test", &mut |_| {})
 }

@@ -40,7 +40,7 @@ impl Clock for Still {
 fn everything_comes_back_after_closing() {
     let dir = private_dir();
     let noon: jiff::Timestamp = "2026-03-01T12:00:00.5Z".parse().unwrap();
-    let mut journal = SledJournal::open_now(dir.path())
+    let mut journal = crate::sample::open(dir.path())
         .unwrap()
         .with_clock(Box::new(Still(noon)));
     assert_eq!(journal.next_id().unwrap(), TransactionId(1));
@@ -56,7 +56,7 @@ fn everything_comes_back_after_closing() {
     }
     assert_eq!(journal.read(expected.id).unwrap(), expected);
     drop(journal);
-    let journal = SledJournal::open_now(dir.path()).unwrap();
+    let journal = crate::sample::open(dir.path()).unwrap();
     assert_eq!(journal.read(expected.id).unwrap(), expected);
     assert_eq!(journal.summaries().unwrap(), [expected.summary()]);
     let sequences: Vec<_> = expected.events.iter().map(|event| event.sequence).collect();
@@ -74,11 +74,11 @@ fn a_large_definition_comes_back_and_makes_no_blob() {
         .map(|n| char::from(b' ' + (n.wrapping_mul(2_654_435_761) >> 25) as u8 % 90))
         .collect();
     draft.definition.xml = SecretXml::new(noise);
-    let begun = SledJournal::open_now(dir.path())
+    let begun = crate::sample::open(dir.path())
         .unwrap()
         .begin(draft)
         .unwrap();
-    let journal = SledJournal::open_now(dir.path()).unwrap();
+    let journal = crate::sample::open(dir.path()).unwrap();
     assert_eq!(journal.read(begun.id).unwrap(), begun);
     assert_modes(dir.path());
     let blobs = dir.path().join("journal/blobs");
@@ -89,14 +89,14 @@ fn a_large_definition_comes_back_and_makes_no_blob() {
 #[test]
 fn a_long_reason_is_kept_whole() {
     let dir = private_dir();
-    let mut journal = SledJournal::open_now(dir.path()).unwrap();
+    let mut journal = crate::sample::open(dir.path()).unwrap();
     let mut draft = sample::draft();
     draft.evidence.reason = Some("because ".repeat(511));
     let id = journal.begin(draft).unwrap().id;
     for state in [State::Committed, State::RollingBack, State::Committed] {
         journal.append(id, vec![entered(state)]).unwrap();
         drop(journal);
-        journal = SledJournal::open_now(dir.path()).unwrap();
+        journal = crate::sample::open(dir.path()).unwrap();
     }
     let expected = journal.read(id).unwrap().summary();
     assert_eq!(journal.summaries().unwrap(), [expected]);
@@ -106,11 +106,11 @@ fn a_long_reason_is_kept_whole() {
 fn numbers_count_up_and_claims_follow_the_state() {
     let dir = private_dir();
     for id in 1..=4 {
-        let mut journal = SledJournal::open_now(dir.path()).unwrap();
+        let mut journal = crate::sample::open(dir.path()).unwrap();
         assert_eq!(journal.next_id().unwrap(), TransactionId(id));
         assert_eq!(journal.begin(sample::draft()).unwrap().id.0, id);
     }
-    let mut journal = SledJournal::open_now(dir.path()).unwrap();
+    let mut journal = crate::sample::open(dir.path()).unwrap();
     let claiming = |journal: &SledJournal| -> Vec<u64> {
         journal.claiming().unwrap().iter().map(|id| id.0).collect()
     };
@@ -158,7 +158,7 @@ fn assert_modes(state_dir: &Path) {
 fn every_file_is_the_owners_alone() {
     let dir = private_dir();
     let state = dir.path().join("made").join("when needed");
-    let mut journal = SledJournal::open_now(&state).unwrap();
+    let mut journal = crate::sample::open(&state).unwrap();
     assert_modes(&state);
     let id = journal.begin(sample::draft()).unwrap().id;
     journal.append(id, sample::kinds()).unwrap();
@@ -172,7 +172,7 @@ fn a_folder_that_others_may_enter_is_refused_with_what_to_type() {
     let dir = private_dir();
     for mode in [0o755, 0o710, 0o701, 0o720] {
         fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
-        let error = SledJournal::open_now(dir.path()).err().unwrap();
+        let error = crate::sample::open(dir.path()).err().unwrap();
         assert!(matches!(error, JournalError::Folder { .. }));
         assert!(error.to_string().contains("chmod 700"), "{error}");
         let view = ViewReader::open(dir.path()).err().unwrap();
@@ -186,7 +186,7 @@ fn a_file_or_a_foreign_folder_is_refused() {
     let dir = private_dir();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = SledJournal::open_now(&file).err().unwrap();
+    let error = crate::sample::open(&file).err().unwrap();
     assert!(matches!(error, JournalError::Folder { .. }), "{error}");
 
     let foreign = dir.path().join("foreign");
@@ -194,7 +194,7 @@ fn a_file_or_a_foreign_folder_is_refused() {
     fs::set_permissions(&foreign, Permissions::from_mode(0o700)).unwrap();
     // Only root can give a folder away.
     if std::os::unix::fs::chown(&foreign, Some(65534), None).is_ok() {
-        let error = SledJournal::open_now(&foreign).err().unwrap();
+        let error = crate::sample::open(&foreign).err().unwrap();
         assert!(error.to_string().contains("65534"), "{error}");
     }
 
@@ -203,14 +203,14 @@ fn a_file_or_a_foreign_folder_is_refused() {
     fs::set_permissions(&private, Permissions::from_mode(0o700)).unwrap();
     let link = dir.path().join("link");
     std::os::unix::fs::symlink(&private, &link).unwrap();
-    SledJournal::open_now(&link).unwrap();
+    crate::sample::open(&link).unwrap();
 }
 
 /// One durable write for many: all of it, in order, and each transaction's own summary follows.
 #[test]
 fn an_append_takes_several_transactions() {
     let dir = private_dir();
-    let mut journal = SledJournal::open_now(dir.path()).unwrap();
+    let mut journal = crate::sample::open(dir.path()).unwrap();
     let first = journal.begin(sample::draft()).unwrap().id;
     let second = journal.begin(sample::draft()).unwrap().id;
     let events = journal
@@ -236,7 +236,7 @@ fn an_append_takes_several_transactions() {
         assert_eq!(shown.read(id).unwrap().unwrap(), journal.read(id).unwrap());
     }
     drop(journal);
-    let journal = SledJournal::open_now(dir.path()).unwrap();
+    let journal = crate::sample::open(dir.path()).unwrap();
     let states: Vec<State> = journal
         .summaries()
         .unwrap()
@@ -250,13 +250,13 @@ fn an_append_takes_several_transactions() {
 #[test]
 fn others_look_on_while_one_writes() {
     let dir = private_dir();
-    let mut journal = SledJournal::open_now(dir.path()).unwrap();
+    let mut journal = crate::sample::open(dir.path()).unwrap();
     let reader = || open_reader(dir.path(), Duration::from_millis(300), "show", &mut |_| {});
     // Nothing is published by who only looks: the reader waits, and is told so.
     assert!(matches!(reader(), Err(JournalError::Held { .. })));
     let first = journal.begin(sample::draft()).unwrap();
     drop(journal);
-    let mut journal = SledJournal::open_now(dir.path()).unwrap();
+    let mut journal = crate::sample::open(dir.path()).unwrap();
     // Not yet published by this holder; the view of the one before goes as far as the journal.
     assert_eq!(
         reader().unwrap().summaries().unwrap(),
@@ -297,7 +297,7 @@ fn others_look_on_while_one_writes() {
 #[ignore = "a measurement"]
 fn measure_an_append() {
     let dir = private_dir();
-    let mut journal = SledJournal::open_now(dir.path()).unwrap();
+    let mut journal = crate::sample::open(dir.path()).unwrap();
     let id = journal.begin(sample::draft()).unwrap().id;
     let intent = EventKind::Intent {
         step: 3,
@@ -312,6 +312,6 @@ fn measure_an_append() {
     }
     drop(journal);
     let before = Instant::now();
-    SledJournal::open_now(dir.path()).unwrap();
+    crate::sample::open(dir.path()).unwrap();
     println!("open with 1001 entries: {:?}", before.elapsed());
 }
