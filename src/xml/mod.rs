@@ -23,6 +23,7 @@ mod tests;
 mod transient;
 mod uses;
 mod volume;
+mod volumes;
 
 pub use backup::{BackupDisk, BackupXml};
 pub use checkpoint::CheckpointXml;
@@ -39,6 +40,7 @@ pub use snapshot::{SnapshotDisk, SnapshotKind, SnapshotXml};
 pub use transient::without_overlays;
 pub use uses::{FileUse, QemuXml};
 pub use volume::VolumeXml;
+pub use volumes::without_volumes;
 
 use roxmltree::{Document, Node};
 

@@ -18,7 +18,7 @@ use virt::sys;
 use super::{Libvirt, errors};
 use crate::model::SecretXml;
 use crate::ports::HypervisorError;
-use crate::xml::{DomainXml, IdentityChange, change_identity};
+use crate::xml::{DomainXml, IdentityChange, change_identity, without_volumes};
 
 /// The only format that QEMU's driver knows: `QEMU_CONFIG_FORMAT_ARGV`.
 const FORMAT: &str = "qemu-argv";
@@ -29,9 +29,8 @@ impl Libvirt {
         let Some(unnameable) = unnameable(xml)? else {
             return Ok(None);
         };
-        let native = self
-            .connection
-            .domain_xml_to_native(FORMAT, xml.reveal(), 0);
+        let asked = without_volumes(xml.reveal()).map_err(errors::xml("the domain"))?;
+        let native = self.connection.domain_xml_to_native(FORMAT, &asked, 0);
         let Err(first) = native else {
             return Ok(None);
         };
