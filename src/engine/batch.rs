@@ -103,20 +103,22 @@ impl Engine<'_> {
     fn last_look(&self, executed: &[(Transaction, Unwritten)]) -> Result<(), EngineError> {
         let all: Vec<&Transaction> = executed.iter().map(|(one, _)| one).collect();
         look::refuse_claimed(&self.world, &all, END_OF_USE)?;
-        // On a host of many domains that took its time; a signal says that it will put back.
-        if self.world.control.wants_rollback() {
-            return Err(EngineError::Interrupted);
-        }
         self.refuse_returned(&all)
     }
 
+    /// The last question before a state is entered. On a host of many domains all that was asked
+    /// took its time, so a signal is heard after it and not before: it says that it will put back.
     fn refuse_returned(&self, transactions: &[&Transaction]) -> Result<(), EngineError> {
         look::refuse_defined_again(&self.world, transactions, &|transaction| {
             format!(
                 "agree on who decides about it, then look again: virt-retire plan {}",
                 transaction.domain().typed()
             )
-        })
+        })?;
+        match !transactions.is_empty() && self.world.control.wants_rollback() {
+            true => Err(EngineError::Interrupted),
+            false => Ok(()),
+        }
     }
 
     /// One failed: those that were executed before it come back too.
