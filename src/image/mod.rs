@@ -20,7 +20,7 @@ pub use arguments::{Arguments, arguments, words};
 pub use magic::{MAGIC_BYTES, SAVED_STATE, guess};
 pub use pool::{POOL_PROBE, stops_a_pool};
 pub use qcow2::{Outcome, Qcow2, parse};
-pub use reference::{Location, Named, NamedFile, locate, without_secrets};
+pub use reference::{FOLDER, Location, Named, NamedFile, locate, without_secrets};
 pub use saved::{SAVED_HEADER, saved_length, saved_xml};
 pub use vmdk::{Descriptor, HEADER as VMDK_HEADER, Vmdk, descriptor, names as vmdk_names};
 

@@ -196,7 +196,7 @@ impl Options {
                     Some(path) => relative(path.as_bytes(), Path::new(START)),
                     None => Named::default(),
                 };
-                named.doubted("which shows a folder as a disk")
+                named.of_folder()
             }
             Some(driver) if is_remote(driver) => with(Named::one(Location::Remote(format!(
                 "json:{{{}}}",

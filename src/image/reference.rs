@@ -21,7 +21,7 @@ pub enum Location {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedFile {
     pub location: Location,
-    /// The format that the name itself declares (`json:` only).
+    /// The format that the name itself declares (`json:` and [`FOLDER`] only).
     pub format: Option<String>,
     /// Where in the file the image begins, in bytes: QEMU's raw driver shows a window of a file.
     pub offset: u64,
@@ -65,6 +65,14 @@ impl Named {
         self
     }
 
+    /// A folder, whose files QEMU shows as those of a disk.
+    pub(super) fn of_folder(mut self) -> Self {
+        for file in &mut self.files {
+            file.format = Some(FOLDER.to_owned());
+        }
+        self.doubted("which shows a folder as a disk")
+    }
+
     pub(super) fn doubted(self, why: impl Into<String>) -> Self {
         self.and(Self::doubt(why))
     }
@@ -76,6 +84,10 @@ const REMOTE: &[&str] = &[
     "ftp", "ftps", "gluster", "http", "https", "iscsi", "iser", "nbd", "nfs", "null-aio",
     "null-co", "nvme", "rbd", "sheepdog", "ssh", "vxhs",
 ];
+
+/// QEMU's driver for a folder that it shows as a disk; libvirt calls it `fat`. Whatever other driver
+/// is given a folder can't open it.
+pub const FOLDER: &str = "vvfat";
 
 /// Protocols that are another spelling of a local path.
 pub(super) const LOCAL: &[&str] = &["file", "host_cdrom", "host_device"];
@@ -150,7 +162,7 @@ fn fat(rest: &[u8], folder: &Path) -> Named {
         true => Named::file(OsStr::from_bytes(path)),
         false => relative(path, folder),
     };
-    named.doubted("which shows a folder as a disk")
+    named.of_folder()
 }
 
 fn two(rest: &[u8], folder: &Path, depth: usize) -> Named {

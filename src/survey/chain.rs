@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::image::FOLDER;
 use crate::model::{FileFacts, FileKind, Unreadable};
 use crate::ports::{Below, Part, Reference, Storage, StorageError};
 
@@ -20,6 +21,8 @@ pub(super) struct Layer {
     pub planted: Option<String>,
     /// Why its header could not be read, if so.
     pub unread: Option<String>,
+    /// A folder whose files QEMU shows as those of a disk.
+    pub shows_folder: bool,
 }
 
 /// What an obstacle on the way means to whoever asks for the users of another file.
@@ -189,6 +192,12 @@ fn step(
         is_data_file: next.is_data_file,
         planted,
         unread: None,
+        shows_folder: facts.kind == FileKind::Directory
+            && match next.format.as_deref() {
+                Some(format) => matches!(format, FOLDER | "fat"),
+                // What is named on QEMU's command line may be a folder in other ways too.
+                None => next.depth == 0,
+            },
     });
     if seen {
         return Err(stop(&real, "the chain is a loop", Hides::Nothing));

@@ -132,6 +132,8 @@ fn a_hostile_neighbour_stops_nobody() {
     host.shell("mkfifo /var/lib/libvirt/images/pipe; ln -s loop /var/lib/libvirt/images/loop; \
         ln -s nowhere /var/lib/libvirt/pool/dangling; head -c 104 /dev/urandom >/var/lib/libvirt/pool/odd.qcow2; \
         printf 'QFI\\xfb\\0\\0\\0\\3' >/var/lib/libvirt/pool/cut.qcow2; mkfifo /var/lib/libvirt/pool/pipe");
+    // Nobody can read an image out of a folder, and it makes no user of everything below.
+    host.shell("qemu-img create -q -f qcow2 -u -b / -F raw /var/lib/libvirt/pool/root.qcow2 8M");
     for (name, source) in [
         ("n1", "/var/lib/libvirt/images/pipe"),
         ("n2", "/var/lib/libvirt/images/loop"),

@@ -235,6 +235,10 @@ impl One<'_> {
             return self.hidden(how, &cause);
         }
         if let Some(path) = self.pools.file(source) {
+            let format = match source {
+                Source::Dir(_) => Some(image::FOLDER),
+                _ => format,
+            };
             let start = Start {
                 path: &path,
                 format,

@@ -203,7 +203,7 @@ impl Graph {
         layer: &chain::Layer,
         mut add: impl FnMut(&mut Self, (u64, u64)),
     ) {
-        if layer.facts.kind != FileKind::Directory {
+        if !layer.shows_folder {
             return;
         }
         let mut left = MOST_NAMES;
@@ -211,6 +211,11 @@ impl Graph {
         while let Some(folder) = pending.pop() {
             for entry in storage.list(&folder).unwrap_or_default() {
                 let Some(enough) = left.checked_sub(1) else {
+                    self.unseen.insert(format!(
+                        "files in the folder {}, which is shown as a disk and holds more than \
+                         {MOST_NAMES} of them",
+                        layer.path.display()
+                    ));
                     return;
                 };
                 left = enough;
