@@ -199,7 +199,7 @@ impl From<StorageError> for CliError {
             Exit::Error,
             "storage",
             error.to_string(),
-            "nothing was changed; mend the cause and try again",
+            "nothing was changed; fix the cause and try again",
         )
     }
 }
@@ -216,7 +216,7 @@ impl From<JournalError> for CliError {
             JournalError::Folder { .. } => (
                 Exit::Error,
                 "state-folder",
-                "mend that, or name another folder with --state-dir".to_owned(),
+                "fix that, or name another folder with --state-dir".to_owned(),
             ),
             JournalError::Io { .. } => (
                 Exit::Error,
@@ -339,7 +339,7 @@ impl From<retire::Error> for CliError {
                 Exit::Unfinished,
                 "left-over",
                 message,
-                "mend what was said above, then: virt-retire watch --once",
+                "fix what was said above, then: virt-retire watch --once",
             ),
         }
     }
@@ -355,7 +355,7 @@ impl CliError {
                 false => "unfinished",
             },
             message,
-            "mend the cause (one of the two, of what is stuck), then: virt-retire recover; what is \
+            "fix the cause (one of the two, of what is stuck), then: virt-retire recover; what is \
              stuck because libvirt does not take its definition back comes back with virt-retire \
              rollback ID --xml FILE, or its files alone with virt-retire rollback ID --files",
         )
@@ -437,7 +437,7 @@ impl From<EngineError> for CliError {
                 "step-failed",
                 message + &stopped(&transaction),
                 format!(
-                    "mend the cause and try again; for the whole story: virt-retire show {}",
+                    "fix the cause and try again; for the whole story: virt-retire show {}",
                     transaction.id
                 ),
             ),
@@ -446,7 +446,7 @@ impl From<EngineError> for CliError {
                 "stuck",
                 message,
                 format!(
-                    "mend one of the two causes, then: virt-retire recover; or say how to go on: virt-retire \
+                    "fix one of the two causes, then: virt-retire recover; or say how to go on: virt-retire \
                      rollback {0} --xml FILE (a repaired definition), or --files (the files alone); for the \
                      whole story: virt-retire show {0}",
                     transaction.id
@@ -456,7 +456,7 @@ impl From<EngineError> for CliError {
                 Exit::Unfinished,
                 "unfinished",
                 message,
-                "mend the cause, then: virt-retire recover",
+                "fix the cause, then: virt-retire recover",
             ),
         }
     }

@@ -24,12 +24,12 @@ pub fn make_room_on_the_stack() -> Result<(), CliError> {
         return Ok(());
     }
     let hard = limit.maximum.unwrap_or(STACK);
-    let wishes = [hard.max(STACK), hard].map(|maximum| Rlimit {
+    let wanted = [hard.max(STACK), hard].map(|maximum| Rlimit {
         current: Some(STACK.min(maximum)),
         maximum: limit.maximum.map(|_| maximum),
     });
-    for wish in wishes {
-        if setrlimit(Resource::Stack, wish).is_ok() {
+    for limits in wanted {
+        if setrlimit(Resource::Stack, limits).is_ok() {
             break;
         }
     }

@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 use super::error::EngineError;
-use super::homecoming::Homecoming;
+use super::restoration::Restoration;
 use super::{Engine, places};
 
 impl Engine<'_> {
@@ -81,7 +81,7 @@ impl Engine<'_> {
     pub(super) fn changed_bases(
         &self,
         transaction: &Transaction,
-        home: &Homecoming<'_>,
+        home: &Restoration<'_>,
         earlier: &[TransactionId],
     ) -> Result<Vec<Refusal>, EngineError> {
         let mut refusals: Vec<Refusal> = Vec::new();
@@ -176,7 +176,7 @@ impl Engine<'_> {
     pub(super) fn missing(
         &self,
         transaction: &Transaction,
-        home: &Homecoming<'_>,
+        home: &Restoration<'_>,
     ) -> Result<Vec<String>, EngineError> {
         let mut told = Vec::new();
         let kept = transaction

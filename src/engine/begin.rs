@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{
-    Definition, Direction, Draft, EventKind, Evidence, Place, Plan, Reason, Removal, State, Step,
-    Transaction, TransactionId,
+    Definition, Direction, Draft, EventKind, Evidence, Plan, QuarantineFolder, Reason, Removal,
+    State, Step, Transaction, TransactionId,
 };
 use crate::ports::Root;
 
@@ -116,11 +116,11 @@ impl Engine<'_> {
             .into_iter()
             .filter_map(|pool| pool.target)
             .collect();
-        let mut places: Vec<Place> = Vec::new();
+        let mut places: Vec<QuarantineFolder> = Vec::new();
         for moved in plan.steps.iter().filter_map(Step::file) {
             let source = moved.path.parent().unwrap_or(Path::new("/"));
             if places.iter().all(|place| place.source != source) {
-                places.push(Place {
+                places.push(QuarantineFolder {
                     source: source.to_owned(),
                     folder: folder(self.world.storage.place(source, &avoid)?),
                 });

@@ -3,10 +3,10 @@
 use crate::model::{Fate, FileRole, Step, Verdict};
 
 use super::World;
-use super::homecoming::Homecoming;
+use super::restoration::Restoration;
 use super::steps::{Kept, kept_nvram};
 
-impl Homecoming<'_> {
+impl Restoration<'_> {
     /// What another identity, another place or another definition costs, for the operator. Empty without.
     pub(super) fn costs(&self, world: &World) -> Vec<String> {
         let mut costs = self.live_disks();

@@ -5,10 +5,10 @@ use crate::model::{
 };
 
 use super::error::{EngineError, Failure, NotAgain};
-use super::homecoming::Homecoming;
+use super::restoration::Restoration;
 use super::run::{Stop, Unwritten};
 use super::steps::keeping_all;
-use super::terms::{Terms, Wish};
+use super::terms::{RollbackRequest, Terms};
 use super::{Engine, look, preflight, verify};
 
 impl Engine<'_> {
@@ -76,21 +76,21 @@ impl Engine<'_> {
     pub fn may_roll_back(
         &self,
         id: TransactionId,
-        wish: &Wish,
+        request: &RollbackRequest,
         earlier: &[TransactionId],
     ) -> Result<(Transaction, Terms), EngineError> {
         let transaction = self.journal.read(id)?;
-        let leads_out = transaction.state() == State::Stuck && wish.leads_out();
+        let leads_out = transaction.state() == State::Stuck && request.leads_out();
         if !leads_out && !matches!(transaction.state(), State::Prepared | State::Committed) {
             return Err(wrong_state(&transaction, "rolled back"));
         }
         self.refuse_claimed(&transaction.plan, Some(id))?;
-        let terms = wish.draw(&self.world, &transaction)?;
+        let terms = request.draw(&self.world, &transaction)?;
         let mut refusals = preflight::rollback(&self.world, &transaction, &terms)?;
         refusals.extend(self.held_by_others(&transaction, earlier)?);
         refusals.extend(look::refuse_used(&self.world, &transaction)?);
-        let home = Homecoming::under(&transaction, &terms);
-        if wish.accept_changed_base {
+        let home = Restoration::under(&transaction, &terms);
+        if request.accept_changed_base {
             refusals.retain(|one| one.code != RefusalCode::BaseChanged);
         } else {
             refusals.extend(self.changed_bases(&transaction, &home, earlier)?);
@@ -109,14 +109,14 @@ impl Engine<'_> {
     pub fn rollback(
         &mut self,
         id: TransactionId,
-        wish: &Wish,
+        request: &RollbackRequest,
         by: Evidence,
     ) -> Result<Transaction, EngineError> {
-        let (transaction, terms) = self.may_roll_back(id, wish, &[])?;
-        let home = Homecoming::under(&transaction, &terms);
+        let (transaction, terms) = self.may_roll_back(id, request, &[])?;
+        let home = Restoration::under(&transaction, &terms);
         let mut told = self.missing(&transaction, &home)?;
         told.extend(verify::written_to(self.world.storage, &transaction)?);
-        if wish.accept_changed_base {
+        if request.accept_changed_base {
             let accepted = self.changed_bases(&transaction, &home, &[])?;
             told.extend(
                 accepted
@@ -164,7 +164,7 @@ impl Engine<'_> {
     ) -> Result<Transaction, EngineError> {
         let before = transaction.state_before_rollback();
         self.enter(&mut transaction, first, State::RollingBack, cause)?;
-        told.extend(Homecoming::of(&transaction).costs(&self.world));
+        told.extend(Restoration::of(&transaction).costs(&self.world));
         let mut notes = Unwritten::none();
         notes.extend(told.into_iter().map(|text| EventKind::Noted { text }));
         match self.run_to(

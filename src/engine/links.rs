@@ -12,12 +12,12 @@ use crate::xml::DomainXml;
 
 use super::World;
 use super::error::EngineError;
-use super::homecoming::Homecoming;
+use super::restoration::Restoration;
 
 pub(super) fn refusals(
     world: &World,
     transaction: &Transaction,
-    home: &Homecoming<'_>,
+    home: &Restoration<'_>,
 ) -> Result<Vec<Refusal>, EngineError> {
     let mut refusals = Vec::new();
     if home.files_only() {
@@ -45,7 +45,7 @@ pub(super) fn refusals(
 struct Chain<'a> {
     world: &'a World<'a>,
     transaction: &'a Transaction,
-    home: &'a Homecoming<'a>,
+    home: &'a Restoration<'a>,
     disk: &'a DiskPlan,
 }
 

@@ -8,12 +8,12 @@ use crate::xml::{DomainXml, Source};
 
 use super::World;
 use super::error::EngineError;
-use super::homecoming::Homecoming;
+use super::restoration::Restoration;
 
 pub(super) fn refusals(
     world: &World,
     transaction: &Transaction,
-    home: &Homecoming<'_>,
+    home: &Restoration<'_>,
 ) -> Result<Vec<Refusal>, EngineError> {
     let mut refusals = Vec::new();
     if home.files_only() || !(home.has_repaired_xml() || home.has_other_paths()) {

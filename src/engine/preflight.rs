@@ -6,7 +6,7 @@ use crate::model::{FileRole, Progress, Refusal, RefusalCode, Step, Transaction, 
 
 use super::World;
 use super::error::EngineError;
-use super::homecoming::Homecoming;
+use super::restoration::Restoration;
 use super::steps::copy_obstacle;
 use super::terms::Terms;
 use super::{links, named, places, shared_state};
@@ -16,7 +16,7 @@ pub(super) fn rollback(
     transaction: &Transaction,
     terms: &Terms,
 ) -> Result<Vec<Refusal>, EngineError> {
-    let home = Homecoming::under(transaction, terms);
+    let home = Restoration::under(transaction, terms);
     let mut refusals = Vec::new();
     // Said once of each.
     let mut faulty: Vec<PathBuf> = Vec::new();
@@ -112,7 +112,7 @@ fn folder_of(place: &Path) -> PathBuf {
 fn not_redefinable(
     world: &World,
     transaction: &Transaction,
-    home: &Homecoming<'_>,
+    home: &Restoration<'_>,
 ) -> Result<Option<Refusal>, EngineError> {
     let definition = home.definition().map_err(EngineError::Xml)?;
     let name = &transaction.domain().name;
@@ -135,7 +135,7 @@ fn not_redefinable(
 /// What there is to do about a domain that libvirt does not take back.
 pub(super) fn ways_out(id: TransactionId) -> String {
     format!(
-        "mend the cause, or repair the definition (virt-retire show {id} --security-info shows it) and bring \
+        "fix the cause, or repair the definition (virt-retire show {id} --security-info shows it) and bring \
          the domain back with it: virt-retire rollback {id} --xml FILE; or bring back the files alone: \
          virt-retire rollback {id} --files"
     )
@@ -144,7 +144,7 @@ pub(super) fn ways_out(id: TransactionId) -> String {
 fn name_taken(
     world: &World,
     transaction: &Transaction,
-    home: &Homecoming<'_>,
+    home: &Restoration<'_>,
 ) -> Result<Option<Refusal>, EngineError> {
     let domain = home.domain();
     let id = transaction.id;

@@ -17,7 +17,7 @@ pub struct Inferred {
 
 /// Where one file is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum FoundAt {
     Original,
     Quarantine,
     Nowhere,
@@ -51,7 +51,7 @@ pub fn infer(
     let mut unknown =
         vec!["who decided what since it began, when, and whether it was held".to_owned()];
     let places = places(storage, transaction, &mut unknown)?;
-    let is_at = |place: Place| places.iter().any(|(_, its)| *its == place);
+    let is_at = |place: FoundAt| places.iter().any(|(_, its)| *its == place);
     let defined = match hypervisor {
         Some(hypervisor) => hypervisor
             .status(transaction.domain().uuid)?
@@ -59,11 +59,11 @@ pub fn infer(
         None => {
             unknown.push("whether the domain is defined: libvirt does not answer".into());
             // Files move only after the undefine.
-            !is_at(Place::Quarantine) && is_at(Place::Original)
+            !is_at(FoundAt::Quarantine) && is_at(FoundAt::Original)
         }
     };
     let is_there = defined && transaction.undefines();
-    let is_whole = !is_at(Place::Original) && !is_there;
+    let is_whole = !is_at(FoundAt::Original) && !is_there;
     let verb = match origin {
         Origin::Ours => Verb::Rebuild,
         Origin::Imported { .. } => Verb::Import,
@@ -84,7 +84,7 @@ pub fn infer(
         let is_known = match step {
             Step::Undefine(_) => !defined,
             Step::LinkManagedSave(_) | Step::Quarantine(_) => {
-                places.contains(&(index, Place::Quarantine))
+                places.contains(&(index, FoundAt::Quarantine))
             }
             // They leave nothing that could be in two places, and doing or undoing them once more
             // than needed does no harm.
@@ -153,7 +153,7 @@ fn places(
     storage: &dyn Storage,
     transaction: &Transaction,
     unknown: &mut Vec<String>,
-) -> Result<Vec<(usize, Place)>, EngineError> {
+) -> Result<Vec<(usize, FoundAt)>, EngineError> {
     let mut places = Vec::new();
     for (index, moved, stored) in transaction.files() {
         let is_at = |path: &Path| -> Result<bool, EngineError> {
@@ -162,16 +162,16 @@ fn places(
         };
         // In quarantine first: a managed save image has both names for a while.
         let place = if is_at(&stored)? {
-            Place::Quarantine
+            FoundAt::Quarantine
         } else if is_at(&moved.path)? {
-            Place::Original
+            FoundAt::Original
         } else {
             unknown.push(format!(
                 "where {} is: neither at its place nor at {}",
                 moved.path.display(),
                 stored.display()
             ));
-            Place::Nowhere
+            FoundAt::Nowhere
         };
         places.push((index, place));
     }

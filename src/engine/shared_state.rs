@@ -8,8 +8,8 @@ use crate::xml::DomainXml;
 
 use super::World;
 use super::error::EngineError;
-use super::homecoming::Homecoming;
 use super::places::occupied;
+use super::restoration::Restoration;
 use super::steps::{Kept, kept_nvram};
 
 /// Whoever has taken the name may have taken the NVRAM or the TPM state as well. Under its own
@@ -18,7 +18,7 @@ use super::steps::{Kept, kept_nvram};
 pub(super) fn refusals(
     world: &World,
     transaction: &Transaction,
-    home: &Homecoming<'_>,
+    home: &Restoration<'_>,
 ) -> Result<Vec<Refusal>, EngineError> {
     let mut refusals = Vec::new();
     if let Some((file, copy)) = home.nvram_copy().map_err(EngineError::Xml)? {

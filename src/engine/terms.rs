@@ -14,7 +14,7 @@ use super::error::EngineError;
 
 /// What an operator asks for with `rollback`'s flags.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wish {
+pub struct RollbackRequest {
     pub name: Option<String>,
     pub new_uuid: bool,
     pub new_macs: bool,
@@ -28,14 +28,14 @@ pub struct Wish {
     pub accept_changed_base: bool,
 }
 
-/// What [`Wish`] comes to.
+/// What [`RollbackRequest`] comes to.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
     pub(super) rename: Option<Rename>,
     pub(super) amendment: Option<Amendment>,
 }
 
-impl Wish {
+impl RollbackRequest {
     /// Whether the domain comes back under another identity.
     fn renames(&self) -> bool {
         self.name.is_some() || self.new_uuid || self.new_macs
@@ -226,10 +226,13 @@ fn kept_links(transaction: &Transaction) -> impl Iterator<Item = PathBuf> + '_ {
     chains.map(|link| link.path.clone())
 }
 
-fn names_in_xml(transaction: &Transaction, wish: &Wish) -> Result<Vec<PathBuf>, EngineError> {
+fn names_in_xml(
+    transaction: &Transaction,
+    request: &RollbackRequest,
+) -> Result<Vec<PathBuf>, EngineError> {
     let saved = &transaction.definition;
     let mut named = Vec::new();
-    let all = [wish.xml.as_ref().unwrap_or(&saved.xml)]
+    let all = [request.xml.as_ref().unwrap_or(&saved.xml)]
         .into_iter()
         .chain(saved.snapshots.iter().map(|one| &one.xml))
         .chain(saved.checkpoints.iter().map(|one| &one.xml));
@@ -307,15 +310,15 @@ mod tests {
     #[test]
     fn the_longest_folder_decides() {
         let pair = |old: &str, new: &str| (PathBuf::from(old), PathBuf::from(new));
-        let wish = Wish {
+        let request = RollbackRequest {
             paths: vec![
                 pair("/srv", "/a"),
                 pair("/srv/vm", "/b"),
                 pair("/srv/vm/x.img", "/c.img"),
             ],
-            ..Wish::default()
+            ..RollbackRequest::default()
         };
-        let mapped = |path: &str| wish.mapped(Path::new(path));
+        let mapped = |path: &str| request.mapped(Path::new(path));
         assert_eq!(mapped("/srv/iso/i"), Some("/a/iso/i".into()));
         assert_eq!(mapped("/srv/vm/y.img"), Some("/b/y.img".into()));
         assert_eq!(mapped("/srv/vm/x.img"), Some("/c.img".into()));

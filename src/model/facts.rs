@@ -36,7 +36,7 @@ pub enum SourceKind {
     Dir,
     /// A protocol's name: rbd, nbd, iscsi, https …
     Network(String),
-    /// vhostuser, vhostvdpa, nvme, a volume that is no file …, by name.
+    /// vhostuser, vhostvdpa, nvme, a volume that is not a file …, by name.
     Foreign(String),
 }
 
@@ -117,7 +117,7 @@ impl DiskFacts {
     }
 }
 
-/// An image of the domain that is no disk of it, and stays: the metadata of a snapshot or a
+/// An image of the domain that is not a disk of it, and stays: the metadata of a snapshot or a
 /// checkpoint still names it, and the disk was detached since; or a job of the running guest writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetachedFacts {

@@ -47,7 +47,7 @@ pub use shown::is_shown;
 pub use state::{Claim, State};
 pub use step::{DiskState, FileMove, FileRole, SavedState, Step, UndefineCall, undo_order};
 pub use transaction::{
-    Direction, Draft, Event, EventKind, Place, Progress, Rename, Summary, Transaction,
+    Direction, Draft, Event, EventKind, Progress, QuarantineFolder, Rename, Summary, Transaction,
 };
 pub use user::{User, UserKind};
 pub use verb::Verb;

@@ -107,7 +107,7 @@ pub struct ChainLink {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskPlan {
     pub target: String,
-    /// The real path of the image; the source as spelled where it is no file we reach.
+    /// The real path of the image; the source as spelled where it is not a file we reach.
     pub path: Option<PathBuf>,
     /// The source as the XML spells it, where that differs from `path`.
     pub spelled: Option<String>,
@@ -118,7 +118,7 @@ pub struct DiskPlan {
     pub size: u64,
     pub chain: Vec<ChainLink>,
     pub used_by: Vec<User>,
-    /// Of an image that is no disk of the definition: who has it at `target`, or had it. The snapshot
+    /// Of an image that is not a disk of the definition: who has it at `target`, or had it. The snapshot
     /// or checkpoint that still names it, the job that writes it, or [`RUNNING_GUEST`].
     pub remembered_by: Option<String>,
 }

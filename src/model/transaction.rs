@@ -42,7 +42,7 @@ pub enum Progress {
 
 /// Where files of one folder wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct QuarantineFolder {
     /// The folder the files come from.
     pub source: PathBuf,
     /// This transaction's quarantine folder that a file of `source` can be renamed into.
@@ -149,7 +149,7 @@ pub struct Draft {
     pub definition: Definition,
     /// The folder with the manifest and the XML.
     pub home: PathBuf,
-    pub places: Vec<Place>,
+    pub places: Vec<QuarantineFolder>,
     /// Commit as soon as it is prepared (`undefine` without `--prepare`).
     pub commit_at_once: bool,
     pub started_at: Timestamp,

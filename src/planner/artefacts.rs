@@ -99,7 +99,7 @@ pub fn decide(
                     code: RefusalCode::RemoteFiles,
                     subject: place.clone(),
                     message: format!(
-                        "the NVRAM of domain '{}' is no file of this host ({place})",
+                        "the NVRAM of domain '{}' is not a file of this host ({place})",
                         facts.domain.name
                     ),
                     hint: "leave it where it is, with --keep-nvram".into(),

@@ -63,7 +63,9 @@ pub fn problems(facts: &DomainFacts) -> Vec<Refusal> {
         .map(|(target, _)| {
             refusal(
                 target,
-                format!("the policy of domain '{name}' names '{target}', which is no disk of it"),
+                format!(
+                    "the policy of domain '{name}' names '{target}', which is not a disk of it"
+                ),
                 format!(
                     "take that away: virt-retire policy clear {} {}; its targets are: {}",
                     facts.domain.typed(),

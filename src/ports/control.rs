@@ -3,7 +3,7 @@
 use crate::model::{Direction, Step, Transaction};
 
 pub trait Control {
-    /// Asked once, right before the first record of a verb. True: from now on a signal is a wish
+    /// Asked once, right before the first record of a verb. True: from now on a signal is a request
     /// that the engine grants. False: one has come already, and nothing may be changed any more.
     fn may_begin(&self) -> bool;
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::engine::{Engine, EngineError, NotAgain, Wish, wrong_state};
+use crate::engine::{Engine, EngineError, NotAgain, RollbackRequest, wrong_state};
 use crate::model::{DomainRef, State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
@@ -111,7 +111,7 @@ pub fn commit(site: &dyn Site, ids: &[TransactionId]) -> Result<Decided, Error> 
 pub fn rollback(
     site: &dyn Site,
     ids: &[TransactionId],
-    wish: &Wish,
+    request: &RollbackRequest,
     start: bool,
 ) -> Result<Decided, Error> {
     let decision = Decision::Rollback;
@@ -128,12 +128,12 @@ pub fn rollback(
     let _locks = site.lock(&world, &domains(&wanted), &purpose)?;
     let mut engine = Engine::new(world, &mut *journal);
     for (index, id) in ids.iter().enumerate() {
-        engine.may_roll_back(*id, wish, &ids[..index])?;
+        engine.may_roll_back(*id, request, &ids[..index])?;
     }
     refuse_rivals(&wanted)?;
     let mut decided = each(decision, ids, |id| {
         let by = site.evidence(world.hypervisor.uri(), None, Vec::new());
-        engine.rollback(id, wish, by)
+        engine.rollback(id, request, by)
     });
     if start && decided.failed.is_none() {
         let again = |one: &Transaction| (one.domain_now().clone(), engine.start_again(one));

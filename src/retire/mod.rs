@@ -27,7 +27,7 @@ use crate::model::{
     DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal, Summary, Transaction,
 };
 use crate::planner;
-use crate::survey::{Memo, Survey, SurveyError};
+use crate::survey::{CachedStorage, Survey, SurveyError};
 
 /// A plan with the facts it was made from.
 pub struct Planned {
@@ -47,8 +47,8 @@ pub fn plan(
     domains: &[String],
     removal: &Removal,
 ) -> Result<Vec<Planned>, SurveyError> {
-    let memo = Memo::new(world.storage);
-    let survey = Survey::new(world.hypervisor, &memo, world.census)?;
+    let cached = CachedStorage::new(world.storage);
+    let survey = Survey::new(world.hypervisor, &cached, world.census)?;
     let survey = survey.protecting_names(world.protect);
     let mut found: Vec<(DomainFacts, Removal)> = Vec::new();
     for domain in named(world, domains)? {

@@ -77,7 +77,7 @@ impl<'a> Start<'a> {
 }
 
 /// Where a chain that the domain's XML itself spells out says that an image is.
-pub(super) enum Place {
+pub(super) enum DeclaredAt {
     File(PathBuf),
     /// Not a file of this host; in words.
     Elsewhere(String),
@@ -85,11 +85,11 @@ pub(super) enum Place {
 
 /// One image of such a chain.
 pub(super) struct DeclaredImage {
-    pub place: Place,
+    pub place: DeclaredAt,
     pub format: Option<String>,
     /// Where in the file the image begins, in bytes.
     pub offset: u64,
-    pub data_file: Option<Place>,
+    pub data_file: Option<DeclaredAt>,
 }
 
 /// `<backingStore>` and `<dataStore>` as the administrator wrote them: libvirt hands them to QEMU in
@@ -97,7 +97,7 @@ pub(super) struct DeclaredImage {
 #[derive(Default)]
 pub(super) struct Declared {
     /// Of the disk's own image.
-    pub data_file: Option<Place>,
+    pub data_file: Option<DeclaredAt>,
     /// From the image below the disk's own downwards.
     pub below: Vec<DeclaredImage>,
 }
@@ -223,7 +223,7 @@ fn step(
             // It names the file itself, and so does what is said of a chain.
             StorageError::Image { path, cause } => stop(&path, cause, Hides::Nothing),
             StorageError::Gone(path) => stop(&path, "there is no such file", Hides::Missing),
-            // The memo notes what may not be looked at.
+            // The cached notes what may not be looked at.
             other => stop(&real, other.to_string(), Hides::Nothing),
         };
         if let Some(layer) = walk.layers.last_mut() {
@@ -340,7 +340,11 @@ impl Above<'_> {
         (next.collect(), obstacles)
     }
 
-    fn data(&self, declared: Option<&Place>, header: Vec<Below>) -> (Vec<Next>, Vec<Obstacle>) {
+    fn data(
+        &self,
+        declared: Option<&DeclaredAt>,
+        header: Vec<Below>,
+    ) -> (Vec<Next>, Vec<Obstacle>) {
         let (found, obstacles) = self.agreed(declared, header);
         let next = found.into_iter().map(|(path, alias, _)| Next {
             path,
@@ -354,7 +358,11 @@ impl Above<'_> {
     }
 
     /// The files that XML and header name, each with its other name where they spell it differently.
-    fn agreed(&self, declared: Option<&Place>, header: Vec<Below>) -> (Vec<Agreed>, Vec<Obstacle>) {
+    fn agreed(
+        &self,
+        declared: Option<&DeclaredAt>,
+        header: Vec<Below>,
+    ) -> (Vec<Agreed>, Vec<Obstacle>) {
         let remote = |who: &str, what: &str| {
             let cause = format!(
                 "{who} names it below {}, and it is not a file of this host",
@@ -364,7 +372,7 @@ impl Above<'_> {
         };
         let mut found = Vec::new();
         let mut obstacles = Vec::new();
-        if let (Some(Place::File(path)), [below]) = (declared, &header[..])
+        if let (Some(DeclaredAt::File(path)), [below]) = (declared, &header[..])
             && let Reference::File(other) = &below.at
         {
             match self.is_one_file(path, other) {
@@ -385,8 +393,8 @@ impl Above<'_> {
             obstacles.push(stop(self.real, cause, Hides::More));
         }
         match declared {
-            Some(Place::Elsewhere(what)) => obstacles.push(remote("the domain's XML", what)),
-            Some(Place::File(path)) => found.push((path.clone(), None, None)),
+            Some(DeclaredAt::Elsewhere(what)) => obstacles.push(remote("the domain's XML", what)),
+            Some(DeclaredAt::File(path)) => found.push((path.clone(), None, None)),
             None => {}
         }
         for below in header {

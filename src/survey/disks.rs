@@ -8,7 +8,7 @@ use crate::model::{Access, ChainFacts, DiskFacts, FileRef, Policy, SourceKind, U
 use crate::ports::HypervisorError;
 use crate::xml::{DiskXml, DomainXml, Source};
 
-use super::chain::{self, Declared, DeclaredImage, Layer, Place, Start};
+use super::chain::{self, Declared, DeclaredAt, DeclaredImage, Layer, Start};
 use super::{Survey, SurveyError};
 
 impl Survey<'_> {
@@ -119,21 +119,21 @@ impl Survey<'_> {
         }
     }
 
-    fn place(&self, source: &Source) -> Option<Place> {
+    fn place(&self, source: &Source) -> Option<DeclaredAt> {
         Some(match source {
             Source::None => return None,
             Source::File(path) | Source::Block(path) | Source::Dir(path) => {
-                Place::File(path.clone())
+                DeclaredAt::File(path.clone())
             }
             Source::Volume { pool, volume } => match self.pools.locate(pool, volume) {
                 Ok(found) if found.kind == "file" || found.kind == "block" => {
-                    Place::File(found.path)
+                    DeclaredAt::File(found.path)
                 }
-                Ok(found) => Place::Elsewhere(format!("a volume of type '{}'", found.kind)),
-                Err(error) => Place::Elsewhere(error.to_string()),
+                Ok(found) => DeclaredAt::Elsewhere(format!("a volume of type '{}'", found.kind)),
+                Err(error) => DeclaredAt::Elsewhere(error.to_string()),
             },
             Source::Network { .. } | Source::Other(_) => {
-                Place::Elsewhere(spelled(source).unwrap_or_default())
+                DeclaredAt::Elsewhere(spelled(source).unwrap_or_default())
             }
         })
     }

@@ -3,12 +3,12 @@
 
 mod artefacts;
 mod branches;
+mod cached;
 mod chain;
 mod detached;
 mod disks;
 mod graph;
 mod jobs;
-mod memo;
 mod named;
 mod pieces;
 mod pools;
@@ -35,7 +35,7 @@ use graph::Graph;
 use jobs::Jobs;
 use pools::Pools;
 
-pub use memo::Memo;
+pub use cached::CachedStorage;
 pub use pieces::{Piece, Role};
 pub use recheck::{As, Leaving, newcomers};
 
@@ -55,7 +55,7 @@ pub struct Survey<'a> {
     hypervisor: &'a dyn Hypervisor,
     storage: &'a dyn Storage,
     /// The same; it also knows what it could not look at.
-    memo: &'a Memo<'a>,
+    cached: &'a CachedStorage<'a>,
     census: &'a dyn Census,
     pools: Pools<'a>,
     graph: RefCell<Graph>,
@@ -67,7 +67,7 @@ impl<'a> Survey<'a> {
     /// libvirt does not answer, or the connection's files are on another host (`remote-files`).
     pub fn new(
         hypervisor: &'a dyn Hypervisor,
-        storage: &'a Memo<'a>,
+        storage: &'a CachedStorage<'a>,
         census: &'a dyn Census,
     ) -> Result<Self, SurveyError> {
         let files = hypervisor.files();
@@ -83,7 +83,7 @@ impl<'a> Survey<'a> {
         Ok(Self {
             hypervisor,
             storage,
-            memo: storage,
+            cached: storage,
             census,
             pools,
             graph: RefCell::new(graph),
@@ -206,7 +206,7 @@ impl<'a> Survey<'a> {
 
     fn unseen_by(&self, owner: Uuid) -> Vec<String> {
         let mut unseen: Vec<String> = self.graph.borrow().unseen(owner).cloned().collect();
-        unseen.extend(self.memo.unseen());
+        unseen.extend(self.cached.unseen());
         unseen.sort();
         unseen.dedup();
         unseen
@@ -239,7 +239,7 @@ impl<'a> Survey<'a> {
                 FileKind::Regular => {
                     if let Some(folder) = path.parent() {
                         let graph = &mut self.graph.borrow_mut();
-                        users::beside(graph, self.memo, &self.pools, folder);
+                        users::beside(graph, self.cached, &self.pools, folder);
                     }
                 }
                 _ => {}

@@ -40,7 +40,7 @@ impl Survey<'_> {
             .storage
             .resolve(path)
             .and_then(|resolved| self.storage.glance(&resolved.real));
-        // What cannot be looked at is no disk's name either.
+        // What cannot be looked at is not a disk's name either.
         let Ok(Some(found)) = found else {
             return Vec::new();
         };

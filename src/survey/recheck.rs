@@ -8,7 +8,7 @@ use crate::model::{FileMove, User};
 use crate::ports::{Hypervisor, Storage};
 
 use super::pools::Pools;
-use super::{Memo, SurveyError, users};
+use super::{CachedStorage, SurveyError, users};
 
 /// One retirement's files, wherever they are by now.
 pub struct Leaving<'a> {
@@ -65,14 +65,14 @@ pub fn newcomers(
     if now.iter().all(Vec::is_empty) {
         return Ok(now.iter().map(|_| Vec::new()).collect());
     }
-    let memo = match how {
-        As::BeforeTheMoves => Memo::before(storage, now.iter().flatten()),
-        As::TheyAre => Memo::new(storage),
+    let cached = match how {
+        As::BeforeTheMoves => CachedStorage::before(storage, now.iter().flatten()),
+        As::TheyAre => CachedStorage::new(storage),
     };
-    let pools = Pools::new(hypervisor, &memo)?;
+    let pools = Pools::new(hypervisor, &cached)?;
     let near = now.iter().flatten().filter_map(|file| file.path.parent());
-    let own = own(&memo, leaving, &now);
-    let graph = users::everyone(hypervisor, &memo, &pools, &own, near)?;
+    let own = own(&cached, leaving, &now);
+    let graph = users::everyone(hypervisor, &cached, &pools, &own, near)?;
     Ok(leaving
         .iter()
         .zip(&now)
@@ -86,12 +86,12 @@ pub fn newcomers(
 }
 
 /// An image of a domain that is being retired is no stranger's, though no domain has it attached.
-fn own(memo: &Memo, leaving: &[Leaving], now: &[Vec<FileMove>]) -> Vec<(u64, u64)> {
+fn own(cached: &CachedStorage, leaving: &[Leaving], now: &[Vec<FileMove>]) -> Vec<(u64, u64)> {
     let mut keys = Vec::new();
     for (one, files) in leaving.iter().zip(now) {
         keys.extend(files.iter().map(|file| file.facts.identity.key()));
         for path in &one.stays {
-            if let Ok(Some(facts)) = memo.glance(path) {
+            if let Ok(Some(facts)) = cached.glance(path) {
                 keys.push(facts.identity.key());
             }
         }

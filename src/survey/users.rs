@@ -7,7 +7,7 @@ use crate::ports::{Hypervisor, Storage};
 
 use super::graph::{Depth, Graph};
 use super::pools::Pools;
-use super::{Memo, SurveyError};
+use super::{CachedStorage, SurveyError};
 
 /// What every domain of the connection uses, by its definition, as it runs, in its snapshots, its
 /// checkpoints and its saved states, and every image that stands on others:
@@ -25,7 +25,7 @@ use super::{Memo, SurveyError};
 /// libvirt does not answer.
 pub(super) fn everyone<'p>(
     hypervisor: &dyn Hypervisor,
-    storage: &Memo,
+    storage: &CachedStorage,
     pools: &Pools,
     own: &[(u64, u64)],
     near: impl IntoIterator<Item = &'p Path>,
@@ -61,7 +61,7 @@ pub(super) fn everyone<'p>(
 
 /// The images beside a file in question and below its folder. In the root or another of the system's
 /// folders everything is below: there, its own files alone.
-pub(super) fn beside(graph: &mut Graph, storage: &Memo, pools: &Pools, folder: &Path) {
+pub(super) fn beside(graph: &mut Graph, storage: &CachedStorage, pools: &Pools, folder: &Path) {
     let depth = match storage.is_systems(folder) {
         true => Depth::Flat,
         false => Depth::Tree,

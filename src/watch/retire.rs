@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::planner;
 use crate::retire::{Connected, Error, Planned, Site, carry_out, changed, settled};
-use crate::survey::{Memo, Survey};
+use crate::survey::{CachedStorage, Survey};
 use crate::xml::DomainXml;
 
 use super::before;
@@ -53,8 +53,8 @@ pub(super) fn retire(
     if is_retired {
         return Ok(());
     }
-    let memo = Memo::new(host.world().storage);
-    let survey = Survey::new(host.world().hypervisor, &memo, host.world().census)?;
+    let cached = CachedStorage::new(host.world().storage);
+    let survey = Survey::new(host.world().hypervisor, &cached, host.world().census)?;
     let survey = survey.protecting_names(host.world().protect);
     let facts = survey.departed(&watched.domain, definition)?;
     let removal = removal();

@@ -483,7 +483,7 @@ fn nvram_elsewhere_in_qcow2_and_behind_a_symlink() {
     }
 }
 
-/// NVRAM that is no file of this host cannot be moved, and need not be: it stays where it is.
+/// NVRAM that is not a file of this host cannot be moved, and need not be: it stays where it is.
 #[test]
 fn nvram_on_the_network_is_left_where_it_is() {
     let host = PrivateHost::start();

@@ -108,9 +108,9 @@ fn each_fact_of_a_file_is_noticed() {
         "dd if=@ of={away} bs=1 skip=9000 count=1 status=none
         printf '\\x00\\x00' | dd of=@ bs=1 seek=9000 count=1 conv=notrunc status=none; {mtime}"
     );
-    let mend =
+    let fix =
         format!("dd if={away} of=@ bs=1 seek=9000 conv=notrunc status=none; rm {away}; {mtime}");
-    check(&poke, &mend, &["bytes"]);
+    check(&poke, &fix, &["bytes"]);
     // Zeros where nothing was written: the same bytes, one hole less.
     let zeros = "dd if=/dev/zero of=@ bs=4k count=1 seek=512 conv=notrunc status=none";
     let punch = "fallocate --punch-hole --offset 2097152 --length 4096 @";

@@ -149,7 +149,7 @@ fn both_images_of_a_target_get_a_fate() {
     guest.start();
 }
 
-/// What a transient disk writes to goes with the guest: it is no disk of anybody's.
+/// What a transient disk writes to goes with the guest: it is not a disk of anybody's.
 #[test]
 fn the_overlay_of_a_transient_disk_is_not_a_disk() {
     let host = PrivateHost::start();

@@ -40,9 +40,9 @@ impl Log {
     fn write(&mut self, work: impl FnOnce(&mut Writer<'_, Memory>)) {
         let mut writer = Writer::new(&self.shelf, &self.head);
         work(&mut writer);
-        let growth = writer.finish().unwrap();
-        self.shelf.apply(&growth.changes);
-        self.head = growth.head;
+        let appended = writer.finish().unwrap();
+        self.shelf.apply(&appended.changes);
+        self.head = appended.head;
         at_open(&self.shelf, &format(), Some(&self.head.mark())).unwrap();
     }
 

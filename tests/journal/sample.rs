@@ -273,15 +273,15 @@ pub fn draft() -> Draft {
         definition: definition(),
         home: "/srv/quarantine/77".into(),
         places: vec![
-            Place {
+            QuarantineFolder {
                 source: hostile_path().parent().unwrap().into(),
                 folder: "/srv/.virt-retire/77".into(),
             },
-            Place {
+            QuarantineFolder {
                 source: "/srv/images".into(),
                 folder: "/srv/.virt-retire/77".into(),
             },
-            Place {
+            QuarantineFolder {
                 source: "/srv/save".into(),
                 folder: "/srv/.virt-retire/77".into(),
             },

@@ -238,7 +238,7 @@ fn a_state_folder_that_is_not_ours_alone_is_refused() {
         &format!("mkdir -m 0700 {folder}; chown 1207 {folder}"),
         "belongs to user 1207",
     );
-    refused(&format!("echo file >{folder}"), "is no folder");
+    refused(&format!("echo file >{folder}"), "is not a folder");
     refused(&format!("ln -s {folder} {folder}"), "symbolic links");
     host.shell(&format!(
         "rm -rf {folder}; mkdir -m 0700 {folder}; ln -s {folder} {folder}.link"

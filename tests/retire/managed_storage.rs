@@ -217,7 +217,7 @@ fn a_disk_is_named_by_whatever_leads_to_its_file() {
             .collect();
         assert_eq!(removed.join(" "), expected, "{list}");
     }
-    // Another file is no disk of it, and neither is the folder.
+    // Another file is not a disk of it, and neither is the folder.
     for list in [
         "/var/lib/libvirt/alias",
         "/var/lib/libvirt/alias/none",

@@ -1,5 +1,5 @@
 //! By cron, by a configuration tool, under nohup, by a person with a language and a time zone of their own: how the
-//! program is started is not the operator's wish. If these tests fail, it says or does something else there, or
+//! program is started is not the operator's request. If these tests fail, it says or does something else there, or
 //! puts a retirement back because a terminal has gone that it was told to outlive.
 
 use crate::support::retire::BINARY;

@@ -1,5 +1,5 @@
 //! What a person reads, whole. If these fail, the words on the screen have changed: look whether a cautious
-//! operator still finds there what is about to happen, and run `cargo insta review` or mend the text below.
+//! operator still finds there what is about to happen, and run `cargo insta review` or fix the text below.
 
 use crate::support::{Disk, Guest, GuestBuilder, Outcome, PrivateHost};
 

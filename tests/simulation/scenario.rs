@@ -4,14 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
-use virt_retire::engine::{Engine, EngineError, Retirement, Wish, World, open_transactions};
+use virt_retire::engine::{
+    Engine, EngineError, Retirement, RollbackRequest, World, open_transactions,
+};
 use virt_retire::model::{
     Autostart, Definition, Evidence, Plan, Removal, SecretXml, Snapshot, State, Step, StorageFlags,
     Transaction, TransactionId, Verdict,
 };
 use virt_retire::planner;
 use virt_retire::ports::Hypervisor;
-use virt_retire::survey::{Memo, Survey};
+use virt_retire::survey::{CachedStorage, Survey};
 
 use super::disk::{Content, Inode};
 use super::host::{Host, Mutant, Script, Shared};
@@ -225,8 +227,8 @@ fn undefine(name: &'static str, small: &Small, prepare: bool) -> Scenario {
     let shared = Shared::new(start.clone());
     let ports = Ports::of(&shared);
     let removal = removal(small);
-    let memo = Memo::new(&ports.storage);
-    let survey = Survey::new(&ports.hypervisor, &memo, &ports.around).unwrap();
+    let cached = CachedStorage::new(&ports.storage);
+    let survey = Survey::new(&ports.hypervisor, &cached, &ports.around).unwrap();
     let mut plans = Vec::new();
     let mut originals: Vec<Original> = Vec::new();
     let domains = if small.two {
@@ -385,7 +387,7 @@ impl Scenario {
 
 pub fn roll_back(ports: &mut Ports) -> Report {
     let mut engine = ports.engine();
-    report(engine.rollback(TransactionId(1), &Wish::default(), evidence()))
+    report(engine.rollback(TransactionId(1), &RollbackRequest::default(), evidence()))
 }
 
 fn report<T>(result: Result<T, EngineError>) -> Report {

@@ -19,7 +19,7 @@ fn kill_at_every_change(verb: Verb, at_most: usize, scene: fn() -> Scene) {
             if ran.code != 137 {
                 return Err("it was not killed".into());
             }
-            verb.mend(scene)?;
+            verb.fix(scene)?;
             scene.law()
         },
     }

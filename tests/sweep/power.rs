@@ -40,7 +40,7 @@ fn cut_at_every_sync_on(
             if runs && scene.is_transient() {
                 scene.revive();
             }
-            verb.mend(scene)?;
+            verb.fix(scene)?;
             scene.law()
         },
     }
@@ -122,7 +122,7 @@ fn cut_with_libvirt_at_every_sync(verb: Verb, bounded: Bounded) {
         },
         judge: &|scene, _| {
             scene.boot_with_libvirt();
-            verb.mend(scene)?;
+            verb.fix(scene)?;
             scene.law()
         },
     }

@@ -4,7 +4,7 @@
 use crate::support::retire::{BINARY, quote};
 use crate::support::{Disk, GuestBuilder, PrivateHost};
 
-/// A disk that is no file of this host, or one that is gone, is named alike by both.
+/// A disk that is not a file of this host, or one that is gone, is named alike by both.
 #[test]
 fn volumes_and_plan_name_the_same_paths() {
     let host = PrivateHost::start();

@@ -204,7 +204,7 @@ fn by_number(mut found: Found) -> Found {
 
 fn as_transactions(path: &Path, in_state: bool) -> Option<Folder> {
     let (id, uuid) = named(path)?;
-    // Whatever has the name: what is no folder is told as one that cannot be used.
+    // Whatever has the name: what is not a folder is told as one that cannot be used.
     Some(Folder {
         path: path.to_owned(),
         id,

@@ -47,7 +47,7 @@ pub(super) fn check(state_dir: &Path) -> Result<(), JournalError> {
         .map_err(|error| refuse(state_dir, format!("cannot be looked at: {error}")))?;
     let path = state_dir.display();
     if !found.is_dir() {
-        return Err(refuse(state_dir, "is no folder".into()));
+        return Err(refuse(state_dir, "is not a folder".into()));
     }
     let me = rustix::process::geteuid().as_raw();
     if found.uid() != me {

@@ -106,9 +106,9 @@ fn copy(old: &Store, past: &legacy::Past, store: &mut Store) -> Result<Head, Fau
             }
             writer.entry_record(entry)?;
         }
-        let growth = writer.finish()?;
-        head = growth.head;
-        store.write(growth.changes)?;
+        let appended = writer.finish()?;
+        head = appended.head;
+        store.write(appended.changes)?;
     }
     Ok(head)
 }

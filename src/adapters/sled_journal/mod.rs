@@ -35,7 +35,7 @@ use self::store::Store;
 use self::watermark::Watermark;
 use super::clock::{self, SystemClock};
 use crate::journal::checkpoint::Checkpoint;
-use crate::journal::log::{self, Change, Checked, Growth, Shelf, Tree, Writer};
+use crate::journal::log::{self, Appended, Change, Checked, Shelf, Tree, Writer};
 use crate::journal::{Format, Head, Mirror, RECENT, Time, decode, encode, version_of};
 use crate::model::{
     self, Draft, Event, EventKind, LogEntry, Notice, Order, Transaction, TransactionId,
@@ -147,12 +147,12 @@ impl SledJournal {
     }
 
     /// The one way by which anything is written after the journal was made.
-    fn grow(&mut self, growth: Growth, sync_watermark: bool) -> Result<(), JournalError> {
-        let Growth {
+    fn grow(&mut self, appended: Appended, sync_watermark: bool) -> Result<(), JournalError> {
+        let Appended {
             changes,
             head,
             parts,
-        } = growth;
+        } = appended;
         // The head remembers so many appends, and the watermark must be one of them.
         let sync = sync_watermark || self.unsynced + 2 >= RECENT;
         let written = self
@@ -301,11 +301,11 @@ impl Journal for SledJournal {
             events: Vec::new(),
         };
         let mut writer = Writer::new(&self.store, &self.head);
-        let growth = writer
+        let appended = writer
             .begin(&transaction, self.clock.now())
             .and_then(|()| writer.finish())
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
-        self.grow(growth, true)?;
+        self.grow(appended, true)?;
         Ok(transaction)
     }
 
@@ -336,19 +336,19 @@ impl Journal for SledJournal {
             }
             events.push(written);
         }
-        let growth = writer.finish().map_err(fault)?;
-        self.grow(growth, sync)?;
+        let appended = writer.finish().map_err(fault)?;
+        self.grow(appended, sync)?;
         Ok(events)
     }
 
     fn notice(&mut self, notice: Notice) -> Result<(), JournalError> {
         self.usable()?;
         let mut writer = Writer::new(&self.store, &self.head);
-        let growth = writer
+        let appended = writer
             .notice(&notice, self.clock.now())
             .and_then(|()| writer.finish())
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
-        self.grow(growth, true)
+        self.grow(appended, true)
     }
 
     fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {

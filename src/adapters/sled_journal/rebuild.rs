@@ -124,7 +124,7 @@ impl SledJournal {
         self.usable()?;
         let mut writer = Writer::new(&self.store, &self.head);
         let now = self.clock.now();
-        let growth = writer
+        let appended = writer
             .begin(transaction, now)
             .and_then(|()| {
                 for event in events {
@@ -133,7 +133,7 @@ impl SledJournal {
                 writer.finish()
             })
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
-        self.grow(growth, true)
+        self.grow(appended, true)
     }
 }
 

@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::rebuild::{Found, Rebuilding};
 use super::store::Store;
 use super::{SledJournal, found};
-use crate::journal::log::{self, Growth, Writer};
+use crate::journal::log::{self, Appended, Writer};
 use crate::journal::{Format, Head};
 use crate::ports::JournalError;
 
@@ -95,8 +95,8 @@ fn fill(
     while is_more {
         let mut writer = Writer::new(&journal.store, &head);
         is_more = chunk(&mut writer, next)?;
-        let growth = writer.finish()?;
-        head = write(&mut journal.store, growth)?;
+        let appended = writer.finish()?;
+        head = write(&mut journal.store, appended)?;
     }
     let checked = log::whole(&journal.store, &head, format.migrated, &mut |_, _| {})?;
     if let Some(finding) = checked.findings.first() {
@@ -134,7 +134,7 @@ fn chunk(
     Ok(true)
 }
 
-fn write(store: &mut Store, growth: Growth) -> Result<Head, Fault> {
-    store.write(growth.changes)?;
-    Ok(growth.head)
+fn write(store: &mut Store, appended: Appended) -> Result<Head, Fault> {
+    store.write(appended.changes)?;
+    Ok(appended.head)
 }

@@ -7,11 +7,11 @@ use clap::Subcommand;
 use super::super::complete;
 use super::config::ConfigCommand;
 use super::filter::FilterArgs;
-use super::how::{How, Power, Sure};
+use super::how::{Confirmation, How, Power};
 use super::journal::JournalCommand;
 use super::policy::PolicyCommand;
 use super::purge::{PurgeWhat, Wipe};
-use super::removal::What;
+use super::removal::RemovalTargets;
 use super::transactions::{Departure, Identity, Ids, Meant, hold_name, meant, one_meant};
 
 #[derive(Debug, Subcommand)]
@@ -19,7 +19,7 @@ pub enum Command {
     /// Show every step, every disk's fate and the reason; change nothing
     Plan {
         #[command(flatten)]
-        what: What,
+        what: RemovalTargets,
         /// Save the plan of one domain for `apply`
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
@@ -37,14 +37,14 @@ pub enum Command {
     /// Plan, ask, execute, commit; on a failed step, roll back
     Undefine {
         #[command(flatten)]
-        what: What,
+        what: RemovalTargets,
         #[command(flatten)]
         how: How,
     },
     /// Stop a running or transient domain, then the same as `undefine`
     Destroy {
         #[command(flatten)]
-        what: What,
+        what: RemovalTargets,
         #[command(flatten)]
         power: Power,
         #[command(flatten)]
@@ -55,7 +55,7 @@ pub enum Command {
         #[command(flatten)]
         ids: Ids,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Bring a prepared or committed transaction's domain and files back
     #[command(visible_alias = "undo")]
@@ -70,7 +70,7 @@ pub enum Command {
         #[command(flatten)]
         departure: Departure,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Keep transactions from being purged by anything, under a name and with a reason
     Hold {
@@ -83,7 +83,7 @@ pub enum Command {
         #[arg(long, value_name = "NAME", value_parser = hold_name)]
         name: Option<String>,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Take a hold away; when the last one is gone, a transaction can be purged
     Release {
@@ -93,7 +93,7 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Destroy what waits in quarantine, for good; what is held is never touched
     Purge {
@@ -116,12 +116,12 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Finish or undo whatever a crash left open
     Recover {
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Follow transient guests whose policy removes storage, and retire it when they end by
     /// themselves
@@ -158,7 +158,7 @@ pub enum Command {
         #[arg(long)]
         add: bool,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Every piece of storage a domain uses, with pool and volume, chains included
     Volumes {

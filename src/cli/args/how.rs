@@ -5,7 +5,7 @@ use clap::Args;
 use super::super::settings::Retention;
 
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Sure {
+pub struct Confirmation {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -29,7 +29,7 @@ pub struct How {
     #[arg(long, value_name = "SPAN|never")]
     pub expires: Option<Retention>,
     #[command(flatten)]
-    pub sure: Sure,
+    pub confirmation: Confirmation,
 }
 
 /// How a running domain is stopped.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::how::Sure;
+use super::how::Confirmation;
 
 #[derive(Debug, Subcommand)]
 pub enum JournalCommand {
@@ -20,7 +20,7 @@ pub enum JournalCommand {
         /// What `journal export` wrote; stdin without it
         file: Option<PathBuf>,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Bring it to the format of this program, as the first command that opens it does
     Upgrade {

@@ -20,11 +20,11 @@ use clap::{ArgAction, Parser, ValueEnum};
 pub use command::Command;
 pub use config::ConfigCommand;
 pub use filter::FilterArgs;
-pub use how::{How, Power, Sure};
+pub use how::{Confirmation, How, Power};
 pub use journal::JournalCommand;
 pub use policy::{PolicyCommand, Word};
 pub use purge::PurgeWhat;
-pub use removal::What;
+pub use removal::RemovalTargets;
 pub use transactions::{Departure, Identity, Meant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use clap::{Subcommand, ValueEnum};
 use crate::model::Verdict;
 
 use super::super::complete;
-use super::how::Sure;
+use super::how::Confirmation;
 
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
@@ -41,7 +41,7 @@ pub enum PolicyCommand {
         #[arg(long)]
         protected: bool,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// Take one word away, or the whole policy
     Clear {
@@ -58,7 +58,7 @@ pub enum PolicyCommand {
         #[arg(long)]
         protected: bool,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
 }
 

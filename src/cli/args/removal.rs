@@ -8,7 +8,7 @@ use super::super::complete;
 use super::how::Power;
 
 #[derive(Debug, Args)]
-pub struct What {
+pub struct RemovalTargets {
     /// Name, UUID or id
     #[arg(
         required_unless_present = "domain",
@@ -23,7 +23,7 @@ pub struct What {
     pub removal: RemovalFlags,
 }
 
-impl What {
+impl RemovalTargets {
     /// All of them in `domains`, however they were named.
     pub fn gathered(mut self) -> Self {
         self.domains.append(&mut self.domain);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::complete;
-use crate::engine::Wish;
+use crate::engine::RollbackRequest;
 use crate::model::{SecretXml, TransactionId};
 
 #[derive(Debug, Args)]
@@ -59,8 +59,8 @@ pub struct Departure {
 
 impl Identity {
     /// `xml`: what is in the file that `departure` names.
-    pub fn wish(self, departure: Departure, xml: Option<SecretXml>) -> Wish {
-        Wish {
+    pub fn request(self, departure: Departure, xml: Option<SecretXml>) -> RollbackRequest {
+        RollbackRequest {
             name: self.as_name,
             new_uuid: self.new_uuid,
             new_macs: self.new_macs,

@@ -39,7 +39,7 @@ pub(super) struct DiskJson {
     size_bytes: u64,
     chain: Vec<LinkJson>,
     used_by: Vec<UserJson>,
-    /// Of an image that is no disk of the definition.
+    /// Of an image that is not a disk of the definition.
     remembered_by: Option<String>,
     /// The running guest has it, and its definition has not.
     live_only: bool,

@@ -45,7 +45,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
         is_still: &is_still,
     };
     let undefine = Undefine::of_saved(context, request, plan)?;
-    if !how.sure.yes {
+    if !how.confirmation.yes {
         plans::ask(context, undefine.shown())?;
     }
     retired::tell(context, undefine.carry_out()?)

@@ -5,7 +5,7 @@ use crate::model::{Transaction, TransactionId};
 use crate::ports::{JournalError, JournalReader};
 use crate::retire::listed;
 
-use super::super::args::Sure;
+use super::super::args::Confirmation;
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
 use super::super::control::say;
@@ -22,7 +22,7 @@ pub fn hold(
     context: &Context,
     ids: &[TransactionId],
     which: &Which,
-    sure: Sure,
+    confirmation: Confirmation,
 ) -> Result<(), CliError> {
     if which.reason.is_none_or(|reason| reason.trim().is_empty()) {
         return Err(CliError::unchanged(
@@ -32,7 +32,7 @@ pub fn hold(
             "add --reason TEXT",
         ));
     }
-    if !sure.yes {
+    if !confirmation.yes {
         ask(context, ids, "Hold")?;
     }
     run(context, ids, "hold", which, &engine::hold)
@@ -42,9 +42,9 @@ pub fn release(
     context: &Context,
     ids: &[TransactionId],
     which: &Which,
-    sure: Sure,
+    confirmation: Confirmation,
 ) -> Result<(), CliError> {
-    if !sure.yes {
+    if !confirmation.yes {
         ask(context, ids, "Release")?;
     }
     run(context, ids, "release", which, &engine::release)

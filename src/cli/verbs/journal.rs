@@ -23,8 +23,8 @@ pub fn run(context: &Context, what: JournalCommand) -> Result<(), CliError> {
     match what {
         JournalCommand::Info => info(context),
         JournalCommand::Export { file } => export(context, file.as_deref()),
-        JournalCommand::Import { file, sure } => {
-            if !sure.yes {
+        JournalCommand::Import { file, confirmation } => {
+            if !confirmation.yes {
                 confirm("Make the journal of this state folder from an export?")?;
             }
             take(context, file.as_deref())

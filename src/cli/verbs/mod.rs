@@ -61,25 +61,25 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Destroy { what, power, how } => {
             undefine::run(&context, "destroy", &what.gathered(), Some(&power), &how)
         }
-        Command::Commit { ids, sure } => {
-            commit::run(&context, &ids::meant(&context, &ids.ids)?, sure)
+        Command::Commit { ids, confirmation } => {
+            commit::run(&context, &ids::meant(&context, &ids.ids)?, confirmation)
         }
         Command::Rollback {
             ids,
             identity,
             departure,
             start,
-            sure,
+            confirmation,
         } => {
             let ids = ids::meant(&context, &ids.ids)?;
-            let wish = rollback::wish(identity, departure)?;
-            rollback::run(&context, &ids, &wish, start, sure)
+            let request = rollback::request(identity, departure)?;
+            rollback::run(&context, &ids, &request, start, confirmation)
         }
         Command::Hold {
             ids,
             reason,
             name,
-            sure,
+            confirmation,
         } => hold::hold(
             &context,
             &ids::meant(&context, &ids.ids)?,
@@ -87,34 +87,42 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
                 name: name.as_deref(),
                 reason: Some(&reason),
             },
-            sure,
+            confirmation,
         ),
-        Command::Release { ids, name, sure } => hold::release(
+        Command::Release {
+            ids,
+            name,
+            confirmation,
+        } => hold::release(
             &context,
             &ids::meant(&context, &ids.ids)?,
             &hold::Which {
                 name: name.as_deref(),
                 reason: None,
             },
-            sure,
+            confirmation,
         ),
         Command::Purge {
             what,
             wipe,
             dry_run,
             reason,
-            sure,
+            confirmation,
         } => {
             let how = purge::How {
                 wipe: wipe.map(Into::into),
                 dry_run,
                 reason,
-                sure,
+                confirmation,
             };
             purge::run(&context, &what, &how)
         }
-        Command::Recover { sure } => recover::run(&context, sure),
-        Command::Rebuild { from, add, sure } => rebuild::run(&context, &from, add, sure),
+        Command::Recover { confirmation } => recover::run(&context, confirmation),
+        Command::Rebuild {
+            from,
+            add,
+            confirmation,
+        } => rebuild::run(&context, &from, add, confirmation),
         Command::Watch {
             once,
             interval,

@@ -8,14 +8,14 @@ use crate::model::{Removal, Step};
 use crate::ports::{Hypervisor, Storage};
 use crate::retire::{self, Planned};
 
-use super::super::args::{Output, Power, What};
+use super::super::args::{Output, Power, RemovalTargets};
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
 use super::super::{json, own_folders, plans};
 
 pub fn run(
     context: &Context,
-    what: &What,
+    what: &RemovalTargets,
     power: Option<&Power>,
     save: Option<&Path>,
 ) -> Result<(), CliError> {

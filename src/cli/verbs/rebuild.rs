@@ -8,7 +8,7 @@ use crate::engine::{self, Candidate, Candidates, Inferred, Origin, Sources};
 use crate::model::{EventKind, State, Transaction, TransactionId};
 use crate::ports::{Hypervisor, JournalReader, Quarantine};
 
-use super::super::args::{Output, Sure};
+use super::super::args::{Confirmation, Output};
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
@@ -65,8 +65,13 @@ impl Target {
     }
 }
 
-pub fn run(context: &Context, from: &[PathBuf], add: bool, sure: Sure) -> Result<(), CliError> {
-    if !sure.yes {
+pub fn run(
+    context: &Context,
+    from: &[PathBuf],
+    add: bool,
+    confirmation: Confirmation,
+) -> Result<(), CliError> {
+    if !confirmation.yes {
         can_ask()?;
     }
     let files = context.files();
@@ -93,7 +98,7 @@ pub fn run(context: &Context, from: &[PathBuf], add: bool, sure: Sure) -> Result
         others,
     } = engine::candidates(&files, &files, sources, &known)?;
     let changes_nothing = add && found.is_empty();
-    if !(sure.yes || changes_nothing) {
+    if !(confirmation.yes || changes_nothing) {
         confirm(&question(add, &found))?;
     }
     context.begin()?;

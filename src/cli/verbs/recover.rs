@@ -4,17 +4,17 @@ use crate::engine::Finding;
 use crate::model::Transaction;
 use crate::retire::{self, RecoveryReport};
 
-use super::super::args::{Output, Sure};
+use super::super::args::{Confirmation, Output};
 use super::super::confirm::confirm;
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::safe::safe;
 use super::super::{json, text};
 
-pub fn run(context: &Context, sure: Sure) -> Result<(), CliError> {
+pub fn run(context: &Context, confirmation: Confirmation) -> Result<(), CliError> {
     let left = retire::left_open(context)?;
     // A clean journal needs no question.
-    if !(left.open().is_empty() || sure.yes) {
+    if !(left.open().is_empty() || confirmation.yes) {
         confirm(&format!("Finish or undo {}?", named(left.open())))?;
     }
     let report = left.recover(context)?;

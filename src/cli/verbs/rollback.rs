@@ -3,11 +3,11 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::engine::{NotAgain, Wish};
+use crate::engine::{NotAgain, RollbackRequest};
 use crate::model::{SecretXml, Transaction, TransactionId};
 use crate::retire::{self, Decided, Decision};
 
-use super::super::args::{Departure, Identity, Output, Sure};
+use super::super::args::{Confirmation, Departure, Identity, Output};
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use super::super::safe::safe;
@@ -18,9 +18,9 @@ const LARGEST_XML: u64 = 16 << 20;
 
 /// # Errors
 /// The file with the repaired definition cannot be read: exit 1, nothing was changed.
-pub fn wish(identity: Identity, departure: Departure) -> Result<Wish, CliError> {
+pub fn request(identity: Identity, departure: Departure) -> Result<RollbackRequest, CliError> {
     let xml = departure.xml.as_deref().map(read).transpose()?;
-    Ok(identity.wish(departure, xml.map(SecretXml::new)))
+    Ok(identity.request(departure, xml.map(SecretXml::new)))
 }
 
 /// Whatever it is, a pipe or a device without end, no more than a definition may have is read.
@@ -50,11 +50,11 @@ fn read(file: &Path) -> Result<String, CliError> {
 pub fn run(
     context: &Context,
     ids: &[TransactionId],
-    wish: &Wish,
+    request: &RollbackRequest,
     start: bool,
-    sure: Sure,
+    confirmation: Confirmation,
 ) -> Result<(), CliError> {
-    if ids.len() > 1 && wish.is_for_one() {
+    if ids.len() > 1 && request.is_for_one() {
         return Err(CliError::unchanged(
             Exit::Usage,
             "usage",
@@ -62,10 +62,10 @@ pub fn run(
             "roll back one at a time",
         ));
     }
-    if !sure.yes {
+    if !confirmation.yes {
         batch::ask(context, ids, Decision::Rollback)?;
     }
-    let mut decided = retire::rollback(context, ids, wish, start)?;
+    let mut decided = retire::rollback(context, ids, request, start)?;
     batch::tell(context, &mut decided)?;
     if context.output == Output::Text && !context.quiet {
         tell_of_guests(&decided, start);
@@ -116,7 +116,7 @@ fn refuse_not_started(decided: &Decided) -> Result<(), CliError> {
         Exit::PutBack,
         "not-started",
         format!("{}. Nothing is left for recover.", told.join("; ")),
-        format!("mend the cause, then: {}", next.join("; ")),
+        format!("fix the cause, then: {}", next.join("; ")),
     ))
 }
 

@@ -1,6 +1,6 @@
 //! `undefine` and `destroy`: plan, ask, execute, commit; on a failed step, roll back.
 
-use crate::cli::args::{How, Power, What};
+use crate::cli::args::{How, Power, RemovalTargets};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::{plans, retired, rules};
@@ -10,7 +10,7 @@ use crate::retire::{Request, Undefine};
 pub fn run(
     context: &Context,
     verb: &str,
-    what: &What,
+    what: &RemovalTargets,
     power: Option<&Power>,
     how: &How,
 ) -> Result<(), CliError> {
@@ -26,7 +26,7 @@ pub fn run(
         purpose: format!("{verb} {}", what.domains.join(" ")),
     };
     let mut undefine = Undefine::new(context, request)?;
-    if !how.sure.yes {
+    if !how.confirmation.yes {
         plans::ask(context, undefine.propose()?)?;
     }
     retired::tell(context, undefine.carry_out()?)

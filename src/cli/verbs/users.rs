@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::FileRef;
 use crate::ports::HypervisorError;
-use crate::survey::{Memo, Survey, SurveyError};
+use crate::survey::{CachedStorage, Survey, SurveyError};
 
 use super::super::args::Output;
 use super::super::context::Context;
@@ -17,8 +17,8 @@ use super::super::text;
 
 pub fn run(context: &Context, what: &Path) -> Result<(), CliError> {
     let host = context.host()?;
-    let memo = Memo::new(&host.storage);
-    let survey = Survey::new(&host.hypervisor, &memo, &host.census)?;
+    let cached = CachedStorage::new(&host.storage);
+    let survey = Survey::new(&host.hypervisor, &cached, &host.census)?;
     let path = meant(&survey, what)?;
     let Some(file) = survey.users_of(&path)? else {
         return Err(CliError::new(

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::model::{ChainFacts, FileRef, User};
 use crate::ports::Hypervisor;
-use crate::survey::{Memo, Piece, Survey};
+use crate::survey::{CachedStorage, Piece, Survey};
 
 use super::super::args::Output;
 use super::super::context::Context;
@@ -16,8 +16,8 @@ use super::super::text;
 pub fn run(context: &Context, domain: &str) -> Result<(), CliError> {
     let host = context.host()?;
     let domain = host.hypervisor.find(domain)?;
-    let memo = Memo::new(&host.storage);
-    let survey = Survey::new(&host.hypervisor, &memo, &host.census)?;
+    let cached = CachedStorage::new(&host.storage);
+    let survey = Survey::new(&host.hypervisor, &cached, &host.census)?;
     let pieces = survey.pieces(&domain)?;
     match context.output {
         Output::Json => json::print(&Volumes {
@@ -72,7 +72,7 @@ impl From<&Piece> for PieceJson {
         Self {
             role: piece.role.word(),
             target: piece.target.clone(),
-            // As `plan` has it: what is no file that we reach is named as the XML spells it.
+            // As `plan` has it: what is not a file that we reach is named as the XML spells it.
             path: piece
                 .file
                 .as_ref()

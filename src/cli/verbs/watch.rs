@@ -39,7 +39,7 @@ pub fn run(context: &Context, once: bool, interval: Duration) -> Result<(), CliE
         let mut error = CliError::from(error);
         if teller.has_changed && error.exit == Exit::Error {
             error.exit = Exit::Unfinished;
-            error.hint = "mend the cause, then: virt-retire watch --once".into();
+            error.hint = "fix the cause, then: virt-retire watch --once".into();
         }
         error
     })

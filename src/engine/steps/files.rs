@@ -7,8 +7,8 @@ use crate::ports::{Demand, Moved};
 
 use super::super::World;
 use super::super::error::Failure;
-use super::super::homecoming::Homecoming;
 use super::super::look::in_use;
+use super::super::restoration::Restoration;
 use super::stored;
 
 pub(super) fn quarantine(
@@ -17,7 +17,7 @@ pub(super) fn quarantine(
     index: usize,
     moved: &FileMove,
 ) -> Result<Moved, Failure> {
-    let from = Homecoming::of(transaction).place(moved);
+    let from = Restoration::of(transaction).place(moved);
     let to = stored(transaction, index)?;
     let first_time = !transaction.was_done(index);
     unused(world, &from, moved)?;
@@ -50,7 +50,7 @@ pub(super) fn restore(
     moved: &FileMove,
 ) -> Result<Moved, Failure> {
     let from = stored(transaction, index)?;
-    let to = Homecoming::of(transaction).place(moved);
+    let to = Restoration::of(transaction).place(moved);
     // It never arrived in quarantine, because by then the name was another file's: there is nothing
     // of ours to bring back.
     let is_ours = |facts: FileFacts| facts.identity.is_same_file(&moved.facts.identity);

@@ -1,5 +1,5 @@
 //! NVRAM that was kept in place, for a domain that comes back under another name: it gets a copy, as
-//! part of being defined. See [`Homecoming::nvram_copy`].
+//! part of being defined. See [`Restoration::nvram_copy`].
 //!
 //! The folder may be a user's, who may put anything under both names: copied is the inode that the
 //! plan recorded, into the folder that it was in, and to a name that is free.
@@ -11,7 +11,7 @@ use crate::ports::{Storage, StorageError};
 
 use super::super::World;
 use super::super::error::Failure;
-use super::super::homecoming::Homecoming;
+use super::super::restoration::Restoration;
 
 /// What has become of NVRAM that was kept.
 pub(in crate::engine) enum Kept {
@@ -98,7 +98,7 @@ fn unrecorded(
 }
 
 /// Before the definition that names the copy.
-pub(super) fn copy(world: &World, plan: &Plan, home: &Homecoming) -> Result<(), Failure> {
+pub(super) fn copy(world: &World, plan: &Plan, home: &Restoration) -> Result<(), Failure> {
     let Some((file, copy)) = home.nvram_copy()? else {
         return Ok(());
     };
@@ -122,7 +122,7 @@ pub(super) fn copy(world: &World, plan: &Plan, home: &Homecoming) -> Result<(), 
 
 /// After the definition has gone again because the rollback failed. A copy that has changed since
 /// is not ours alone any more, and stays.
-pub(super) fn drop(world: &World, plan: &Plan, home: &Homecoming) -> Result<(), Failure> {
+pub(super) fn drop(world: &World, plan: &Plan, home: &Restoration) -> Result<(), Failure> {
     let Some((file, copy)) = home.nvram_copy()? else {
         return Ok(());
     };

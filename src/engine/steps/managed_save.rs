@@ -14,7 +14,7 @@ use crate::ports::{Demand, Moved};
 
 use super::super::World;
 use super::super::error::Failure;
-use super::super::homecoming::{Homecoming, NOT_PUT_BACK};
+use super::super::restoration::{NOT_PUT_BACK, Restoration};
 use super::{Effect, stored};
 
 pub(super) fn link(
@@ -139,7 +139,7 @@ fn misfit(
     transaction: &Transaction,
     saved: &SavedState,
 ) -> Result<Option<String>, Failure> {
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     if home.files_only() {
         return Ok(Some("the domain is not defined".into()));
     }

@@ -6,7 +6,7 @@ use crate::ports::Moved;
 
 use super::super::World;
 use super::super::error::Failure;
-use super::super::homecoming::Homecoming;
+use super::super::restoration::Restoration;
 use super::definition;
 
 pub(super) fn save_snapshots(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
@@ -24,7 +24,7 @@ pub(super) fn redefine_snapshots(
     if never_undefined(transaction) {
         return Ok(Moved::Already);
     }
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     let definition = home.definition()?;
     for snapshot in &definition.snapshots {
         let current = definition.current_snapshot.as_ref() == Some(&snapshot.name);
@@ -42,7 +42,7 @@ pub(super) fn redefine_checkpoints(
     if never_undefined(transaction) {
         return Ok(Moved::Already);
     }
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     for checkpoint in &home.definition()?.checkpoints {
         world
             .hypervisor
@@ -55,7 +55,7 @@ pub(super) fn set_autostart(world: &World, transaction: &Transaction) -> Result<
     if never_undefined(transaction) {
         return Ok(Moved::Already);
     }
-    let DomainRef { name, uuid } = Homecoming::of(transaction).domain().clone();
+    let DomainRef { name, uuid } = Restoration::of(transaction).domain().clone();
     if never_undefined(transaction) {
         return Ok(Moved::Already);
     }

@@ -20,7 +20,7 @@ use crate::ports::Moved;
 
 use super::World;
 use super::error::Failure;
-use super::homecoming::Homecoming;
+use super::restoration::Restoration;
 
 /// What a step has done.
 pub(super) struct Effect {
@@ -62,7 +62,7 @@ pub(super) fn run(
 ) -> Result<Effect, Failure> {
     use Direction::{Back, Forward};
     let step = &transaction.plan.steps[index];
-    if direction == Back && tells_libvirt(step) && Homecoming::of(transaction).files_only() {
+    if direction == Back && tells_libvirt(step) && Restoration::of(transaction).files_only() {
         return Ok(Moved::Already.into());
     }
     let moved = match (&transaction.plan.steps[index], direction) {

@@ -18,7 +18,7 @@ use crate::model::{Direction, FileKind, FileMove, FileTime, Transaction, quoted}
 use crate::ports::{HypervisorError, Moved, Refreshed, Storage};
 
 use super::super::World;
-use super::super::homecoming::Homecoming;
+use super::super::restoration::Restoration;
 use super::Effect;
 
 /// One file of the transaction that lies, or lay, in the pool's folder.
@@ -160,7 +160,7 @@ fn in_folder<'t>(
     let Some(target) = key(folder) else {
         return Vec::new();
     };
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     let found = transaction.files().filter_map(|(_, moved, _)| {
         let place = match direction {
             Direction::Forward => moved.path.clone(),

@@ -8,7 +8,7 @@ use crate::ports::{Moved, Storage, StorageError};
 
 use super::super::World;
 use super::super::error::Failure;
-use super::super::homecoming::Homecoming;
+use super::super::restoration::Restoration;
 
 pub(super) fn copy(
     world: &World,
@@ -32,7 +32,7 @@ pub(super) fn restore(
     let Some(waiting) = world.storage.facts(&copy)? else {
         return Ok(Moved::Already);
     };
-    let place = Homecoming::of(transaction).place(file);
+    let place = Restoration::of(transaction).place(file);
     let refuse_occupied = || match obstacle(world.storage, &copy, &place, file)? {
         Some(other) => Err(StorageError::Occupied(other)),
         None => Ok(()),

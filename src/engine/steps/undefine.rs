@@ -8,7 +8,7 @@ use crate::xml::DomainXml;
 
 use super::super::World;
 use super::super::error::Failure;
-use super::super::homecoming::Homecoming;
+use super::super::restoration::Restoration;
 use super::{Effect, kept_nvram, managed_save};
 
 pub(super) fn undefine(
@@ -17,7 +17,7 @@ pub(super) fn undefine(
     index: usize,
     call: UndefineCall,
 ) -> Result<Effect, Failure> {
-    let uuid = Homecoming::of(transaction).domain().uuid;
+    let uuid = Restoration::of(transaction).domain().uuid;
     match world.hypervisor.status(uuid)? {
         // Only its files came back, and nobody told libvirt of it: this one is somebody else's.
         Some(_) if home_is_files_only(transaction) => return Ok(Moved::Already.into()),
@@ -34,7 +34,7 @@ pub(super) fn undefine(
             let found = found_undefined(transaction, index);
             if found.ends.is_none() {
                 managed_save::drop_first_name(world, transaction)?;
-                kept_nvram::drop(world, &transaction.plan, &Homecoming::of(transaction))?;
+                kept_nvram::drop(world, &transaction.plan, &Restoration::of(transaction))?;
             }
             return Ok(found);
         }
@@ -58,7 +58,7 @@ pub(super) fn undefine(
         }
         Err(error) => return Err(error.into()),
     }
-    kept_nvram::drop(world, &transaction.plan, &Homecoming::of(transaction))?;
+    kept_nvram::drop(world, &transaction.plan, &Restoration::of(transaction))?;
     Ok(Moved::Now.into())
 }
 
@@ -120,7 +120,7 @@ fn is_defined_by_others(transaction: &Transaction, index: usize) -> bool {
 /// What was saved must be what is about to be dropped: an edit, a new snapshot or a started and
 /// stopped guest since the plan was made would otherwise be lost at rollback.
 fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     let domain = home.domain();
     let now = world.hypervisor.definition(domain.uuid)?;
     let saved = home.definition()?;
@@ -178,7 +178,7 @@ fn is_undefine(transaction: &Transaction, step: usize) -> bool {
 
 /// A rollback that failed half way has defined the domain, and not yet all that hangs on it.
 /// Nothing is lost by undefining that again.
-fn is_part(now: &Definition, saved: &Definition, home: &Homecoming) -> bool {
+fn is_part(now: &Definition, saved: &Definition, home: &Restoration) -> bool {
     is_that(now, saved, home)
         && now.snapshots.iter().all(|it| saved.snapshots.contains(it))
         && now
@@ -189,7 +189,7 @@ fn is_part(now: &Definition, saved: &Definition, home: &Homecoming) -> bool {
 
 /// libvirt gives a definition as it has read it, and an operator writes one as he likes: of a repaired one
 /// the disks and the metadata tell.
-fn is_that(now: &Definition, saved: &Definition, home: &Homecoming) -> bool {
+fn is_that(now: &Definition, saved: &Definition, home: &Restoration) -> bool {
     let read = |definition: &Definition| DomainXml::read(definition.xml.reveal());
     now.xml == saved.xml
         || home.has_repaired_xml()
@@ -197,11 +197,11 @@ fn is_that(now: &Definition, saved: &Definition, home: &Homecoming) -> bool {
 }
 
 fn home_is_files_only(transaction: &Transaction) -> bool {
-    Homecoming::of(transaction).files_only()
+    Restoration::of(transaction).files_only()
 }
 
 pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect, Failure> {
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     let domain = home.domain();
     if undefine_is_in_doubt(transaction) {
         world.clock.pause(STRAY_CALL);
@@ -235,7 +235,7 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect,
 /// Somebody has defined the domain while it was half retired, and not as it was. Theirs stays: it
 /// is no less a decision than ours. But that is not "as it was".
 fn another(world: &World, transaction: &Transaction) -> Result<Option<String>, Failure> {
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     let now = world.hypervisor.definition(home.domain().uuid)?;
     // libvirt writes a definition otherwise than the running guest's state that it was made from.
     let is_ours = transaction.plan.steps.contains(&Step::MakePersistent);
@@ -251,7 +251,7 @@ fn another(world: &World, transaction: &Transaction) -> Result<Option<String>, F
 }
 
 pub(super) fn confirm_inactive(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     match world.hypervisor.status(home.domain().uuid)? {
         Some(status) if status.active => Err(running(transaction)),
         // Since its guest was stopped the files have other sizes and times than when the manifest

@@ -12,7 +12,7 @@ pub use check::{Checked, at_open, whole};
 pub use page::{entries, records_in_order};
 pub use read::{Records, claiming, read, records, summaries, summary};
 pub use shelf::{Change, Each, FORMAT, HEAD, Memory, Shelf, Tree};
-pub use write::{Growth, Part, Writer};
+pub use write::{Appended, Part, Writer};
 
 /// The key of what is one transaction's alone.
 pub(crate) fn key(id: u64) -> Vec<u8> {

@@ -17,7 +17,7 @@ use crate::model::{self, Claim, State};
 
 /// What an append changes, and where it leads.
 #[derive(Debug)]
-pub struct Growth {
+pub struct Appended {
     pub changes: Vec<Change>,
     pub head: Head,
     /// What is new of each transaction, for those who look on.
@@ -180,7 +180,7 @@ impl<'a, S: Shelf> Writer<'a, S> {
     ///
     /// # Errors
     /// A record is too large, or what is stored is damaged.
-    pub fn finish(self) -> Result<Growth, Fault> {
+    pub fn finish(self) -> Result<Appended, Fault> {
         let mut head = self.head;
         let mut changes = Vec::new();
         let mut parts = Vec::new();
@@ -222,7 +222,7 @@ impl<'a, S: Shelf> Writer<'a, S> {
         }
         head.remember();
         changes.push(put(Tree::Meta, HEAD.to_vec(), encode(&head)?));
-        Ok(Growth {
+        Ok(Appended {
             changes,
             head,
             parts,

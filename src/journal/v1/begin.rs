@@ -7,7 +7,7 @@ use crate::journal::mirror::{Load, frozen};
 use crate::journal::primitive::{Bytes, Time, Uuid};
 use crate::model;
 
-frozen!(struct Place = model::Place {
+frozen!(struct QuarantineFolder = model::QuarantineFolder {
     source: Bytes,
     folder: Bytes,
 });
@@ -19,7 +19,7 @@ frozen!(struct Draft = model::Draft {
     plan: Plan,
     definition: Definition,
     home: Bytes,
-    places: Vec<Place>,
+    places: Vec<QuarantineFolder>,
     commit_at_once: bool,
     started_at: Time,
 } else {

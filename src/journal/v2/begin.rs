@@ -8,7 +8,7 @@ use crate::journal::mirror::{Load, Mirror, mirror};
 use crate::journal::primitive::{Bytes, Time, Uuid};
 use crate::model;
 
-mirror!(struct Place = model::Place {
+mirror!(struct QuarantineFolder = model::QuarantineFolder {
     source: Bytes,
     folder: Bytes,
 });
@@ -20,7 +20,7 @@ mirror!(struct Draft = model::Draft {
     plan: Plan,
     definition: Definition,
     home: Bytes,
-    places: Vec<Place>,
+    places: Vec<QuarantineFolder>,
     commit_at_once: bool,
     started_at: Time,
     uptime: Option<Uptime>,

@@ -11,8 +11,8 @@ use crate::xml::{
     Source,
 };
 
+use super::super::cached::CachedStorage;
 use super::super::chain::{self, Hides, Obstacle, Start};
-use super::super::memo::Memo;
 use super::super::pools::Pools;
 use super::Graph;
 
@@ -47,7 +47,7 @@ impl<'a> State<'a> {
 impl Graph {
     pub(in crate::survey) fn add_domain(
         &mut self,
-        storage: &Memo,
+        storage: &CachedStorage,
         pools: &Pools,
         folders: &StateFolders,
         domain: &Described,
@@ -110,7 +110,7 @@ impl Graph {
 /// One domain on its way into the graph.
 struct One<'a> {
     graph: &'a mut Graph,
-    storage: &'a Memo<'a>,
+    storage: &'a CachedStorage<'a>,
     pools: &'a Pools<'a>,
     domain: &'a Described,
     /// ` in snapshot NAME`, while one is read.

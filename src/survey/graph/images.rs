@@ -8,8 +8,8 @@ use crate::model::{FileKind, User, UserKind};
 use crate::ports::{Entry, Image, Storage, Volume};
 use crate::xml::DomainXml;
 
+use super::super::cached::CachedStorage;
 use super::super::chain::{self, Hides, Start};
-use super::super::memo::Memo;
 use super::super::pools::Pools;
 use super::Graph;
 
@@ -35,7 +35,7 @@ impl Graph {
     /// was written by its guest. What has been moved into quarantine is in use by nobody.
     pub(in crate::survey) fn add_folder(
         &mut self,
-        storage: &Memo,
+        storage: &CachedStorage,
         pools: &Pools,
         folder: &Path,
         depth: Depth,
@@ -81,7 +81,7 @@ impl Graph {
         }
     }
 
-    fn add_entry(&mut self, storage: &Memo, pools: &Pools, entry: &Entry) {
+    fn add_entry(&mut self, storage: &CachedStorage, pools: &Pools, entry: &Entry) {
         let key = match entry.kind {
             FileKind::Regular | FileKind::BlockDevice => entry.identity.key(),
             FileKind::Symlink => {
@@ -105,7 +105,12 @@ impl Graph {
     }
 
     /// A volume that is a device: of LVM, of a disk's partitions.
-    pub(in crate::survey) fn add_volume(&mut self, storage: &Memo, pools: &Pools, volume: &Volume) {
+    pub(in crate::survey) fn add_volume(
+        &mut self,
+        storage: &CachedStorage,
+        pools: &Pools,
+        volume: &Volume,
+    ) {
         let found = storage
             .resolve(&volume.path)
             .and_then(|resolved| storage.glance(&resolved.real));
@@ -117,7 +122,13 @@ impl Graph {
     }
 
     /// `format` is what libvirt says of a volume; without it the header's magic decides.
-    fn add_unattached(&mut self, storage: &Memo, pools: &Pools, path: &Path, format: Option<&str>) {
+    fn add_unattached(
+        &mut self,
+        storage: &CachedStorage,
+        pools: &Pools,
+        path: &Path,
+        format: Option<&str>,
+    ) {
         let image = match storage.image(path, format, 0) {
             Ok(image) => image,
             Err(error) => {
@@ -133,7 +144,7 @@ impl Graph {
         }
     }
 
-    fn add_chain(&mut self, storage: &Memo, path: &Path, image: &Image) {
+    fn add_chain(&mut self, storage: &CachedStorage, path: &Path, image: &Image) {
         let walk = chain::walk(storage, Start::of(path, Some(&image.format)));
         for obstacle in walk.obstacles.iter().filter(|one| one.hides == Hides::More) {
             self.unseen.insert(obstacle.what.to_string());
@@ -164,7 +175,7 @@ impl Graph {
     }
 
     /// A guest's state that was saved into a file (`virsh save`): it is resumed with its disks.
-    fn add_saved(&mut self, storage: &Memo, pools: &Pools, path: &Path) {
+    fn add_saved(&mut self, storage: &CachedStorage, pools: &Pools, path: &Path) {
         let Ok(Some(xml)) = storage.saved_xml(path) else {
             return;
         };
@@ -199,7 +210,7 @@ impl Graph {
     /// Everything in a folder that QEMU shows as a disk is part of that disk.
     pub(super) fn add_below(
         &mut self,
-        storage: &Memo,
+        storage: &CachedStorage,
         layer: &chain::Layer,
         mut add: impl FnMut(&mut Self, (u64, u64)),
     ) {
@@ -228,7 +239,7 @@ impl Graph {
     }
 }
 
-fn is_folder(storage: &Memo, entry: &Entry, depth: Depth) -> Option<PathBuf> {
+fn is_folder(storage: &CachedStorage, entry: &Entry, depth: Depth) -> Option<PathBuf> {
     match entry.kind {
         FileKind::Directory => Some(entry.path.clone()),
         FileKind::Symlink if depth == Depth::Pool => {

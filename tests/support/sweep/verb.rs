@@ -162,7 +162,7 @@ impl Verb {
     }
 
     /// Judges a run that was not killed: the exit code must tell the truth, and what it leaves must be
-    /// mended by one `recover`, if there is anything to mend.
+    /// fixed by one `recover`, if there is anything to fix.
     pub fn judge(self, scene: &Scene, ran: &Traced) -> Result<(), String> {
         let (before, after) = self.truth();
         let must_be = |now: Now| match now {
@@ -182,12 +182,12 @@ impl Verb {
             5 => {}
             code => return Err(format!("exit code {code}")),
         }
-        self.mend(scene)?;
+        self.fix(scene)?;
         scene.law()
     }
 
     /// What an operator types after a fault. It must work at the first time, and do nothing at the second.
-    pub fn mend(self, scene: &Scene) -> Result<(), String> {
+    pub fn fix(self, scene: &Scene) -> Result<(), String> {
         let recover = || {
             scene
                 .run(&["recover", "--yes"])

@@ -60,7 +60,7 @@ impl Edit {
     }
 
     /// # Errors
-    /// The target is no disk of the domain, and the policy does not name it either.
+    /// The target is not a disk of the domain, and the policy does not name it either.
     pub(super) fn apply(&self, found: &Found) -> Result<Policy, CliError> {
         if self.clears_all() {
             return Ok(Policy::default());

@@ -100,7 +100,7 @@ impl Found {
                 code: RefusalCode::PolicyInvalid,
                 subject: target.clone(),
                 message: format!(
-                    "the policy of domain '{name}' names '{target}', which is no disk of it"
+                    "the policy of domain '{name}' names '{target}', which is not a disk of it"
                 ),
                 hint: format!(
                     "take that away: virt-retire policy clear {} {}",

@@ -13,7 +13,7 @@ use crate::model::{POLICY_NAMESPACE, POLICY_PREFIX};
 use crate::ports::{Hypervisor, Status};
 use crate::xml::write_policy;
 
-use super::super::args::{Output, PolicyCommand, Sure};
+use super::super::args::{Confirmation, Output, PolicyCommand};
 use super::super::confirm::confirm;
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
@@ -39,30 +39,35 @@ pub fn run(context: &Context, what: &PolicyCommand) -> Result<(), CliError> {
             fate,
             default,
             protected,
-            sure,
+            confirmation,
         } => {
             let edit = Edit::set(target.as_deref(), *fate, *default, *protected)?;
-            change(context, domain, &edit, *sure)
+            change(context, domain, &edit, *confirmation)
         }
         PolicyCommand::Clear {
             domain,
             target,
             default,
             protected,
-            sure,
+            confirmation,
         } => {
             let edit = Edit::clear(target.as_deref(), *default, *protected);
-            change(context, domain, &edit, *sure)
+            change(context, domain, &edit, *confirmation)
         }
     }
 }
 
-fn change(context: &Context, spec: &str, edit: &Edit, sure: Sure) -> Result<(), CliError> {
+fn change(
+    context: &Context,
+    spec: &str,
+    edit: &Edit,
+    confirmation: Confirmation,
+) -> Result<(), CliError> {
     let host = context.host()?;
     let domain = host.hypervisor.find(spec)?;
     // Whatever is wrong is said before the question.
     edit.apply(&Found::look(&host, &domain)?)?;
-    if !sure.yes {
+    if !confirmation.yes {
         confirm(&edit.question(&domain))?;
     }
     // Held, so that no transaction saves the definition while it changes.

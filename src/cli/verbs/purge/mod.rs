@@ -8,7 +8,7 @@ use crate::engine::{self, Engine, EngineError, Row, Selection};
 use crate::model::{DomainRef, State, Summary, Transaction, TransactionId, WipeMethod};
 use crate::ports::{JournalError, JournalReader};
 
-use super::super::args::{Output, PurgeWhat, Sure};
+use super::super::args::{Confirmation, Output, PurgeWhat};
 use super::super::confirm::can_ask;
 use super::super::context::{Context, Host};
 use super::super::error::{CliError, Exit};
@@ -20,11 +20,15 @@ pub struct How {
     pub wipe: Option<WipeMethod>,
     pub dry_run: bool,
     pub reason: Option<String>,
-    pub sure: Sure,
+    pub confirmation: Confirmation,
 }
 
 pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliError> {
-    let How { dry_run, sure, .. } = *how;
+    let How {
+        dry_run,
+        confirmation,
+        ..
+    } = *how;
     let selection = selection(context, what)?;
     if selection.is_empty() {
         return Err(CliError::unchanged(
@@ -34,7 +38,7 @@ pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliErro
             "name them, or say --expired, --older-than, --keep-last or --until-free",
         ));
     }
-    if !sure.yes && !dry_run {
+    if !confirmation.yes && !dry_run {
         can_ask()?;
     }
     if !context.has_journal()? {
@@ -59,7 +63,7 @@ pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliErro
         }
         return tell(context, &[]);
     }
-    if !sure.yes {
+    if !confirmation.yes {
         // What will be refused anyway is refused without a question.
         let hosts = look(context, &going)?;
         let all = context.reader("purge")?.summaries()?;

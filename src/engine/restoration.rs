@@ -17,13 +17,13 @@ use super::terms::Terms;
 
 /// The identity under which the steps of a transaction deal with the domain now. On the way there
 /// it is the domain's own.
-pub(super) struct Homecoming<'a> {
+pub(super) struct Restoration<'a> {
     pub(super) transaction: &'a Transaction,
     pub(super) rename: Option<&'a Rename>,
     amendment: Option<&'a Amendment>,
 }
 
-impl<'a> Homecoming<'a> {
+impl<'a> Restoration<'a> {
     pub(super) fn of(transaction: &'a Transaction) -> Self {
         Self {
             transaction,
@@ -220,7 +220,7 @@ fn state(step: &Step) -> Option<&FileMove> {
 /// Where the files of a transaction that was rolled back are now. What a note says was not put back
 /// is left out.
 pub fn brought_back(transaction: &Transaction) -> Vec<(PathBuf, &FileMove)> {
-    let home = Homecoming::of(transaction);
+    let home = Restoration::of(transaction);
     let set_aside = (transaction.notes().iter()).any(|note| note.starts_with(NOT_PUT_BACK));
     transaction
         .files()

@@ -16,20 +16,20 @@ use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, S
 type Reading = (PathBuf, Option<String>, u64);
 
 /// A folder's device and inode, and a name in it.
-type Place = ((u64, u64), OsString);
+type FolderEntry = ((u64, u64), OsString);
 
 /// Remembers what was found; what failed is tried again.
-pub struct Memo<'a> {
+pub struct CachedStorage<'a> {
     inner: &'a dyn Storage,
     glances: RefCell<HashMap<PathBuf, Option<FileFacts>>>,
     resolved: RefCell<HashMap<PathBuf, Resolved>>,
     images: RefCell<HashMap<Reading, Image>>,
     /// Files that are taken as if they still were where they came from.
-    moved: HashMap<Place, FileFacts>,
+    moved: HashMap<FolderEntry, FileFacts>,
     unseen: RefCell<BTreeSet<String>>,
 }
 
-impl<'a> Memo<'a> {
+impl<'a> CachedStorage<'a> {
     pub fn new(inner: &'a dyn Storage) -> Self {
         Self {
             inner,
@@ -47,13 +47,13 @@ impl<'a> Memo<'a> {
         inner: &'a dyn Storage,
         moves: impl IntoIterator<Item = &'f FileMove>,
     ) -> Self {
-        let mut memo = Self::new(inner);
+        let mut cached = Self::new(inner);
         for file in moves {
             if let Some(place) = place(inner, &file.path) {
-                memo.moved.insert(place, file.facts.clone());
+                cached.moved.insert(place, file.facts.clone());
             }
         }
-        memo
+        cached
     }
 
     /// What could not be looked at for want of rights or because of the medium, in words.
@@ -82,12 +82,12 @@ fn leads_nowhere(error: &io::Error) -> bool {
     ) || error.raw_os_error() == Some(ELOOP)
 }
 
-fn place(storage: &dyn Storage, path: &Path) -> Option<Place> {
+fn place(storage: &dyn Storage, path: &Path) -> Option<FolderEntry> {
     let folder = storage.glance(path.parent()?).ok()??;
     Some((folder.identity.key(), path.file_name()?.to_owned()))
 }
 
-impl Storage for Memo<'_> {
+impl Storage for CachedStorage<'_> {
     fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
         match self.glance(path)? {
             Some(found) if found.kind == FileKind::Directory => self.inner.facts(path),
