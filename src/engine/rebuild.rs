@@ -64,20 +64,13 @@ pub fn infer(
     };
     let is_there = defined && transaction.undefines();
     let is_whole = !is_at(FoundAt::Original) && !is_there;
-    let verb = match origin {
-        Origin::Ours => Verb::Rebuild,
-        Origin::Imported { .. } => Verb::Import,
-    };
     let mut events = vec![
-        decided(verb, by),
+        decided(Verb::Rebuild, by),
         entered(State::Executing, "read off the disk by `rebuild`"),
     ];
     if let Origin::Imported { from } = origin {
-        events.push(EventKind::Noted {
-            text: format!(
-                "imported from {}: nothing proves that this program wrote it",
-                from.display()
-            ),
+        events.push(EventKind::Imported {
+            from: from.to_owned(),
         });
     }
     for (index, step) in transaction.plan.steps.iter().enumerate() {

@@ -217,17 +217,13 @@ fn state(step: &Step) -> Option<&FileMove> {
     }
 }
 
-/// Where the files of a transaction that was rolled back are now. What a note says was not put back
-/// is left out.
+/// Where the files of a transaction that was rolled back are now. What was not put back is left out.
 pub fn brought_back(transaction: &Transaction) -> Vec<(PathBuf, &FileMove)> {
     let home = Restoration::of(transaction);
-    let set_aside = (transaction.notes().iter()).any(|note| note.starts_with(NOT_PUT_BACK));
+    let set_aside = transaction.set_aside();
     transaction
         .files()
-        .filter(|(_, moved, _)| !(set_aside && moved.role == FileRole::ManagedSave))
+        .filter(|(step, ..)| !set_aside.contains(step))
         .map(|(_, moved, _)| (home.place(moved).into_owned(), moved))
         .collect()
 }
-
-/// How the note about a managed save image that does not fit begins.
-pub(super) const NOT_PUT_BACK: &str = "the saved state was not put back";

@@ -130,9 +130,7 @@ impl Engine<'_> {
                     if let (Step::Stop { .. }, Direction::Forward) = (step, direction) {
                         unwritten.0.push(steps::settled(&self.world, transaction));
                     }
-                    if let Some(text) = effect.note {
-                        unwritten.0.push(EventKind::Noted { text });
-                    }
+                    unwritten.0.extend(effect.events);
                     if let Some(cause) = effect.ends {
                         let step = step.kind().to_owned();
                         tracing::warn!(%step, direction = direction.word(), %cause, "ended");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Amendment, Definition, DomainRef, Evidence, FileFacts, FileMove, Hold, Plan, Removal, State,
-    Step, TransactionId, Uptime, Verb, Wiped,
+    Step, TransactionId, Uptime, Verb, WipeMethod, Wiped,
 };
 
 /// Which way a step is run.
@@ -80,6 +80,8 @@ pub enum EventKind {
     },
     /// The hold of that name is no more.
     Released { name: String, user: String },
+    /// The purge that begins now overwrites first, and in this way. Whoever carries it on does too.
+    Wiping { method: WipeMethod },
     /// What step `step` has put into quarantine is about to be destroyed.
     Destroying { step: usize },
     /// Before that, what of it was overwritten: a certificate.
@@ -91,6 +93,17 @@ pub enum EventKind {
     },
     /// What the operator should know of the step just done, besides that it was.
     Noted { text: String },
+    /// The saved state that step `step` kept was not put back in its place: it would resume what is
+    /// not so any more.
+    SetAside {
+        step: usize,
+        why: String,
+        /// `None` where it is no more.
+        waits_at: Option<PathBuf>,
+    },
+    /// `rebuild` took the transaction in from this folder on the operator's word alone: nothing proves
+    /// that this program wrote its record.
+    Imported { from: PathBuf },
     /// The rollback that begins now defines the domain under another identity. Durable before its
     /// first effect, so that a recovery goes on under the same one.
     Renamed(Rename),
@@ -110,12 +123,41 @@ impl EventKind {
             EventKind::Settled { .. } => "settled",
             EventKind::Held { .. } => "held",
             EventKind::Released { .. } => "released",
+            EventKind::Wiping { .. } => "wiping",
             EventKind::Destroying { .. } => "destroying",
             EventKind::Wiped { .. } => "wiped",
             EventKind::Destroyed { .. } => "destroyed",
             EventKind::Noted { .. } => "noted",
+            EventKind::SetAside { .. } => "set-aside",
+            EventKind::Imported { .. } => "imported",
             EventKind::Renamed(_) => "renamed",
             EventKind::Amended(_) => "amended",
+        }
+    }
+
+    /// What the operator should know of it, in a sentence.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            EventKind::Noted { text } => Some(text.clone()),
+            EventKind::SetAside {
+                why,
+                waits_at: None,
+                ..
+            } => Some(format!("the saved state was not put back: {why}")),
+            EventKind::SetAside {
+                why,
+                waits_at: Some(path),
+                ..
+            } => Some(format!(
+                "the saved state was not put back, and the guest will boot afresh: {why}. It waits \
+                 at {}",
+                path.display()
+            )),
+            EventKind::Imported { from } => Some(format!(
+                "imported from {}: nothing proves that this program wrote it",
+                from.display()
+            )),
+            _ => None,
         }
     }
 }
@@ -234,11 +276,23 @@ impl Transaction {
         for event in &self.events {
             match &event.kind {
                 EventKind::Entered { state, .. } if state.begins_a_run() => notes.clear(),
-                EventKind::Noted { text } => notes.push(text.clone()),
-                _ => {}
+                kind => notes.extend(kind.note()),
             }
         }
         notes
+    }
+
+    /// The steps whose saved state the present or last run did not put back.
+    pub fn set_aside(&self) -> Vec<usize> {
+        let mut steps = Vec::new();
+        for event in &self.events {
+            match &event.kind {
+                EventKind::Entered { state, .. } if state.begins_a_run() => steps.clear(),
+                EventKind::SetAside { step, .. } => steps.push(*step),
+                _ => {}
+            }
+        }
+        steps
     }
 
     /// The other identity that the present or finished rollback gives the domain.
@@ -394,17 +448,22 @@ impl Transaction {
     /// Whether `rebuild` took it in on the operator's word alone: nothing proves that this program
     /// wrote its record.
     pub fn is_imported(&self) -> bool {
-        self.was_decided_by(&Verb::Import)
+        let mut kinds = self.events.iter().map(|event| &event.kind);
+        kinds.any(|kind| matches!(kind, EventKind::Imported { .. }))
     }
 
     /// Whether an operator's `rollback` wanted it back, as a failed step or `recover` does not.
     pub fn was_asked_back(&self) -> bool {
-        self.was_decided_by(&Verb::Rollback)
-    }
-
-    fn was_decided_by(&self, wanted: &Verb) -> bool {
-        let mut kinds = self.events.iter().map(|event| &event.kind);
-        kinds.any(|kind| matches!(kind, EventKind::Decided { verb, .. } if verb == wanted))
+        let is_rollback = |kind: &EventKind| {
+            matches!(
+                kind,
+                EventKind::Decided {
+                    verb: Verb::Rollback,
+                    ..
+                }
+            )
+        };
+        self.events.iter().any(|event| is_rollback(&event.kind))
     }
 
     /// Whether a running guest ended on this transaction's account: it stopped it, or retired what a
@@ -556,7 +615,9 @@ impl Summary {
             EventKind::Destroyed {
                 result: Ok(bytes), ..
             } => self.freed = self.freed.saturating_add(*bytes),
-            EventKind::Noted { text } => self.notes.push(text.clone()),
+            EventKind::Noted { .. } | EventKind::SetAside { .. } | EventKind::Imported { .. } => {
+                self.notes.extend(event.kind.note());
+            }
             EventKind::Renamed(rename) => self.restored_as = Some(rename.domain.clone()),
             EventKind::Amended(amendment) => self.files_only = amendment.files_only,
             EventKind::Settled { bytes, size, .. } => {
@@ -564,6 +625,7 @@ impl Summary {
             }
             EventKind::Intent { .. }
             | EventKind::Outcome { .. }
+            | EventKind::Wiping { .. }
             | EventKind::Destroying { .. }
             | EventKind::Wiped { .. }
             | EventKind::Destroyed { .. }

@@ -9,10 +9,8 @@ pub enum Verb {
     Purge,
     Hold,
     Release,
-    /// Took it into a new journal, with a proof that it is this program's.
+    /// Took it into a new journal.
     Rebuild,
-    /// The same on the operator's word alone.
-    Import,
     /// One that this version does not know.
     Other(String),
 }
@@ -27,7 +25,6 @@ impl Verb {
             Self::Hold => "hold",
             Self::Release => "release",
             Self::Rebuild => "rebuild",
-            Self::Import => "import",
             Self::Other(word) => word,
         }
     }
@@ -41,7 +38,6 @@ impl Verb {
             "hold" => Self::Hold,
             "release" => Self::Release,
             "rebuild" => Self::Rebuild,
-            "import" => Self::Import,
             _ => Self::Other(word),
         }
     }

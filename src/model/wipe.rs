@@ -10,12 +10,6 @@ pub enum WipeMethod {
 }
 
 impl WipeMethod {
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Zero, Self::Random, Self::Discard]
-            .into_iter()
-            .find(|method| method.word() == word)
-    }
-
     /// As the command line has it.
     pub fn word(self) -> &'static str {
         match self {

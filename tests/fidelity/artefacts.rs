@@ -374,6 +374,10 @@ fn a_saved_state_that_fits_its_disk_no_more_is_set_aside_with_its_bytes() {
     assert!(!host.exists(&save), "libvirt would resume it");
     let aside = note.rsplit(' ').next().unwrap();
     assert_eq!(fs::read(host.path(aside)).unwrap(), image);
+    let shown = host.retire_json(&["show", &id]).expect(0).json();
+    let mut events = shown["events"].as_array().unwrap().iter();
+    let set_aside = events.find(|event| event["kind"] == "set-aside").unwrap();
+    assert_eq!(set_aside["path"], aside);
     guest.start();
     let reason = host.virsh(&["domstate", "stale", "--reason"]);
     assert_eq!(reason, "running (booted)");

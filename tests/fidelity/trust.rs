@@ -91,6 +91,9 @@ fn a_quarantine_that_was_made_elsewhere_defines_nothing_here() {
     );
     assert!(one["imported_from"].is_string(), "{added}");
     assert!(notes(&host, 2).contains("imported"), "{}", notes(&host, 2));
+    let shown = host.retire_json(&["show", "2"]).expect(0).json();
+    let mut events = shown["events"].as_array().unwrap().iter();
+    assert!(events.any(|event| event["kind"] == "imported"), "{shown}");
     host.retire(&["recover", "--yes"]).expect(0);
     assert_eq!(host.domains(), [""; 0]);
     let refused = host.retire_json(&["rollback", "1", "2", "--yes"]).expect(3);

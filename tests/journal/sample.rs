@@ -331,7 +331,10 @@ pub fn kinds_of_format_1() -> Vec<EventKind> {
             kind,
             EventKind::Amended(_)
                 | EventKind::Released { .. }
+                | EventKind::Wiping { .. }
                 | EventKind::Wiped { .. }
+                | EventKind::SetAside { .. }
+                | EventKind::Imported { .. }
                 | EventKind::Destroying { .. }
                 | EventKind::Destroyed { .. }
         )
@@ -381,6 +384,22 @@ pub fn kinds() -> Vec<EventKind> {
                 medium: "rotational (sda)".into(),
                 claim: "clear".into(),
             }),
+        },
+        EventKind::Wiping {
+            method: WipeMethod::Discard,
+        },
+        EventKind::SetAside {
+            step: 4,
+            why: "the domain is running".into(),
+            waits_at: Some(hostile_path()),
+        },
+        EventKind::SetAside {
+            step: 4,
+            why: "somebody has removed it".into(),
+            waits_at: None,
+        },
+        EventKind::Imported {
+            from: hostile_path(),
         },
         EventKind::Destroying { step: 3 },
         EventKind::Destroyed {

@@ -87,6 +87,13 @@ fn the_mark_of_the_retirement_is_honoured_and_nothing_else_overwrites() {
     host.retire(&["purge", "1", "--yes"]).expect(0);
     assert_eq!(on_device(&host, &medium), 0);
     assert_eq!(certificate(&host)["method"], "zero");
+    let shown = host.retire_json(&["show", "1"]).expect(0).json();
+    let mut events = shown["events"].as_array().unwrap().iter();
+    let begun = events.find(|event| event["kind"] == "wiping").unwrap();
+    assert_eq!(
+        begun["method"], "zero",
+        "what a purge that is cut off goes on with"
+    );
 }
 
 #[test]

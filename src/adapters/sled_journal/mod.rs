@@ -365,10 +365,13 @@ fn is_step(kind: &EventKind) -> bool {
         | EventKind::Destroying { .. }
         | EventKind::Destroyed { .. }
         | EventKind::Outcome { .. }
+        | EventKind::SetAside { .. }
         | EventKind::Noted { .. } => true,
         EventKind::Entered { .. }
         | EventKind::Decided { .. }
+        | EventKind::Wiping { .. }
         | EventKind::Wiped { .. }
+        | EventKind::Imported { .. }
         | EventKind::Held { .. }
         | EventKind::Released { .. }
         | EventKind::Settled { .. }

@@ -28,6 +28,8 @@ pub(super) struct EventJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     freed_bytes: Option<u64>,
@@ -161,6 +163,11 @@ impl EventJson {
                 claim: Some(wiped.claim.clone()),
                 ..base
             },
+            EventKind::Wiping { method } => Self {
+                kind: "wiping",
+                method: Some(method.word()),
+                ..base
+            },
             EventKind::Destroying { step } => Self {
                 kind: "destroying",
                 step: Some(*step),
@@ -178,6 +185,25 @@ impl EventJson {
             EventKind::Noted { text } => Self {
                 kind: "noted",
                 text: Some(text.clone()),
+                ..base
+            },
+            EventKind::SetAside {
+                step,
+                why,
+                waits_at,
+            } => Self {
+                kind: "set-aside",
+                step: Some(*step),
+                step_kind: step_kind(*step),
+                cause: Some(why.clone()),
+                path: waits_at.as_deref().map(path),
+                text: event.kind.note(),
+                ..base
+            },
+            EventKind::Imported { from } => Self {
+                kind: "imported",
+                path: Some(path(from)),
+                text: event.kind.note(),
                 ..base
             },
             EventKind::Renamed(rename) => Self {

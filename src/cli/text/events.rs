@@ -68,6 +68,7 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 safe(&wiped.medium),
                 safe(&wiped.claim)
             ),
+            EventKind::Wiping { method } => format!("overwritten first ({})", method.word()),
             EventKind::Destroying { step: index } => format!("purge {index} {}", step(*index)),
             EventKind::Destroyed {
                 step: index,
@@ -79,7 +80,9 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 };
                 format!("purge {index} {}: {how}", step(*index))
             }
-            EventKind::Noted { text } => safe(text),
+            EventKind::Noted { .. } | EventKind::SetAside { .. } | EventKind::Imported { .. } => {
+                safe(&event.kind.note().unwrap_or_default())
+            }
             EventKind::Renamed(rename) => format!(
                 "restored as {} ({})",
                 safe(&rename.domain.name),

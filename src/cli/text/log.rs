@@ -65,12 +65,15 @@ fn event(kind: &EventKind) -> String {
             "wipe step {step}: {} bytes overwritten; claim: {}",
             wiped.overwritten, wiped.claim
         ),
+        EventKind::Wiping { method } => format!("overwritten first ({})", method.word()),
         EventKind::Destroying { step } => format!("purge step {step}"),
         EventKind::Destroyed { step, result } => match result {
             Ok(bytes) => format!("purge step {step}: {bytes} bytes freed"),
             Err(error) => format!("purge step {step}: failed: {error}"),
         },
-        EventKind::Noted { text } => text.clone(),
+        EventKind::Noted { .. } | EventKind::SetAside { .. } | EventKind::Imported { .. } => {
+            kind.note().unwrap_or_default()
+        }
         EventKind::Renamed(rename) => {
             format!(
                 "restored as {} ({})",

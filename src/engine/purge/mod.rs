@@ -117,9 +117,7 @@ impl Engine<'_> {
         // Which way was asked for first is in the journal: whoever carries it on goes that way.
         let wipe = self.way_of(transaction).or(wipe);
         if let (Some(method), None) = (wipe, self.way_of(transaction)) {
-            unwritten.extend([EventKind::Noted {
-                text: format!("{WIPE}{}", method.word()),
-            }]);
+            unwritten.extend([EventKind::Wiping { method }]);
         }
         if transaction.state() != State::Purging {
             self.enter(transaction, unwritten, State::Purging, None)?;
@@ -165,11 +163,10 @@ impl Engine<'_> {
 
     /// How the present purge overwrites: as it began to, or as the retirement asked for it.
     fn way_of(&self, transaction: &Transaction) -> Option<WipeMethod> {
-        let begun = transaction.events.iter().rev().find_map(|event| {
-            let EventKind::Noted { text } = &event.kind else {
-                return None;
-            };
-            WipeMethod::from_word(text.strip_prefix(WIPE)?)
+        let kinds = transaction.events.iter().map(|event| &event.kind);
+        let begun = kinds.rev().find_map(|kind| match kind {
+            EventKind::Wiping { method } => Some(*method),
+            _ => None,
         });
         let marked = transaction.removal.wipe_storage && transaction.state() == State::Purging;
         begun.or(marked.then_some(WipeMethod::Zero))
@@ -293,9 +290,6 @@ impl Engine<'_> {
         Ok(notes)
     }
 }
-
-/// Before the word for how a purge overwrites, in the note with which it begins.
-const WIPE: &str = "what is purged is overwritten first: ";
 
 fn can_be_purged(transaction: &Transaction) -> bool {
     matches!(transaction.state(), State::Committed | State::Purging)

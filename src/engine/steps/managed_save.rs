@@ -14,7 +14,7 @@ use crate::ports::{Demand, Moved};
 
 use super::super::World;
 use super::super::error::Failure;
-use super::super::restoration::{NOT_PUT_BACK, Restoration};
+use super::super::restoration::Restoration;
 use super::{Effect, stored};
 
 pub(super) fn link(
@@ -66,13 +66,12 @@ pub(super) fn restore(
             // That the spare name has gone must last.
             world.storage.unlink_spare(&spare, &image.path)?;
             let path = image.path.display();
-            return Ok(Effect {
-                note: Some(format!(
-                    "{NOT_PUT_BACK}: somebody has used it up or removed it since {path} was \
-                     brought back"
-                )),
-                ..Effect::from(Moved::Already)
-            });
+            let lost = EventKind::SetAside {
+                step: index,
+                why: format!("somebody has used it up or removed it since {path} was brought back"),
+                waits_at: None,
+            };
+            return Ok(Effect::telling(Moved::Already, Some(lost)));
         }
     }
     let (to, why) = match misfit(world, transaction, saved)? {
@@ -83,16 +82,12 @@ pub(super) fn restore(
     let moved = world
         .storage
         .relocate(&spare, to, &image.facts, Demand::SameFile)?;
-    let note = why.map(|why| {
-        format!(
-            "{NOT_PUT_BACK}, and the guest will boot afresh: {why}. It waits at {}",
-            aside.display()
-        )
+    let set_aside = why.map(|why| EventKind::SetAside {
+        step: index,
+        why,
+        waits_at: Some(aside),
     });
-    Ok(Effect {
-        note,
-        ..Effect::from(moved)
-    })
+    Ok(Effect::telling(moved, set_aside))
 }
 
 /// Whether an earlier rollback brought it back, or was cut off when it may have.

@@ -25,8 +25,8 @@ use super::restoration::Restoration;
 /// What a step has done.
 pub(super) struct Effect {
     pub moved: Moved,
-    /// What the operator should know besides.
-    pub note: Option<String>,
+    /// What belongs into the log besides that it was done.
+    pub events: Vec<EventKind>,
     /// Why the run ends here although the step is as it should be: not by our doing.
     pub ends: Option<Failure>,
 }
@@ -35,9 +35,22 @@ impl From<Moved> for Effect {
     fn from(moved: Moved) -> Self {
         Self {
             moved,
-            note: None,
+            events: Vec::new(),
             ends: None,
         }
+    }
+}
+
+impl Effect {
+    fn telling(moved: Moved, events: impl IntoIterator<Item = EventKind>) -> Self {
+        Self {
+            events: events.into_iter().collect(),
+            ..Self::from(moved)
+        }
+    }
+
+    fn noted(moved: Moved, text: String) -> Self {
+        Self::telling(moved, [EventKind::Noted { text }])
     }
 }
 

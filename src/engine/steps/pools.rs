@@ -86,26 +86,26 @@ fn refresh(
             Ok(Refreshed::Done) => return Moved::Now.into(),
             Ok(Refreshed::NoList) => return Moved::Already.into(),
             Ok(Refreshed::Restarted { cause }) => {
-                return Effect {
-                    note: Some(format!(
+                return Effect::noted(
+                    Moved::Now,
+                    format!(
                         "libvirt stopped pool '{pool}' when its list of volumes was made anew \
                          ({cause}); it has been started again"
-                    )),
-                    ..Effect::from(Moved::Now)
-                };
+                    ),
+                );
             }
             Ok(Refreshed::Stopped { cause }) => {
-                return Effect {
-                    note: Some(format!(
+                return Effect::noted(
+                    Moved::Now,
+                    format!(
                         "POOL '{pool}' IS STOPPED, and guests with volumes in it cannot start: \
                          libvirt could not read all of {} when its list of volumes was made anew \
                          ({cause}). Look there for an image that is cut off and move it away, then: \
                          virsh pool-start {}",
                         folder.display(),
                         quoted(pool)
-                    )),
-                    ..Effect::from(Moved::Now)
-                };
+                    ),
+                );
             }
             Err(error) => (error.to_string(), None),
         },
@@ -123,14 +123,12 @@ fn noted(pool: &str, blocker: Option<&Path>, cause: &str) -> Effect {
     let first = blocker.map_or(String::new(), |file| {
         format!("move {} away or repair it, then: ", file.display())
     });
-    Effect {
-        note: Some(format!(
-            "libvirt's list of volumes of pool '{pool}' is out of date ({cause}); to fix it: \
-             {first}virsh pool-refresh {}",
-            quoted(pool)
-        )),
-        ..Effect::from(Moved::Now)
-    }
+    let text = format!(
+        "libvirt's list of volumes of pool '{pool}' is out of date ({cause}); to fix it: {first}virsh \
+         pool-refresh {}",
+        quoted(pool)
+    );
+    Effect::noted(Moved::Now, text)
 }
 
 /// The target of an active pool that has one.

@@ -210,10 +210,8 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect,
         && status.persistent
     {
         world.hypervisor.make_durable(&domain.name)?;
-        return Ok(Effect {
-            note: another(world, transaction)?,
-            ..Effect::from(Moved::Already)
-        });
+        let told = another(world, transaction)?.map(|text| EventKind::Noted { text });
+        return Ok(Effect::telling(Moved::Already, told));
     }
     // A step that was not ours is not undone: whoever undefined it may have its files by now.
     if transaction.was_undefined_by_others() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{Direction, State};
 use super::file::FileFacts;
-use super::wipe::Wiped;
+use super::wipe::{WipeMethod, Wiped};
 use super::{DomainRef, Evidence, Notice};
 use crate::journal::mirror::{Load, Mirror, mirror};
 use crate::journal::primitive::{Bytes, Hash, Index, Time, Xml};
@@ -75,6 +75,17 @@ pub enum EventKind {
     Amended(Amendment),
     /// Of no transaction; the model of a transaction never sees it.
     Noticed(Box<Notice>),
+    Wiping {
+        method: WipeMethod,
+    },
+    SetAside {
+        step: Index,
+        why: String,
+        waits_at: Option<Bytes>,
+    },
+    Imported {
+        from: Bytes,
+    },
 }
 
 impl From<&model::EventKind> for EventKind {
@@ -121,6 +132,21 @@ impl From<&model::EventKind> for EventKind {
             Model::Destroyed { step, result } => Self::Destroyed {
                 step: Mirror::store(step),
                 result: result.clone(),
+            },
+            Model::Wiping { method } => Self::Wiping {
+                method: Mirror::store(method),
+            },
+            Model::SetAside {
+                step,
+                why,
+                waits_at,
+            } => Self::SetAside {
+                step: Mirror::store(step),
+                why: why.clone(),
+                waits_at: Mirror::store(waits_at),
+            },
+            Model::Imported { from } => Self::Imported {
+                from: Mirror::store(from),
             },
             Model::Noted { text } => Self::Noted { text: text.clone() },
             Model::Renamed(model::Rename { domain, macs }) => Self::Renamed {
@@ -175,6 +201,19 @@ impl EventKind {
                 step: step.load(),
                 result,
             },
+            Self::Wiping { method } => Model::Wiping {
+                method: method.load(),
+            },
+            Self::SetAside {
+                step,
+                why,
+                waits_at,
+            } => Model::SetAside {
+                step: step.load(),
+                why,
+                waits_at: waits_at.load(),
+            },
+            Self::Imported { from } => Model::Imported { from: from.load() },
             Self::Noted { text } => Model::Noted { text },
             Self::Renamed { domain, macs } => Model::Renamed(model::Rename {
                 domain: domain.load(),
