@@ -38,6 +38,7 @@ mod recover;
 mod restoration;
 mod run;
 mod shared_state;
+mod space;
 mod steps;
 mod terms;
 mod verify;
@@ -53,6 +54,7 @@ pub use purge::{Fate, Row, Rules, Selection, Waiting, held, select, waiting};
 pub use rebuild::{Inferred, Origin, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
 pub use restoration::brought_back;
+pub use space::space;
 pub use terms::RollbackRequest;
 pub use verify::{Difference, Looked, verify};
 

@@ -18,6 +18,7 @@ mod policy;
 mod refusal;
 mod request;
 mod shown;
+mod space;
 mod state;
 mod step;
 mod transaction;
@@ -44,6 +45,7 @@ pub use policy::{POLICY_NAMESPACE, POLICY_PREFIX, Policy};
 pub use refusal::{Refusal, RefusalCode};
 pub use request::{Removal, StorageFlags, Verdict};
 pub use shown::is_shown;
+pub use space::{Allocation, FileSystem, Held, Space, Tally, merged};
 pub use state::{Claim, State};
 pub use step::{DiskState, FileMove, FileRole, SavedState, Step, UndefineCall, undo_order};
 pub use transaction::{

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{FileFacts, FileKind, FileTime, Identity, SecretXml, WipeMethod, Wiped};
+use crate::model::{
+    Allocation, FileFacts, FileKind, FileTime, Identity, SecretXml, WipeMethod, Wiped,
+};
 
 /// A path with its symlinks told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,6 +284,9 @@ pub trait Storage {
     /// around it if they are empty; gives what else is in it, which is not touched. A folder that is
     /// gone already is fine.
     fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError>;
+    /// What a file holds of its file system, or each that is below a folder; nothing of what is not
+    /// there.
+    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>, StorageError>;
     /// The file system that a path is on; `None` where there is nothing.
     fn room(&self, path: &Path) -> Result<Option<Room>, StorageError>;
     /// When the file was last read; `None` where there is nothing.

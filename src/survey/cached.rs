@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml, WipeMethod, Wiped,
+    Allocation, FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml, WipeMethod, Wiped,
 };
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError};
 
@@ -223,6 +223,10 @@ impl Storage for CachedStorage<'_> {
 
     fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError> {
         self.inner.remove_known(folder, names)
+    }
+
+    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>, StorageError> {
+        self.inner.allocations(path)
     }
 
     fn room(&self, path: &Path) -> Result<Option<Room>, StorageError> {

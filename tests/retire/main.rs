@@ -26,6 +26,7 @@ mod purge;
 mod roundtrip;
 mod session;
 mod settings;
+mod space;
 mod states;
 mod surroundings;
 mod text;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use virt_retire::model::{FileFacts, FileKind, FileTime, Identity, SecretXml};
+use virt_retire::model::{Allocation, FileFacts, FileKind, FileTime, Identity, SecretXml};
 use virt_retire::ports::{
     Below, Demand, Entry, Found, Image, Moved, Part, Quarantine, Record, Resolved, Root, Storage,
     StorageError,
@@ -457,6 +457,19 @@ impl Storage for Files {
             self.sync_around(folder)?;
         }
         Ok(left)
+    }
+
+    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>> {
+        let facts = self.there(path);
+        let held = facts
+            .filter(|it| it.kind != FileKind::Directory)
+            .map(|it| Allocation {
+                identity: it.identity,
+                links: it.links,
+                allocated: it.allocated,
+                shared: Vec::new(),
+            });
+        Ok(held.into_iter().collect())
     }
 
     fn room(&self, _: &Path) -> Result<Option<virt_retire::ports::Room>> {

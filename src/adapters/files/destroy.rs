@@ -14,8 +14,8 @@ use super::copy::erase;
 use super::folders::{names, open_private, ours_around, remove_if_empty, unlink};
 use super::relocate::is_same;
 use super::sys::{self, Entry};
-use super::{attributes, durable};
-use crate::model::{FileFacts, FileKind};
+use super::{allocations, attributes, durable};
+use crate::model::{FileFacts, FileKind, Tally};
 use crate::ports::{Room, StorageError};
 
 pub fn destroy(path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {
@@ -37,21 +37,16 @@ pub fn destroy(path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {
     if attributes::forbidding(found.as_fd(), &stat) != 0 {
         attributes::unlock(found.as_fd(), path)?;
     }
-    let freed = if expected.kind == FileKind::Directory {
-        let whole = super::facts::facts(path)?.map_or(0, |facts| facts.allocated);
+    let mut held = Tally::default();
+    held.extend(allocations::of_open(found.as_fd(), path)?);
+    if expected.kind == FileKind::Directory {
         empty(&folder, name, path, expected)?;
         unlink(&folder, name, path, AtFlags::REMOVEDIR)?;
-        whole
     } else {
         unlink(&folder, name, path, AtFlags::empty())?;
-        match stat.stx_nlink {
-            // `stx_blocks` counts in 512 bytes (statx(2)).
-            0 | 1 => stat.stx_blocks.saturating_mul(512),
-            _ => 0,
-        }
-    };
+    }
     sync()?;
-    Ok(freed)
+    Ok(held.held().freed())
 }
 
 /// Never into what is mounted there.

@@ -112,7 +112,7 @@ pub fn link_target(fd: BorrowedFd<'_>) -> rustix::io::Result<PathBuf> {
 }
 
 /// `stx_blocks` counts in 512 bytes whatever the file system's block size (statx(2)).
-fn allocated(stat: &Statx) -> u64 {
+pub fn allocated(stat: &Statx) -> u64 {
     stat.stx_blocks.saturating_mul(512)
 }
 

@@ -1,10 +1,12 @@
 //! [`Storage`] on the local file systems.
 
 mod accessed;
+mod allocations;
 mod attributes;
 mod copy;
 mod destroy;
 mod durable;
+mod extents;
 mod facts;
 mod folders;
 mod header_io;
@@ -29,7 +31,7 @@ mod wipe;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileFacts, FileTime, Identity, SecretXml, WipeMethod, Wiped};
+use crate::model::{Allocation, FileFacts, FileTime, Identity, SecretXml, WipeMethod, Wiped};
 use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError};
 
 /// Files as this host's kernel sees them.
@@ -171,6 +173,10 @@ impl Storage for LocalFiles {
 
     fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError> {
         destroy::remove_known(folder, names)
+    }
+
+    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>, StorageError> {
+        allocations::of(path)
     }
 
     fn room(&self, path: &Path) -> Result<Option<Room>, StorageError> {

@@ -11,6 +11,7 @@ mod purge;
 mod rebuild;
 mod recover;
 mod show;
+mod space;
 mod transaction;
 mod user;
 
@@ -27,7 +28,7 @@ pub use purge::{Purged, Selected};
 pub use rebuild::Rebuilt;
 pub use recover::Recovered;
 pub use show::Shown;
-pub use transaction::Transactions;
+pub use transaction::{Listed, Transactions};
 pub use user::UserJson;
 
 fn path(path: &Path) -> String {

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::engine::{Fate, Row};
-use crate::model::Summary;
+use crate::model::{Space, Summary};
 
+use super::space::SpaceJson;
 use super::transaction::TransactionJson;
 
 #[derive(Serialize)]
@@ -41,8 +42,9 @@ impl Purged {
 pub struct Selected {
     transactions: Vec<SelectedJson>,
     freed_bytes: u64,
-    /// What the selected ones hold.
+    /// What is certain to come back, of what the selected ones hold.
     would_free_bytes: u64,
+    space: SpaceJson,
 }
 
 #[derive(Serialize)]
@@ -54,13 +56,12 @@ struct SelectedJson {
 }
 
 impl Selected {
-    pub fn new(rows: &[Row]) -> Self {
-        let going = rows.iter().filter(|row| row.goes());
+    /// `space` is that of the rows that go.
+    pub fn new(rows: &[Row], space: &Space) -> Self {
         Self {
             freed_bytes: 0,
-            would_free_bytes: going
-                .map(|row| row.summary.bytes)
-                .fold(0, u64::saturating_add),
+            would_free_bytes: space.total.freed(),
+            space: space.into(),
             transactions: rows
                 .iter()
                 .map(|row| SelectedJson {

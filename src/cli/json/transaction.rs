@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::model::{Hold, Summary};
+use crate::model::{Hold, Space, Summary};
+
+use super::space::SpaceJson;
 
 #[derive(Serialize)]
 pub struct Transactions {
@@ -13,6 +15,24 @@ impl Transactions {
     pub fn new<'a>(summaries: impl IntoIterator<Item = &'a Summary>) -> Self {
         Self {
             transactions: summaries.into_iter().map(TransactionJson::from).collect(),
+        }
+    }
+}
+
+/// What `list` answers.
+#[derive(Serialize)]
+pub struct Listed {
+    #[serde(flatten)]
+    listed: Transactions,
+    /// What those that are listed hold.
+    space: SpaceJson,
+}
+
+impl Listed {
+    pub fn new(summaries: &[Summary], space: &Space) -> Self {
+        Self {
+            listed: Transactions::new(summaries),
+            space: space.into(),
         }
     }
 }

@@ -26,7 +26,7 @@ pub use layout::table;
 pub use list::list;
 pub use log::{CSV_HEADER, csv, logged};
 pub use plan::{plan, user};
-pub use purge::{purged, selection};
+pub use purge::{purged, rows, selection};
 pub use rebuild::rebuilt;
 pub use recover::recovered;
 pub use rollback::{came_back, would_come_back};

@@ -3,13 +3,32 @@
 use indicatif::HumanBytes;
 
 use crate::engine::{Fate, Row};
-use crate::model::Summary;
+use crate::model::{Space, Summary};
 
 use super::super::safe::safe;
 use super::layout::{align_right, drawn, table, time};
 
+/// The table, and what the selected ones would give back. `space` is theirs.
+pub fn selection(rows: &[Row], space: &Space) -> String {
+    let mut told = self::rows(rows);
+    if rows.iter().any(Row::goes) {
+        told.push_str(&format!(
+            "\nPurging frees {}",
+            HumanBytes(space.total.freed())
+        ));
+        if space.total.shared > 0 {
+            told.push_str(&format!(
+                ", and at most {} more that other files share",
+                HumanBytes(space.total.shared)
+            ));
+        }
+        told.push('.');
+    }
+    told
+}
+
 /// One line a transaction, with the reason why it goes or stays.
-pub fn selection(rows: &[Row]) -> String {
+pub fn rows(rows: &[Row]) -> String {
     let mut table = table(["Id", "Domain", "Space", "Started", "Purge", "Why"]);
     align_right(&mut table, 0);
     align_right(&mut table, 2);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{State, Summary, TransactionId, Uptime};
+use crate::model::{Allocation, State, Summary, Tally, TransactionId, Uptime};
 
 /// What the operator asked for. All of it must fit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,8 +51,8 @@ pub struct Waiting {
     pub uptime: Option<Uptime>,
     /// See [`crate::model::Transaction::is_imported`].
     pub imported: bool,
-    /// Bytes of it on each file system, by a number of the caller's.
-    pub bytes_on: Vec<(u64, u64)>,
+    /// What it holds, by the names of its files.
+    pub names: Vec<Allocation>,
 }
 
 /// What the host says.
@@ -62,7 +62,7 @@ pub struct Rules {
     pub uptime: Option<Uptime>,
     /// Younger ones go by their number alone.
     pub minimum_age: Duration,
-    /// Bytes that are free on each file system.
+    /// Bytes that are free on each file system, by device number.
     pub free: HashMap<u64, u64>,
 }
 
@@ -200,19 +200,27 @@ fn old_enough(one: &Waiting, rules: &Rules, wanted: Duration) -> Result<Duration
     }
 }
 
-/// Takes it if a file system that it is on is short.
+/// Takes it if a file system that it is on is short, and certainly gets something back.
 fn by_space(one: &Waiting, wanted: u64, free: &mut HashMap<u64, u64>) -> Fate {
-    let is_short = |free: &HashMap<u64, u64>, on: &u64| free.get(on).is_some_and(|it| *it < wanted);
-    let helps = one
-        .bytes_on
-        .iter()
-        .any(|(on, bytes)| *bytes > 0 && is_short(free, on));
-    if !helps {
+    let mut own = Tally::default();
+    own.extend(one.names.iter().cloned());
+    let own = own.by_device();
+    let short: Vec<u64> = own
+        .keys()
+        .filter(|on| free.get(on).is_some_and(|free| *free < wanted))
+        .copied()
+        .collect();
+    if short.is_empty() {
         return Fate::Stays("its file systems have room enough".into());
     }
-    for (on, bytes) in &one.bytes_on {
-        if let Some(free) = free.get_mut(on) {
-            *free = free.saturating_add(*bytes);
+    if short.iter().all(|on| own[on].freed() == 0) {
+        return Fate::Stays(
+            "others share what it has: purging it frees nothing for certain".into(),
+        );
+    }
+    for (on, held) in own {
+        if let Some(free) = free.get_mut(&on) {
+            *free = free.saturating_add(held.freed());
         }
     }
     Fate::Goes("its file system is short of space".into())
@@ -233,5 +241,107 @@ fn days(span: Duration) -> String {
         60..3_600 => format!("{} minutes", seconds / 60),
         3_600..172_800 => format!("{} hours", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A vector of one range is taken for a mistake.
+    fn at(from: u64, to: u64) -> std::ops::Range<u64> {
+        from..to
+    }
+    use crate::model::{DomainRef, Identity};
+
+    const START: i64 = 1_000_000;
+
+    fn waiting(id: u64, names: Vec<Allocation>) -> Waiting {
+        Waiting {
+            summary: Summary {
+                id: TransactionId(id),
+                uuid: uuid::Uuid::nil(),
+                domain: DomainRef {
+                    name: format!("d{id}"),
+                    uuid: uuid::Uuid::nil(),
+                },
+                state: State::Committed,
+                started_at: Timestamp::from_second(START).unwrap(),
+                finished_at: None,
+                user: "root".into(),
+                reason: None,
+                bytes: 0,
+                size: 0,
+                holds: Vec::new(),
+                expires_at: None,
+                freed: 0,
+                notes: Vec::new(),
+                restored_as: None,
+                files_only: false,
+            },
+            uptime: None,
+            imported: false,
+            names,
+        }
+    }
+
+    fn file(device: u64, inode: u64, allocated: u64) -> Allocation {
+        Allocation {
+            identity: Identity {
+                device,
+                inode,
+                born: None,
+            },
+            links: 1,
+            allocated,
+            shared: Vec::new(),
+        }
+    }
+
+    fn goes(candidates: &[Waiting], until_free: u64, free: &[(u64, u64)]) -> Vec<bool> {
+        let selection = Selection {
+            until_free: Some(until_free),
+            ..Selection::default()
+        };
+        let rules = Rules {
+            now: Timestamp::from_second(START + 3_600).unwrap(),
+            uptime: None,
+            minimum_age: Duration::ZERO,
+            free: free.iter().copied().collect(),
+        };
+        let rows = select(candidates, &selection, &rules);
+        rows.iter().map(Row::goes).collect()
+    }
+
+    #[test]
+    fn the_oldest_go_until_what_is_short_is_short_no_more() {
+        let all = [
+            waiting(1, vec![file(7, 1, 100)]),
+            waiting(2, vec![file(8, 1, 500)]),
+            waiting(3, vec![file(7, 2, 100), file(8, 2, 1)]),
+            waiting(4, vec![file(7, 3, 100)]),
+        ];
+        let free = [(7, 50), (8, 1_000)];
+        assert_eq!(goes(&all, 50, &free), [false; 4]);
+        assert_eq!(goes(&all, 250, &free), [true, false, true, false]);
+        assert_eq!(goes(&all, 999, &free), [true, false, true, true]);
+    }
+
+    #[test]
+    fn what_others_share_makes_no_room() {
+        let clone = Allocation {
+            shared: vec![at(0, 100)],
+            ..file(7, 1, 100)
+        };
+        let named_twice = Allocation {
+            links: 2,
+            ..file(7, 2, 100)
+        };
+        let all = [
+            waiting(1, vec![clone]),
+            waiting(2, vec![named_twice]),
+            waiting(3, vec![file(7, 3, 100)]),
+        ];
+        assert_eq!(goes(&all, 100, &[(7, 0)]), [false, false, true]);
     }
 }

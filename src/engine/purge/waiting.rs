@@ -6,6 +6,7 @@ use crate::model::{State, Summary, Transaction, TransactionId};
 use crate::ports::{Clock, JournalReader, Storage};
 
 use super::super::error::EngineError;
+use super::super::space::measure;
 use super::select::{Rules, Waiting};
 
 /// Every transaction that a purge may be about, the oldest first, and what the host says of space and
@@ -48,24 +49,15 @@ fn one(
     transaction: &Transaction,
     free: &mut HashMap<u64, u64>,
 ) -> Result<Waiting, EngineError> {
-    let mut bytes_on: Vec<(u64, u64)> = Vec::new();
-    for (_, moved, stored) in transaction.files().chain(transaction.copies()) {
-        let Some(folder) = stored.parent() else {
-            continue;
-        };
-        let Some(room) = storage.room(folder)? else {
-            continue;
-        };
-        free.insert(room.device, room.free);
-        match bytes_on.iter_mut().find(|(on, _)| *on == room.device) {
-            Some((_, bytes)) => *bytes = bytes.saturating_add(moved.facts.allocated),
-            None => bytes_on.push((room.device, moved.facts.allocated)),
+    for folder in transaction.folders() {
+        if let Some(room) = storage.room(&folder)? {
+            free.insert(room.device, room.free);
         }
     }
     Ok(Waiting {
         summary,
         uptime: transaction.uptime.clone(),
         imported: transaction.is_imported(),
-        bytes_on,
+        names: measure(storage, transaction).names,
     })
 }

@@ -6,7 +6,6 @@
 //! asking for the extents again afterwards; a file system that writes elsewhere (btrfs, xfs with
 //! always_cow) is so found out, and the certificate says it.
 
-mod extents;
 mod medium;
 
 use std::ffi::OsString;
@@ -18,11 +17,11 @@ use rustix::fs::{Dir, FallocateFlags, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::destroy::open_ours;
+use super::extents::{self, Extent};
 use super::relocate::is_same;
 use super::{attributes, facts, sys};
 use crate::model::{FileFacts, FileKind, WipeMethod, Wiped};
 use crate::ports::StorageError;
-use extents::Extent;
 
 /// Bytes that are written at once.
 const CHUNK: usize = 1 << 20;

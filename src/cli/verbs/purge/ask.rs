@@ -7,18 +7,15 @@ use crate::retire::listed;
 
 use super::super::super::confirm::{confirm, confirm_name};
 use super::super::super::context::Host;
-use super::super::super::control::say;
 use super::super::super::error::CliError;
 use super::super::super::safe::safe;
-use super::super::super::text;
 
-/// Shows the table and asks. Where a domain has nothing else left, its name must be typed.
+/// Asks. Where a domain has nothing else left, its name must be typed.
 pub fn ask(
     rows: &[Row],
     all: &[Summary],
     hosts: &[(Host, Vec<TransactionId>)],
 ) -> Result<(), CliError> {
-    say(&text::selection(rows));
     let going = |id: TransactionId| rows.iter().any(|row| row.summary.id == id && row.goes());
     let last = with_nothing_left(all, &going, hosts)?;
     if last.is_empty() {

@@ -5,7 +5,7 @@ mod ask;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{self, Engine, EngineError, Row, Selection};
-use crate::model::{DomainRef, State, Summary, Transaction, TransactionId, WipeMethod};
+use crate::model::{DomainRef, Space, State, Summary, Transaction, TransactionId, WipeMethod};
 use crate::ports::{JournalError, JournalReader};
 
 use super::super::args::{Confirmation, Output, PurgeWhat};
@@ -58,7 +58,7 @@ pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliErro
         if !context.quiet && context.output == Output::Text {
             rows.iter().filter(|row| has_jumped(row)).for_each(|row| {
                 let one = std::slice::from_ref(row);
-                super::super::control::say(&text::selection(one));
+                super::super::control::say(&text::rows(one));
             });
         }
         return tell(context, &[]);
@@ -67,6 +67,7 @@ pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliErro
         // What will be refused anyway is refused without a question.
         let hosts = look(context, &going)?;
         let all = context.reader("purge")?.summaries()?;
+        super::super::control::say(&text::selection(&rows, &space(context, &rows)?));
         ask::ask(&rows, &all, &hosts)?;
     }
     let purpose = format!("purge {}", listed(&going));
@@ -145,15 +146,26 @@ fn refuse_named(context: &Context, rows: &[Row], selection: &Selection) -> Resul
 
 /// `-n`: the same table, and the same refusals.
 fn show(context: &Context, rows: &[Row], going: &[TransactionId]) -> Result<(), CliError> {
+    let space = space(context, rows)?;
     match context.output {
-        Output::Json => json::print(&json::Selected::new(rows))?,
+        Output::Json => json::print(&json::Selected::new(rows, &space))?,
         Output::Text if rows.is_empty() => text::out("Nothing to purge.")?,
-        Output::Text => text::out(&text::selection(rows))?,
+        Output::Text => text::out(&text::selection(rows, &space))?,
     }
     match going.is_empty() {
         true => Ok(()),
         false => look(context, going).map(|_| ()),
     }
+}
+
+/// What the rows that go hold.
+fn space(context: &Context, rows: &[Row]) -> Result<Space, CliError> {
+    let going = rows.iter().filter(|row| row.goes()).map(|row| &row.summary);
+    Ok(engine::space(
+        &context.reader("purge")?,
+        &context.files(),
+        going,
+    )?)
 }
 
 /// Looks at what waits of these, and changes nothing.

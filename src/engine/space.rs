@@ -1,0 +1,117 @@
+//! What quarantine holds, looked at where it lies: what is told of space comes from here, whoever asks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::model::{
+    Allocation, FileSystem, Held, Progress, Space, State, Summary, Tally, Transaction,
+};
+use crate::ports::{JournalReader, Storage};
+
+use super::error::EngineError;
+
+/// What one transaction's files are on the disk.
+pub(super) struct Measured {
+    pub names: Vec<Allocation>,
+    /// Bytes, as recorded, of the files that are not there or cannot be looked at.
+    pub unseen: Option<u64>,
+}
+
+impl Measured {
+    pub fn held(&self) -> Held {
+        let mut tally = Tally::default();
+        tally.extend(self.names.iter().cloned());
+        tally.held()
+    }
+}
+
+/// What these transactions hold, one by one, by file system, and together. Costs a look at each
+/// quarantined file, and nothing for a transaction that has none any more.
+///
+/// # Errors
+/// The journal cannot be read. A file that cannot be looked at is no error: it is counted apart.
+pub fn space<'a>(
+    journal: &dyn JournalReader,
+    storage: &dyn Storage,
+    summaries: impl IntoIterator<Item = &'a Summary>,
+) -> Result<Space, EngineError> {
+    let mut space = Space::default();
+    let mut all = Tally::default();
+    let mut folders: BTreeMap<u64, PathBuf> = BTreeMap::new();
+    for summary in summaries {
+        if !may_hold(summary.state) {
+            continue;
+        }
+        let transaction = journal.read(summary.id)?;
+        let measured = measure(storage, &transaction);
+        space.transactions.push((summary.id, measured.held()));
+        if let Some(bytes) = measured.unseen {
+            space.unseen.push(summary.id);
+            space.unseen_bytes = space.unseen_bytes.saturating_add(bytes);
+        }
+        all.extend(measured.names);
+        for folder in transaction.folders() {
+            if let Ok(Some(room)) = storage.room(&folder) {
+                folders.entry(room.device).or_insert(folder);
+            }
+        }
+    }
+    for (device, held) in all.by_device() {
+        let Some(folder) = folders.get(&device) else {
+            continue;
+        };
+        space.file_systems.push(FileSystem {
+            device,
+            mount_point: mount_point(storage, folder, device),
+            held,
+            free: storage.room(folder)?.map_or(0, |room| room.free),
+        });
+    }
+    space.total = all.held();
+    Ok(space)
+}
+
+/// States in which files may wait.
+fn may_hold(state: State) -> bool {
+    !matches!(state, State::Planned | State::RolledBack | State::Purged)
+}
+
+pub(super) fn measure(storage: &dyn Storage, transaction: &Transaction) -> Measured {
+    let progress = transaction.progress();
+    let mut names = Vec::new();
+    let mut unseen = None;
+    let files = transaction
+        .files()
+        .map(|(step, moved, stored)| (step, moved, stored, Some(&moved.facts.identity)));
+    let copies = transaction
+        .copies()
+        .map(|(step, moved, stored)| (step, moved, stored, None));
+    for (step, moved, stored, identity) in files.chain(copies) {
+        let is_there = match storage.glance(&stored) {
+            // Another file in its place is not of the transaction.
+            Ok(Some(now)) => identity.is_none_or(|it| now.identity.is_same_file(it)),
+            _ => false,
+        };
+        let found = match is_there {
+            true => storage.allocations(&stored).ok(),
+            false => None,
+        };
+        match found {
+            Some(found) => names.extend(found),
+            None if progress.get(step) == Some(&Progress::Done) => {
+                let so_far: u64 = unseen.unwrap_or(0);
+                unseen = Some(so_far.saturating_add(moved.facts.allocated));
+            }
+            None => {}
+        }
+    }
+    Measured { names, unseen }
+}
+
+/// The topmost folder around `folder` that is on the same device.
+fn mount_point(storage: &dyn Storage, folder: &Path, device: u64) -> PathBuf {
+    let is_on =
+        |path: &&Path| matches!(storage.room(path), Ok(Some(room)) if room.device == device);
+    let around = folder.ancestors().take_while(is_on).last();
+    around.unwrap_or(folder).to_owned()
+}
