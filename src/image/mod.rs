@@ -6,6 +6,7 @@
 
 mod arguments;
 mod dialect;
+mod label;
 mod magic;
 mod options;
 mod pool;
@@ -17,6 +18,7 @@ mod vmdk;
 use thiserror::Error;
 
 pub use arguments::{Arguments, arguments, words};
+pub use label::{LABEL_BYTES, label};
 pub use magic::{MAGIC_BYTES, SAVED_STATE, guess};
 pub use pool::{POOL_PROBE, stops_a_pool};
 pub use qcow2::{Outcome, Qcow2, parse};

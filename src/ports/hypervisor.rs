@@ -114,6 +114,18 @@ pub struct StateFolders {
     pub managed_save: PathBuf,
     /// One folder per domain UUID.
     pub tpm: PathBuf,
+    /// NVRAM that libvirt made from a template, `NAME_VARS.fd`.
+    pub nvram: PathBuf,
+    /// One folder per domain name, with its snapshots' XML.
+    pub snapshots: PathBuf,
+    /// The same of checkpoints.
+    pub checkpoints: PathBuf,
+    /// `NAME.xml`, a domain as it is defined.
+    pub definitions: PathBuf,
+    /// Links to the definitions of domains that start with the daemon.
+    pub autostart: PathBuf,
+    /// Where tools put images and what a domain is installed from, pool or not.
+    pub images: Vec<PathBuf>,
 }
 
 /// One disk's images, from its own downwards, as libvirt follows the headers.

@@ -24,7 +24,7 @@ pub use journal::{Journal, JournalError, JournalReader};
 pub use lock::{LockError, LockedDomains};
 pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
 pub use storage::{
-    Below, Demand, Entry, Image, Moved, Part, Reference, Resolved, Room, Root, Storage,
+    Below, Demand, Entry, Image, Medium, Moved, Part, Reference, Resolved, Room, Root, Storage,
     StorageError,
 };
 pub use watchlist::Watchlist;

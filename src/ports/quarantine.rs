@@ -60,6 +60,10 @@ pub trait Quarantine {
     /// It cannot be told which roots those are.
     fn own(&self) -> Result<Found, StorageError>;
 
+    /// What lies in roots of our name in or above folders such as pools' targets, whosever they are. An
+    /// older version kept no list of the roots that it used.
+    fn beside(&self, folders: &[PathBuf]) -> Found;
+
     /// Reads a folder's record, without following a symlink.
     ///
     /// # Errors

@@ -132,6 +132,19 @@ pub struct Room {
     pub device: u64,
     /// Bytes that are free, for whoever is not root.
     pub free: u64,
+    /// Bytes that it has.
+    pub size: u64,
+    pub medium: Medium,
+}
+
+/// What a file system's bytes lie on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    Disk,
+    /// They are gone at the next boot.
+    Memory,
+    /// Another host's.
+    Network,
 }
 
 /// A folder in which transactions' folders are made.
@@ -199,6 +212,8 @@ pub trait Storage {
     /// Whether libvirt would stop the pool in whose folder this is, or this symlink leads from, if it
     /// were refreshed.
     fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError>;
+    /// The label of the ISO 9660 or FAT file system that the file is an image of; `None` where it is none.
+    fn label(&self, path: &Path) -> Result<Option<String>, StorageError>;
     /// The domain's XML in a managed save image; `None` where there is no image, or none that libvirt
     /// would resume.
     fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError>;
@@ -215,6 +230,13 @@ pub trait Storage {
     /// # Errors
     /// [`StorageError::NoPlace`], as from [`Storage::place`].
     fn lets_out(&self, source: &Path) -> Result<(), StorageError>;
+    /// Where [`Storage::place`] would put files of this folder, as far as that is told without changing
+    /// anything: what a file system refuses between folders of one device (XFS project quotas) shows
+    /// only when it is tried.
+    ///
+    /// # Errors
+    /// [`StorageError::NoPlace`], with the reason of each candidate.
+    fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError>;
     /// The quarantine root for manifest and XML.
     fn home(&self) -> Result<Root, StorageError>;
     /// Whether files that wait in `waiting`, a folder of ours, can be renamed into `folder`: tried, because

@@ -146,6 +146,10 @@ impl Storage for CachedStorage<'_> {
         self.inner.stops_a_pool(path)
     }
 
+    fn label(&self, path: &Path) -> Result<Option<String>, StorageError> {
+        self.noted(self.inner.label(path))
+    }
+
     fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError> {
         self.noted(self.inner.saved_xml(path))
     }
@@ -160,6 +164,10 @@ impl Storage for CachedStorage<'_> {
 
     fn lets_out(&self, source: &Path) -> Result<(), StorageError> {
         self.inner.lets_out(source)
+    }
+
+    fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
+        self.inner.foreseen_place(source, avoid)
     }
 
     fn home(&self) -> Result<Root, StorageError> {

@@ -274,6 +274,12 @@ impl Hypervisor for Libvirt {
         Ok(StateFolders {
             managed_save: SAVES.into(),
             tpm: "/tpm".into(),
+            nvram: "/nvram".into(),
+            snapshots: "/snapshots".into(),
+            checkpoints: "/checkpoints".into(),
+            definitions: "/definitions".into(),
+            autostart: "/autostart".into(),
+            images: Vec::new(),
         })
     }
 

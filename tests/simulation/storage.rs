@@ -162,6 +162,10 @@ impl Storage for Files {
         Ok(false)
     }
 
+    fn label(&self, _: &Path) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     fn saved_xml(&self, _: &Path) -> Result<Option<SecretXml>> {
         Ok(None)
     }
@@ -176,6 +180,10 @@ impl Storage for Files {
 
     fn lets_out(&self, _: &Path) -> Result<()> {
         Ok(())
+    }
+
+    fn foreseen_place(&self, _: &Path, _: &[PathBuf]) -> Result<PathBuf> {
+        Ok(QUARANTINE.into())
     }
 
     fn home(&self) -> Result<Root> {
@@ -509,6 +517,10 @@ impl Storage for Files {
 impl Quarantine for Files {
     fn own(&self) -> Result<Found> {
         Ok(Found::default())
+    }
+
+    fn beside(&self, _: &[PathBuf]) -> Found {
+        Found::default()
     }
 
     fn record(&self, _folder: &Path) -> std::result::Result<Record, String> {

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, OFlags};
+use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
 use super::copy::erase;
@@ -16,7 +16,7 @@ use super::relocate::is_same;
 use super::sys::{self, Entry};
 use super::{allocations, attributes, durable};
 use crate::model::{FileFacts, FileKind, Tally};
-use crate::ports::{Room, StorageError};
+use crate::ports::StorageError;
 
 pub fn destroy(path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {
     let Some(folder) = open_ours(path.parent().unwrap_or(Path::new("/")))? else {
@@ -151,21 +151,6 @@ fn unlink_known(
         }
     }
     Ok(left)
-}
-
-pub fn room(path: &Path) -> Result<Option<Room>, StorageError> {
-    let failed = |errno| StorageError::io("look at the file system of", path, errno);
-    let opened = match sys::open_at(CWD, path, OFlags::PATH | OFlags::NOFOLLOW) {
-        Ok(opened) => opened,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-        Err(errno) => return Err(failed(errno)),
-    };
-    let device = sys::identity(&sys::stat(&opened).map_err(failed)?).device;
-    let found = rustix::fs::fstatvfs(&opened).map_err(failed)?;
-    Ok(Some(Room {
-        device,
-        free: found.f_bavail.saturating_mul(found.f_frsize),
-    }))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::image_name::{add, refusal};
 use super::{qemu_img, sys};
-use crate::image::{self, HeaderError, MAGIC_BYTES, Outcome, POOL_PROBE, Qcow2};
+use crate::image::{self, HeaderError, LABEL_BYTES, MAGIC_BYTES, Outcome, POOL_PROBE, Qcow2};
 use crate::model::SecretXml;
 use crate::ports::{Image, Part, StorageError};
 use crate::xml::escape_line_breaks;
@@ -59,6 +59,14 @@ pub fn stops_a_pool(path: &Path) -> Result<bool, StorageError> {
         Ok(file) => Ok(image::stops_a_pool(&read(&file, path, 0, POOL_PROBE)?)),
         // libvirt passes over what is not a file.
         Err(StorageError::Gone(_) | StorageError::Image { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+pub fn label(path: &Path) -> Result<Option<String>, StorageError> {
+    match open(path) {
+        Ok(file) => Ok(image::label(&read(&file, path, 0, LABEL_BYTES)?)),
+        Err(StorageError::Gone(_) | StorageError::Image { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

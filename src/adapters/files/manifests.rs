@@ -35,6 +35,16 @@ impl Quarantine for LocalFiles {
         Ok(by_number(found))
     }
 
+    fn beside(&self, folders: &[PathBuf]) -> Found {
+        let above = folders.iter().flat_map(|folder| folder.ancestors());
+        let roots = above.map(|folder| real(&folder.join(OUR_NAME)));
+        let mut found = Found::default();
+        for root in roots.collect::<BTreeSet<_>>() {
+            look_into(&root, false, &mut found);
+        }
+        by_number(found)
+    }
+
     fn record(&self, folder: &Path) -> Result<Record, String> {
         let entry = Entry::open(folder).map_err(words)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
@@ -118,18 +128,6 @@ impl LocalFiles {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Roots of our name in or above folders such as pools' targets. An older version kept no list
-    /// of the roots that it used.
-    pub fn beside(&self, folders: &[PathBuf]) -> Found {
-        let above = folders.iter().flat_map(|folder| folder.ancestors());
-        let roots = above.map(|folder| real(&folder.join(OUR_NAME)));
-        let mut found = Found::default();
-        for root in roots.collect::<BTreeSet<_>>() {
-            look_into(&root, false, &mut found);
-        }
-        by_number(found)
     }
 
     /// What lies in folders of the operator's choice: each may be a root, hold one as a file system or

@@ -9,6 +9,7 @@ mod durable;
 mod extents;
 mod facts;
 mod folders;
+mod foresee;
 mod header_io;
 mod image_name;
 mod manifests;
@@ -20,6 +21,7 @@ mod protected;
 mod qemu_img;
 mod relocate;
 mod resolve;
+mod room;
 mod roots;
 mod second_name;
 mod secret;
@@ -95,6 +97,10 @@ impl Storage for LocalFiles {
         header_io::stops_a_pool(path)
     }
 
+    fn label(&self, path: &Path) -> Result<Option<String>, StorageError> {
+        header_io::label(path)
+    }
+
     fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError> {
         header_io::saved_xml(path)
     }
@@ -109,6 +115,10 @@ impl Storage for LocalFiles {
 
     fn lets_out(&self, source: &Path) -> Result<(), StorageError> {
         place::lets_out(source)
+    }
+
+    fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
+        foresee::place(self, source, avoid)
     }
 
     fn home(&self) -> Result<Root, StorageError> {
@@ -180,7 +190,7 @@ impl Storage for LocalFiles {
     }
 
     fn room(&self, path: &Path) -> Result<Option<Room>, StorageError> {
-        destroy::room(path)
+        room::room(path)
     }
 
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {

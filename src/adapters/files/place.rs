@@ -36,7 +36,7 @@ fn state_quarantine(files: &LocalFiles) -> Result<PathBuf, StorageError> {
 pub fn place(files: &LocalFiles, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError> {
     let source = resolve::resolve(source)?.real;
     let mut causes = Vec::new();
-    for candidate in candidates(files, &source, avoid)? {
+    for candidate in candidates(files, state_quarantine(files), &source, avoid)? {
         match candidate.and_then(|folder| attempt(&source, folder)) {
             Ok(root) => return Ok(root),
             // Where the folder itself takes no new file, no candidate will help.
@@ -62,7 +62,7 @@ pub fn lets_out(source: &Path) -> Result<(), StorageError> {
 
 /// # Errors
 /// [`StorageError::NoPlace`] for a folder that forbids it by an attribute.
-fn refuse_closed(folder: &OwnedFd, path: &Path) -> Result<(), StorageError> {
+pub fn refuse_closed(folder: &OwnedFd, path: &Path) -> Result<(), StorageError> {
     let stat = sys::stat(folder).map_err(|errno| StorageError::io("look at", path, errno))?;
     if attributes::forbidding(folder.as_fd(), &stat) == 0 {
         return Ok(());
@@ -82,8 +82,10 @@ fn takes_no_file(source: &Path, errno: Errno) -> StorageError {
 
 type Candidate = Result<PathBuf, StorageError>;
 
-fn candidates(
+/// `in_state` is the one in the state folder.
+pub fn candidates(
     files: &LocalFiles,
+    in_state: Candidate,
     source: &Path,
     avoid: &[PathBuf],
 ) -> Result<Vec<Candidate>, StorageError> {
@@ -92,7 +94,7 @@ fn candidates(
         .iter()
         .map(|folder| Ok(resolve::resolve(folder)?.real))
         .collect();
-    all.push(state_quarantine(files));
+    all.push(in_state);
     // A pool whose target cannot be looked up holds no folder that could be avoided.
     let avoid: Vec<PathBuf> = avoid
         .iter()

@@ -1,6 +1,6 @@
 //! Where a connection's files are, judged by its URI (law 6: refuse rather than guess).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Libvirt;
 use super::peer::Peer;
@@ -213,26 +213,46 @@ pub(super) fn state_folders(
                 .as_ref()
                 .ok_or_else(|| refused("neither XDG_CONFIG_HOME nor HOME is set".into()))?;
             let base = config.join("libvirt/qemu");
-            Ok(StateFolders {
-                managed_save: base.join("save"),
-                tpm: base.join("swtpm"),
-            })
+            Ok(state_below(&base, &base, base.join("swtpm")))
         }
         "/system" | "/session" => Ok(StateFolders {
-            managed_save: "/var/lib/libvirt/qemu/save".into(),
-            tpm: "/var/lib/libvirt/swtpm".into(),
+            images: vec![
+                "/var/lib/libvirt/images".into(),
+                "/var/lib/libvirt/boot".into(),
+            ],
+            ..state_below(
+                Path::new("/etc/libvirt/qemu"),
+                Path::new("/var/lib/libvirt/qemu"),
+                "/var/lib/libvirt/swtpm".into(),
+            )
         }),
         "/embed" => {
             let root = uri
                 .parameter("root")
                 .filter(|root| root.starts_with('/') && !root.contains('%'))
                 .ok_or_else(|| refused(format!("no plain root folder in {canonical}")))?;
-            Ok(StateFolders {
-                managed_save: PathBuf::from(root).join("lib/qemu/save"),
-                tpm: PathBuf::from(root).join("lib/swtpm"),
-            })
+            let root = Path::new(root);
+            Ok(state_below(
+                &root.join("etc/qemu"),
+                &root.join("lib/qemu"),
+                root.join("lib/swtpm"),
+            ))
         }
         other => Err(refused(format!("unknown path {other} in {canonical}"))),
+    }
+}
+
+/// `config` is where the definitions are.
+fn state_below(config: &Path, state: &Path, tpm: PathBuf) -> StateFolders {
+    StateFolders {
+        managed_save: state.join("save"),
+        tpm,
+        nvram: state.join("nvram"),
+        snapshots: state.join("snapshot"),
+        checkpoints: state.join("checkpoint"),
+        definitions: config.to_owned(),
+        autostart: config.join("autostart"),
+        images: Vec::new(),
     }
 }
 
