@@ -104,6 +104,38 @@ fn dependencies_run_one_way() {
     }
 }
 
+/// A look that could change something would have to be read line by line to be believed: so whoever only
+/// looks has traits that only look.
+#[test]
+fn the_survey_cannot_change_what_it_looks_at() {
+    for (name, code) in code() {
+        if name.starts_with("survey/") {
+            for port in ["Storage", "Hypervisor"] {
+                assert!(
+                    !names(&code, port),
+                    "src/{name} names {port}, and has {port}View"
+                );
+            }
+        }
+    }
+    let survey = "hypervisor: &'a dyn HypervisorView, storage: &CachedStorage";
+    assert!(!names(survey, "Storage") && !names(survey, "Hypervisor"));
+    assert!(names("fn walk(storage: &dyn Storage, ", "Storage"));
+}
+
+/// Whether a word stands in the code by itself, and not as a variant of an error (`SurveyError::Storage`,
+/// `Storage(#[from] …)`).
+fn names(code: &str, word: &str) -> bool {
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    code.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + word.len()..]);
+        !before.ends_with(is_part)
+            && !before.ends_with("Error::")
+            && !after.starts_with(is_part)
+            && !after.starts_with('(')
+    })
+}
+
 #[test]
 fn only_the_command_line_prints() {
     for (name, code) in code() {

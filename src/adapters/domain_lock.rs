@@ -25,7 +25,7 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use crate::model::DomainRef;
-use crate::ports::{Hypervisor, HypervisorError, LockError, LockedDomains, Storage};
+use crate::ports::{HypervisorError, HypervisorView, LockError, LockedDomains, StorageView};
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -64,8 +64,8 @@ impl DomainLocks {
     /// # Errors
     /// [`LockError::Held`] when `wait` is over; nothing is held then.
     pub fn take(
-        hypervisor: &dyn Hypervisor,
-        storage: &dyn Storage,
+        hypervisor: &dyn HypervisorView,
+        storage: &dyn StorageView,
         domains: &[DomainRef],
         waiting: &mut Waiting,
     ) -> Result<Self, LockError> {
@@ -102,7 +102,10 @@ fn name(instance: &str, domain: Uuid) -> String {
 }
 
 /// What tells this libvirt from others on the host.
-fn instance(hypervisor: &dyn Hypervisor, storage: &dyn Storage) -> Result<String, HypervisorError> {
+fn instance(
+    hypervisor: &dyn HypervisorView,
+    storage: &dyn StorageView,
+) -> Result<String, HypervisorError> {
     let state = hypervisor.state_folders()?.managed_save;
     for folder in state.ancestors() {
         let there = storage

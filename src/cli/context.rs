@@ -12,7 +12,7 @@ use crate::adapters::sled_journal::{
 };
 use crate::engine::{self, Comparison, EngineError, Finding, World};
 use crate::model::{DomainRef, Notice, Topic};
-use crate::ports::{Control, Hypervisor, Journal, JournalReader};
+use crate::ports::{Control, HypervisorView, Journal, JournalReader};
 use crate::retire::Error;
 use crate::survey::{self, SurveyError};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::adapters::files::LocalFiles;
-use crate::ports::{Storage, StorageError};
+use crate::ports::{StorageError, StorageView};
 
 use super::error::{CliError, Exit};
 use super::settings::Settings;

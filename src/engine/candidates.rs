@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::journal::manifest;
 use crate::model::{Transaction, TransactionId};
-use crate::ports::{Folder, Found, Proof, Quarantine, Storage};
+use crate::ports::{Folder, Found, Proof, Quarantine, StorageView};
 
 use super::error::EngineError;
 
@@ -66,7 +66,7 @@ struct Reading {
 /// Files that do not answer.
 pub fn candidates(
     quarantine: &dyn Quarantine,
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     sources: Sources,
     known: &[(TransactionId, uuid::Uuid)],
 ) -> Result<Candidates, EngineError> {
@@ -169,7 +169,7 @@ fn read(
 /// its transaction's name, and is not there or holds the same record.
 fn stands_alone(
     quarantine: &dyn Quarantine,
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     reading: &Reading,
 ) -> Result<Result<(), String>, EngineError> {
     if reading.standing == Standing::Ours {

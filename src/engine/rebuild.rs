@@ -5,7 +5,7 @@ use std::path::Path;
 use super::decide::decided;
 use super::error::EngineError;
 use crate::model::{Direction, EventKind, Evidence, State, Step, Transaction, Verb};
-use crate::ports::{Hypervisor, Storage};
+use crate::ports::{HypervisorView, StorageView};
 
 /// A transaction's events as far as the world shows them.
 pub struct Inferred {
@@ -42,8 +42,8 @@ pub enum Origin<'a> {
 /// # Errors
 /// Files or libvirt that do not answer.
 pub fn infer(
-    hypervisor: Option<&dyn Hypervisor>,
-    storage: &dyn Storage,
+    hypervisor: Option<&dyn HypervisorView>,
+    storage: &dyn StorageView,
     transaction: &Transaction,
     origin: Origin,
     by: Evidence,
@@ -143,7 +143,7 @@ fn entered(state: State, cause: &str) -> EventKind {
 }
 
 fn places(
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     transaction: &Transaction,
     unknown: &mut Vec<String>,
 ) -> Result<Vec<(usize, FoundAt)>, EngineError> {

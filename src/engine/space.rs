@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{
     Allocation, FileSystem, Held, Progress, Space, State, Summary, Tally, Transaction,
 };
-use crate::ports::{JournalReader, Storage};
+use crate::ports::{JournalReader, StorageView};
 
 use super::error::EngineError;
 
@@ -32,7 +32,7 @@ impl Measured {
 /// The journal cannot be read. A file that cannot be looked at is no error: it is counted apart.
 pub fn space<'a>(
     journal: &dyn JournalReader,
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     summaries: impl IntoIterator<Item = &'a Summary>,
 ) -> Result<Space, EngineError> {
     let mut space = Space::default();
@@ -76,7 +76,7 @@ fn may_hold(state: State) -> bool {
     !matches!(state, State::Planned | State::RolledBack | State::Purged)
 }
 
-pub(super) fn measure(storage: &dyn Storage, transaction: &Transaction) -> Measured {
+pub(super) fn measure(storage: &dyn StorageView, transaction: &Transaction) -> Measured {
     let progress = transaction.progress();
     let mut names = Vec::new();
     let mut unseen = None;
@@ -109,7 +109,7 @@ pub(super) fn measure(storage: &dyn Storage, transaction: &Transaction) -> Measu
 }
 
 /// The topmost folder around `folder` that is on the same device.
-fn mount_point(storage: &dyn Storage, folder: &Path, device: u64) -> PathBuf {
+fn mount_point(storage: &dyn StorageView, folder: &Path, device: u64) -> PathBuf {
     let is_on =
         |path: &&Path| matches!(storage.room(path), Ok(Some(room)) if room.device == device);
     let around = folder.ancestors().take_while(is_on).last();

@@ -1,7 +1,7 @@
 //! The files in quarantine against what the journal says of them. Changes nothing.
 
 use crate::model::{FileFacts, FileKind, Progress, State, Transaction};
-use crate::ports::{Quarantine, Storage, StorageError};
+use crate::ports::{Quarantine, StorageError, StorageView};
 
 /// Something that is not as it was left, and what that means for an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Looked {
 /// Looks at everything that one transaction has in quarantine. One that is open is `recover`'s to
 /// look at, and one that is closed has nothing there.
 pub fn verify(
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     quarantine: &dyn Quarantine,
     transaction: &Transaction,
     deep: bool,
@@ -93,7 +93,7 @@ pub fn verify(
 /// Files that come back otherwise than they went, in words: the guest would read other data, and nobody
 /// would know from the files alone.
 pub(super) fn written_to(
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     transaction: &Transaction,
 ) -> Result<Vec<String>, StorageError> {
     let mut told = Vec::new();

@@ -177,7 +177,9 @@ pub enum HypervisorError {
     Xml { subject: String, cause: String },
 }
 
-pub trait Hypervisor {
+/// What libvirt can be asked. Nothing here changes anything of it, so that whoever has this alone (the
+/// survey) changes nothing.
+pub trait HypervisorView {
     /// The URI as libvirt canonicalises it, without a password.
     fn uri(&self) -> &str;
     fn files(&self) -> FilesAre;
@@ -208,6 +210,30 @@ pub trait Hypervisor {
     /// Where a volume is. Its file is not read for that: libvirt reads the header for every XML
     /// that it gives of a volume, and the file's access time would tell of it.
     fn volume(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError>;
+    /// Why libvirt would not define this XML, in its own words; `None` where it would. Changes nothing,
+    /// whether a domain of that name or UUID is defined or not.
+    fn refusal_to_define(&self, xml: &SecretXml) -> Result<Option<String>, HypervisorError>;
+    fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError>;
+    /// Waits until the domain is not running, or is no more (a transient one); false after
+    /// `timeout`.
+    fn wait_inactive(&self, uuid: Uuid, timeout: Duration) -> Result<bool, HypervisorError>;
+
+    /// The domain's metadata element of that namespace; of a persistent domain, the one it will
+    /// start with next time.
+    fn metadata(&self, uuid: Uuid, namespace: &str) -> Result<Option<String>, HypervisorError>;
+
+    /// The XML of the backup job that runs; `None` where there is none.
+    fn backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError>;
+
+    /// The backing chains of every domain's disks in one call. Only a running domain's are whole:
+    /// of an inactive one libvirt tells the disk's own image and what `<backingStore>` in its XML
+    /// names (seen with 11.3), and for an inactive `<disk type='volume'>` nothing. Never the proof
+    /// that an image is unused.
+    fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError>;
+}
+
+/// What an effect may ask libvirt to do.
+pub trait Hypervisor: HypervisorView {
     /// Makes the list of an active pool anew.
     ///
     /// # Errors
@@ -223,10 +249,6 @@ pub trait Hypervisor {
     fn make_durable(&self, name: &str) -> Result<(), HypervisorError>;
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError>;
     fn define(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError>;
-    /// Why libvirt would not define this XML, in its own words; `None` where it would. Changes nothing,
-    /// whether a domain of that name or UUID is defined or not.
-    fn refusal_to_define(&self, xml: &SecretXml) -> Result<Option<String>, HypervisorError>;
-    fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError>;
     fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<(), HypervisorError>;
     /// Defines metadata of a snapshot that is in the files already; one of that name that exists
     /// is replaced.
@@ -252,13 +274,6 @@ pub trait Hypervisor {
     fn shutdown(&self, uuid: Uuid) -> Result<(), HypervisorError>;
     /// Ends the guest at once, as if its plug were pulled. A domain that is not running has ended.
     fn destroy(&self, uuid: Uuid) -> Result<(), HypervisorError>;
-    /// Waits until the domain is not running, or is no more (a transient one); false after
-    /// `timeout`.
-    fn wait_inactive(&self, uuid: Uuid, timeout: Duration) -> Result<bool, HypervisorError>;
-
-    /// The domain's metadata element of that namespace; of a persistent domain, the one it will
-    /// start with next time.
-    fn metadata(&self, uuid: Uuid, namespace: &str) -> Result<Option<String>, HypervisorError>;
     /// Puts one element, or takes it away with `None`. `prefix` is how the XML abbreviates the
     /// namespace. `live` and `config` say which state to change; neither means the one the domain
     /// is in.
@@ -271,13 +286,4 @@ pub trait Hypervisor {
         live: bool,
         config: bool,
     ) -> Result<(), HypervisorError>;
-
-    /// The XML of the backup job that runs; `None` where there is none.
-    fn backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError>;
-
-    /// The backing chains of every domain's disks in one call. Only a running domain's are whole:
-    /// of an inactive one libvirt tells the disk's own image and what `<backingStore>` in its XML
-    /// names (seen with 11.3), and for an inactive `<disk type='volume'>` nothing. Never the proof
-    /// that an image is unused.
-    fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError>;
 }

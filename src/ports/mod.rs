@@ -17,14 +17,14 @@ pub use clock::Clock;
 pub use control::Control;
 pub use events::{LifeEvent, Monitor};
 pub use hypervisor::{
-    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, Refreshed,
-    StateFolders, Status, Version, Volume,
+    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, HypervisorView, Located, Pool,
+    Refreshed, StateFolders, Status, Version, Volume,
 };
 pub use journal::{Journal, JournalError, JournalReader};
 pub use lock::{LockError, LockedDomains};
 pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
 pub use storage::{
     Below, Demand, Entry, Image, Medium, Moved, Part, Reference, Resolved, Room, Root, Storage,
-    StorageError,
+    StorageError, StorageView,
 };
 pub use watchlist::Watchlist;

@@ -187,7 +187,9 @@ impl StorageError {
     }
 }
 
-pub trait Storage {
+/// What can be seen of files. Nothing here changes one, so that whoever has this alone (the survey)
+/// changes nothing.
+pub trait StorageView {
     /// Without following a symlink; `None` where there is nothing.
     fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError>;
     /// The same without looking below a folder, whose size is then its own: what is asked of paths
@@ -220,11 +222,6 @@ pub trait Storage {
     /// Why a path may not be moved whoever asks, in words: a system folder, a mount's root, the
     /// state folder or a quarantine, neither a regular file nor a folder nor a symlink.
     fn protected(&self, path: &Path, facts: &FileFacts) -> Option<String>;
-
-    /// The quarantine root for files of the folder `source`: the configured ones first, then folders of the
-    /// same file system, each tried with a real file and a real rename. `avoid` are folders that
-    /// should not hold it if others will do (targets of pools).
-    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError>;
     /// Whether files can leave this folder, as far as that is told without changing anything.
     ///
     /// # Errors
@@ -237,6 +234,24 @@ pub trait Storage {
     /// # Errors
     /// [`StorageError::NoPlace`], with the reason of each candidate.
     fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError>;
+    /// Whether both hold the same, names, links and bytes: what was copied from one to the other is
+    /// as it was then.
+    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError>;
+    /// What a file holds of its file system, or each that is below a folder; nothing of what is not
+    /// there.
+    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>, StorageError>;
+    /// The file system that a path is on; `None` where there is nothing.
+    fn room(&self, path: &Path) -> Result<Option<Room>, StorageError>;
+    /// When the file was last read; `None` where there is nothing.
+    fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError>;
+}
+
+/// What an effect may do to files.
+pub trait Storage: StorageView {
+    /// The quarantine root for files of the folder `source`: the configured ones first, then folders of the
+    /// same file system, each tried with a real file and a real rename. `avoid` are folders that
+    /// should not hold it if others will do (targets of pools).
+    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError>;
     /// The quarantine root for manifest and XML.
     fn home(&self) -> Result<Root, StorageError>;
     /// Whether files that wait in `waiting`, a folder of ours, can be renamed into `folder`: tried, because
@@ -275,9 +290,6 @@ pub trait Storage {
     /// all, to a name that is free. Answers "already" if something has that name: where others may
     /// write to the folder, ask [`Storage::is_equal`] of it. Both folders must be real and there.
     fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError>;
-    /// Whether both hold the same, names, links and bytes: what was copied from one to the other is
-    /// as it was then.
-    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError>;
     /// Removes what [`Storage::copy`] made. One that is gone already is fine. A folder goes only
     /// where nobody else may write to the folder that it is in.
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError>;
@@ -306,13 +318,6 @@ pub trait Storage {
     /// around it if they are empty; gives what else is in it, which is not touched. A folder that is
     /// gone already is fine.
     fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError>;
-    /// What a file holds of its file system, or each that is below a folder; nothing of what is not
-    /// there.
-    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>, StorageError>;
-    /// The file system that a path is on; `None` where there is nothing.
-    fn room(&self, path: &Path) -> Result<Option<Room>, StorageError>;
-    /// When the file was last read; `None` where there is nothing.
-    fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError>;
     /// Sets that time, for its owner or root, if the file is `expected`.
     fn set_accessed(
         &self,

@@ -7,10 +7,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{
-    Allocation, FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml, WipeMethod, Wiped,
-};
-use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError};
+use crate::model::{Allocation, FileFacts, FileKind, FileMove, FileTime, SecretXml};
+use crate::ports::{Entry, Image, Resolved, Room, StorageError, StorageView};
 
 /// An image as it was read: under which name, in which format, from which byte on.
 type Reading = (PathBuf, Option<String>, u64);
@@ -20,7 +18,7 @@ type FolderEntry = ((u64, u64), OsString);
 
 /// Remembers what was found; what failed is tried again.
 pub struct CachedStorage<'a> {
-    inner: &'a dyn Storage,
+    inner: &'a dyn StorageView,
     glances: RefCell<HashMap<PathBuf, Option<FileFacts>>>,
     resolved: RefCell<HashMap<PathBuf, Resolved>>,
     images: RefCell<HashMap<Reading, Image>>,
@@ -30,7 +28,7 @@ pub struct CachedStorage<'a> {
 }
 
 impl<'a> CachedStorage<'a> {
-    pub fn new(inner: &'a dyn Storage) -> Self {
+    pub fn new(inner: &'a dyn StorageView) -> Self {
         Self {
             inner,
             glances: RefCell::default(),
@@ -44,7 +42,7 @@ impl<'a> CachedStorage<'a> {
     /// The same world as before these files were moved away: whoever names one of their places,
     /// however it spells it, names that file.
     pub(super) fn before<'f>(
-        inner: &'a dyn Storage,
+        inner: &'a dyn StorageView,
         moves: impl IntoIterator<Item = &'f FileMove>,
     ) -> Self {
         let mut cached = Self::new(inner);
@@ -82,12 +80,12 @@ fn leads_nowhere(error: &io::Error) -> bool {
     ) || error.raw_os_error() == Some(ELOOP)
 }
 
-fn place(storage: &dyn Storage, path: &Path) -> Option<FolderEntry> {
+fn place(storage: &dyn StorageView, path: &Path) -> Option<FolderEntry> {
     let folder = storage.glance(path.parent()?).ok()??;
     Some((folder.identity.key(), path.file_name()?.to_owned()))
 }
 
-impl Storage for CachedStorage<'_> {
+impl StorageView for CachedStorage<'_> {
     fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
         match self.glance(path)? {
             Some(found) if found.kind == FileKind::Directory => self.inner.facts(path),
@@ -158,10 +156,6 @@ impl Storage for CachedStorage<'_> {
         self.inner.protected(path, facts)
     }
 
-    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError> {
-        self.inner.place(source, avoid)
-    }
-
     fn lets_out(&self, source: &Path) -> Result<(), StorageError> {
         self.inner.lets_out(source)
     }
@@ -170,67 +164,8 @@ impl Storage for CachedStorage<'_> {
         self.inner.foreseen_place(source, avoid)
     }
 
-    fn home(&self) -> Result<Root, StorageError> {
-        self.inner.home()
-    }
-
-    fn may_return(&self, waiting: &Path, folder: &Path) -> Result<(), StorageError> {
-        self.inner.may_return(waiting, folder)
-    }
-
-    fn unmake(&self, root: &Path) -> Result<(), StorageError> {
-        self.inner.unmake(root)
-    }
-
-    fn make_folder(&self, path: &Path) -> Result<(), StorageError> {
-        self.inner.make_folder(path)
-    }
-
-    fn remove_folder(&self, path: &Path) -> Result<(), StorageError> {
-        self.inner.remove_folder(path)
-    }
-
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
-        self.inner.write(path, bytes)
-    }
-
-    fn relocate(
-        &self,
-        from: &Path,
-        to: &Path,
-        expected: &FileFacts,
-        demand: Demand,
-    ) -> Result<Moved, StorageError> {
-        self.inner.relocate(from, to, expected, demand)
-    }
-
-    fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError> {
-        self.inner.copy(from, to, expected)
-    }
-
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {
         self.inner.is_equal(one, other)
-    }
-
-    fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
-        self.inner.remove_copy(path)
-    }
-
-    fn wipe(
-        &self,
-        path: &Path,
-        expected: &FileFacts,
-        method: WipeMethod,
-    ) -> Result<Option<Wiped>, StorageError> {
-        self.inner.wipe(path, expected, method)
-    }
-
-    fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {
-        self.inner.destroy(path, expected)
-    }
-
-    fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError> {
-        self.inner.remove_known(folder, names)
     }
 
     fn allocations(&self, path: &Path) -> Result<Vec<Allocation>, StorageError> {
@@ -241,24 +176,7 @@ impl Storage for CachedStorage<'_> {
         self.inner.room(path)
     }
 
-    fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
-        self.inner.link(from, to, expected)
-    }
-
     fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError> {
         self.inner.accessed(path)
-    }
-
-    fn set_accessed(
-        &self,
-        path: &Path,
-        expected: &Identity,
-        time: FileTime,
-    ) -> Result<(), StorageError> {
-        self.inner.set_accessed(path, expected, time)
-    }
-
-    fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError> {
-        self.inner.unlink_spare(spare, kept)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::image::FOLDER;
 use crate::model::{FileFacts, FileKind, Unreadable};
-use crate::ports::{Below, Part, Reference, Storage, StorageError};
+use crate::ports::{Below, Part, Reference, StorageError, StorageView};
 
 /// Chains longer than this are loops or attacks; libvirt's own limit is 200.
 const LONGEST: usize = 200;
@@ -115,13 +115,17 @@ struct Next {
 }
 
 /// Follows the chain by the headers alone.
-pub(super) fn walk(storage: &dyn Storage, start: Start<'_>) -> Walk {
+pub(super) fn walk(storage: &dyn StorageView, start: Start<'_>) -> Walk {
     walk_declared(storage, start, &Declared::default())
 }
 
 /// Follows the chain by the headers and by what the XML declares. Where both speak they must mean one
 /// file: QEMU would follow one and every other tool the other.
-pub(super) fn walk_declared(storage: &dyn Storage, start: Start<'_>, declared: &Declared) -> Walk {
+pub(super) fn walk_declared(
+    storage: &dyn StorageView,
+    start: Start<'_>,
+    declared: &Declared,
+) -> Walk {
     let mut walk = Walk::default();
     // A data file before the backing image: it belongs to the image above both.
     let mut pending = vec![Next {
@@ -164,7 +168,7 @@ fn apart(path: &Path, cause: impl Into<String>, hides: Hides) -> Obstacle {
 }
 
 fn step(
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     declared: &Declared,
     next: Next,
     walk: &mut Walk,
@@ -280,7 +284,7 @@ fn take(parts: &mut Vec<Below>, part: Part) -> Vec<Below> {
 }
 
 /// A path's real name and the symlinks that lead to it.
-fn look(storage: &dyn Storage, path: &Path) -> Result<Named, Obstacle> {
+fn look(storage: &dyn StorageView, path: &Path) -> Result<Named, Obstacle> {
     let resolved = storage
         .resolve(path)
         .map_err(|error| apart(path, error.to_string(), Hides::Nothing))?;
@@ -303,7 +307,7 @@ struct Named {
     planted: Option<String>,
 }
 
-fn file(storage: &dyn Storage, path: &Path) -> Result<FileFacts, Obstacle> {
+fn file(storage: &dyn StorageView, path: &Path) -> Result<FileFacts, Obstacle> {
     match storage.glance(path) {
         Ok(Some(facts)) => Ok(facts),
         Ok(None) => Err(apart(path, "there is no such file", Hides::Missing)),
@@ -313,7 +317,7 @@ fn file(storage: &dyn Storage, path: &Path) -> Result<FileFacts, Obstacle> {
 
 /// An image whose header has been read.
 struct Above<'a> {
-    storage: &'a dyn Storage,
+    storage: &'a dyn StorageView,
     real: &'a Path,
     depth: usize,
 }

@@ -27,7 +27,7 @@ use crate::model::{
     User, UserKind,
 };
 use crate::ports::{
-    Census, FilesAre, Hypervisor, HypervisorError, Status, Storage, StorageError, Version,
+    Census, FilesAre, HypervisorError, HypervisorView, Status, StorageError, StorageView, Version,
 };
 use crate::xml::{DomainXml, XmlError, read_policy};
 
@@ -52,8 +52,8 @@ pub enum SurveyError {
 
 /// One look at the whole host, made once per command.
 pub struct Survey<'a> {
-    hypervisor: &'a dyn Hypervisor,
-    storage: &'a dyn Storage,
+    hypervisor: &'a dyn HypervisorView,
+    storage: &'a dyn StorageView,
     /// The same; it also knows what it could not look at.
     cached: &'a CachedStorage<'a>,
     census: &'a dyn Census,
@@ -66,7 +66,7 @@ impl<'a> Survey<'a> {
     /// # Errors
     /// libvirt does not answer, or the connection's files are on another host (`remote-files`).
     pub fn new(
-        hypervisor: &'a dyn Hypervisor,
+        hypervisor: &'a dyn HypervisorView,
         storage: &'a CachedStorage<'a>,
         census: &'a dyn Census,
     ) -> Result<Self, SurveyError> {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, FileKind, Pooled, quoted};
-use crate::ports::{Hypervisor, HypervisorError, Located, Pool, Storage};
+use crate::ports::{HypervisorError, HypervisorView, Located, Pool, StorageView};
 
 use crate::xml::Source;
 
@@ -26,8 +26,8 @@ struct Known {
 }
 
 pub(super) struct Pools<'a> {
-    hypervisor: &'a dyn Hypervisor,
-    storage: &'a dyn Storage,
+    hypervisor: &'a dyn HypervisorView,
+    storage: &'a dyn StorageView,
     known: Vec<Known>,
     /// Active pools that are no folders, and have their volumes here nevertheless.
     devices: Vec<Pool>,
@@ -40,8 +40,8 @@ pub(super) struct Pools<'a> {
 
 impl<'a> Pools<'a> {
     pub(super) fn new(
-        hypervisor: &'a dyn Hypervisor,
-        storage: &'a dyn Storage,
+        hypervisor: &'a dyn HypervisorView,
+        storage: &'a dyn StorageView,
     ) -> Result<Self, SurveyError> {
         let mut pools = Self {
             hypervisor,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::model::{FileMove, User};
-use crate::ports::{Hypervisor, Storage};
+use crate::ports::{HypervisorView, StorageView};
 
 use super::pools::Pools;
 use super::{CachedStorage, SurveyError, users};
@@ -39,8 +39,8 @@ pub enum As {
 /// # Errors
 /// libvirt does not answer.
 pub fn newcomers(
-    hypervisor: &dyn Hypervisor,
-    storage: &dyn Storage,
+    hypervisor: &dyn HypervisorView,
+    storage: &dyn StorageView,
     leaving: &[Leaving],
     how: As,
 ) -> Result<Vec<Vec<Vec<User>>>, SurveyError> {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::ports::{Hypervisor, Storage};
+use crate::ports::{HypervisorView, StorageView};
 
 use super::graph::{Depth, Graph};
 use super::pools::Pools;
@@ -24,7 +24,7 @@ use super::{CachedStorage, SurveyError};
 /// # Errors
 /// libvirt does not answer.
 pub(super) fn everyone<'p>(
-    hypervisor: &dyn Hypervisor,
+    hypervisor: &dyn HypervisorView,
     storage: &CachedStorage,
     pools: &Pools,
     own: &[(u64, u64)],

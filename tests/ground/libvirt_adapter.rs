@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 use virt_retire::adapters::libvirt::Libvirt;
 use virt_retire::model::{Autostart, Definition, SecretXml, UndefineCall};
-use virt_retire::ports::{FilesAre, Hypervisor, HypervisorError};
+use virt_retire::ports::{FilesAre, Hypervisor, HypervisorError, HypervisorView};
 use virt_retire::xml::{DomainXml, SnapshotKind, SnapshotXml, Source};
 
 const INSIDE: &str = "VIRT_RETIRE_TEST_INSIDE";

@@ -10,8 +10,8 @@ use virt_retire::model::{
     Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
 };
 use virt_retire::ports::{
-    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, Refreshed,
-    StateFolders, Status, Version, Volume,
+    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, HypervisorView, Located, Pool,
+    Refreshed, StateFolders, Status, Version, Volume,
 };
 use virt_retire::xml::DomainXml;
 
@@ -257,7 +257,7 @@ impl Libvirt {
     }
 }
 
-impl Hypervisor for Libvirt {
+impl HypervisorView for Libvirt {
     fn uri(&self) -> &str {
         "qemu:///system"
     }
@@ -376,6 +376,33 @@ impl Hypervisor for Libvirt {
         })
     }
 
+    fn refusal_to_define(&self, _: &SecretXml) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn autostart(&self, uuid: Uuid) -> Result<Autostart> {
+        Ok(self.definition(uuid)?.autostart)
+    }
+
+    fn wait_inactive(&self, uuid: Uuid, _: Duration) -> Result<bool> {
+        self.look("wait")?;
+        Ok(!self.0.get().libvirt.running.contains_key(&uuid))
+    }
+
+    fn metadata(&self, _: Uuid, _: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn backup(&self, _: Uuid) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    fn backing_chains(&self) -> Result<Vec<BackingChain>> {
+        Ok(Vec::new())
+    }
+}
+
+impl Hypervisor for Libvirt {
     fn refresh_pool(&self, _: &str) -> Result<Refreshed> {
         self.change("refresh the pool")?;
         if self.0.get().libvirt.is_busy {
@@ -430,14 +457,6 @@ impl Hypervisor for Libvirt {
         self.sync(uuid)?;
         let status = self.0.get().libvirt.status(uuid);
         status.map_or_else(|| refused("define", "it is gone again"), |it| Ok(it.domain))
-    }
-
-    fn refusal_to_define(&self, _: &SecretXml) -> Result<Option<String>> {
-        Ok(None)
-    }
-
-    fn autostart(&self, uuid: Uuid) -> Result<Autostart> {
-        Ok(self.definition(uuid)?.autostart)
     }
 
     fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<()> {
@@ -496,15 +515,6 @@ impl Hypervisor for Libvirt {
         Ok(())
     }
 
-    fn wait_inactive(&self, uuid: Uuid, _: Duration) -> Result<bool> {
-        self.look("wait")?;
-        Ok(!self.0.get().libvirt.running.contains_key(&uuid))
-    }
-
-    fn metadata(&self, _: Uuid, _: &str) -> Result<Option<String>> {
-        Ok(None)
-    }
-
     fn set_metadata(
         &self,
         _: Uuid,
@@ -515,13 +525,5 @@ impl Hypervisor for Libvirt {
         _: bool,
     ) -> Result<()> {
         refused("set metadata", "nobody edits policies here")
-    }
-
-    fn backup(&self, _: Uuid) -> Result<Option<String>> {
-        Ok(None)
-    }
-
-    fn backing_chains(&self) -> Result<Vec<BackingChain>> {
-        Ok(Vec::new())
     }
 }

@@ -12,7 +12,7 @@ use virt_retire::model::{
     Transaction, TransactionId, Verdict,
 };
 use virt_retire::planner;
-use virt_retire::ports::Hypervisor;
+use virt_retire::ports::HypervisorView;
 use virt_retire::survey::{CachedStorage, Survey};
 
 use super::disk::{Content, Inode};

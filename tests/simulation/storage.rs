@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use virt_retire::model::{Allocation, FileFacts, FileKind, FileTime, Identity, SecretXml};
 use virt_retire::ports::{
     Below, Demand, Entry, Found, Image, Moved, Part, Quarantine, Record, Resolved, Root, Storage,
-    StorageError,
+    StorageError, StorageView,
 };
 
 use super::disk::Content;
@@ -82,7 +82,7 @@ impl Files {
     }
 }
 
-impl Storage for Files {
+impl StorageView for Files {
     fn facts(&self, path: &Path) -> Result<Option<FileFacts>> {
         self.look("facts", path)?;
         Ok(self.there(path))
@@ -174,16 +174,50 @@ impl Storage for Files {
         None
     }
 
-    fn place(&self, _: &Path, _: &[PathBuf]) -> Result<Root> {
-        self.home()
-    }
-
     fn lets_out(&self, _: &Path) -> Result<()> {
         Ok(())
     }
 
     fn foreseen_place(&self, _: &Path, _: &[PathBuf]) -> Result<PathBuf> {
         Ok(QUARANTINE.into())
+    }
+
+    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool> {
+        self.look("compare", one)?;
+        let host = self.0.get();
+        let content = |path| {
+            host.disk
+                .inode(path)
+                .and_then(|inode| host.disk.content(inode))
+        };
+        Ok(content(one) == content(other))
+    }
+
+    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>> {
+        let facts = self.there(path);
+        let held = facts
+            .filter(|it| it.kind != FileKind::Directory)
+            .map(|it| Allocation {
+                identity: it.identity,
+                links: it.links,
+                allocated: it.allocated,
+                shared: Vec::new(),
+            });
+        Ok(held.into_iter().collect())
+    }
+
+    fn room(&self, _: &Path) -> Result<Option<virt_retire::ports::Room>> {
+        Ok(None)
+    }
+
+    fn accessed(&self, _: &Path) -> Result<Option<FileTime>> {
+        Ok(None)
+    }
+}
+
+impl Storage for Files {
+    fn place(&self, _: &Path, _: &[PathBuf]) -> Result<Root> {
+        self.home()
     }
 
     fn home(&self) -> Result<Root> {
@@ -353,17 +387,6 @@ impl Storage for Files {
         Ok(Moved::Now)
     }
 
-    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool> {
-        self.look("compare", one)?;
-        let host = self.0.get();
-        let content = |path| {
-            host.disk
-                .inode(path)
-                .and_then(|inode| host.disk.content(inode))
-        };
-        Ok(content(one) == content(other))
-    }
-
     fn remove_copy(&self, path: &Path) -> Result<()> {
         self.change("remove the copy", path)?;
         self.0.edit().disk.remove(path);
@@ -465,27 +488,6 @@ impl Storage for Files {
             self.sync_around(folder)?;
         }
         Ok(left)
-    }
-
-    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>> {
-        let facts = self.there(path);
-        let held = facts
-            .filter(|it| it.kind != FileKind::Directory)
-            .map(|it| Allocation {
-                identity: it.identity,
-                links: it.links,
-                allocated: it.allocated,
-                shared: Vec::new(),
-            });
-        Ok(held.into_iter().collect())
-    }
-
-    fn room(&self, _: &Path) -> Result<Option<virt_retire::ports::Room>> {
-        Ok(None)
-    }
-
-    fn accessed(&self, _: &Path) -> Result<Option<FileTime>> {
-        Ok(None)
     }
 
     fn set_accessed(&self, _: &Path, _: &Identity, _: FileTime) -> Result<()> {

@@ -34,7 +34,9 @@ mod wipe;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Allocation, FileFacts, FileTime, Identity, SecretXml, WipeMethod, Wiped};
-use crate::ports::{Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError};
+use crate::ports::{
+    Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError, StorageView,
+};
 
 /// Files as this host's kernel sees them.
 #[derive(Debug, Clone)]
@@ -64,7 +66,7 @@ pub(super) fn identity_of(fd: std::os::fd::BorrowedFd<'_>) -> Option<Identity> {
     sys::stat(fd).ok().map(|stat| sys::identity(&stat))
 }
 
-impl Storage for LocalFiles {
+impl StorageView for LocalFiles {
     fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
         facts::facts(path)
     }
@@ -109,16 +111,34 @@ impl Storage for LocalFiles {
         protected::protected(self, path, facts)
     }
 
-    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError> {
-        place::place(self, source, avoid)
-    }
-
     fn lets_out(&self, source: &Path) -> Result<(), StorageError> {
         place::lets_out(source)
     }
 
     fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
         foresee::place(self, source, avoid)
+    }
+
+    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {
+        copy::is_equal(one, other)
+    }
+
+    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>, StorageError> {
+        allocations::of(path)
+    }
+
+    fn room(&self, path: &Path) -> Result<Option<Room>, StorageError> {
+        room::room(path)
+    }
+
+    fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError> {
+        accessed::accessed(path)
+    }
+}
+
+impl Storage for LocalFiles {
+    fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError> {
+        place::place(self, source, avoid)
     }
 
     fn home(&self) -> Result<Root, StorageError> {
@@ -160,10 +180,6 @@ impl Storage for LocalFiles {
         copy::copy(from, to, expected)
     }
 
-    fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {
-        copy::is_equal(one, other)
-    }
-
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError> {
         copy::remove(path)
     }
@@ -185,20 +201,8 @@ impl Storage for LocalFiles {
         destroy::remove_known(folder, names)
     }
 
-    fn allocations(&self, path: &Path) -> Result<Vec<Allocation>, StorageError> {
-        allocations::of(path)
-    }
-
-    fn room(&self, path: &Path) -> Result<Option<Room>, StorageError> {
-        room::room(path)
-    }
-
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
         second_name::link(from, to, expected)
-    }
-
-    fn accessed(&self, path: &Path) -> Result<Option<FileTime>, StorageError> {
-        accessed::accessed(path)
     }
 
     fn set_accessed(

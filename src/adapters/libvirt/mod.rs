@@ -34,8 +34,8 @@ use crate::model::{
     Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
 };
 use crate::ports::{
-    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, Located, Pool, Refreshed,
-    StateFolders, Status, Version, Volume,
+    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, HypervisorView, Located, Pool,
+    Refreshed, StateFolders, Status, Version, Volume,
 };
 
 /// One connection. Calls block; a server that stops answering is noticed after some 20 seconds.
@@ -95,7 +95,7 @@ impl Libvirt {
     }
 }
 
-impl Hypervisor for Libvirt {
+impl HypervisorView for Libvirt {
     fn uri(&self) -> &str {
         &self.uri
     }
@@ -152,6 +152,32 @@ impl Hypervisor for Libvirt {
         self.find_volume(pool, volume)
     }
 
+    fn refusal_to_define(&self, xml: &SecretXml) -> Result<Option<String>, HypervisorError> {
+        self.would_refuse(xml)
+    }
+
+    fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError> {
+        self.read_autostart(&self.domain(uuid, "looking up the domain")?)
+    }
+
+    fn wait_inactive(&self, uuid: Uuid, timeout: Duration) -> Result<bool, HypervisorError> {
+        self.wait_until_inactive(uuid, timeout)
+    }
+
+    fn metadata(&self, uuid: Uuid, namespace: &str) -> Result<Option<String>, HypervisorError> {
+        self.read_metadata(uuid, namespace)
+    }
+
+    fn backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError> {
+        self.read_backup(uuid)
+    }
+
+    fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError> {
+        self.read_backing_chains()
+    }
+}
+
+impl Hypervisor for Libvirt {
     fn refresh_pool(&self, pool: &str) -> Result<Refreshed, HypervisorError> {
         self.refresh(pool)
     }
@@ -174,14 +200,6 @@ impl Hypervisor for Libvirt {
         let domain = self.define_domain(xml)?;
         self.make_durable(&domain.name)?;
         Ok(domain)
-    }
-
-    fn refusal_to_define(&self, xml: &SecretXml) -> Result<Option<String>, HypervisorError> {
-        self.would_refuse(xml)
-    }
-
-    fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError> {
-        self.read_autostart(&self.domain(uuid, "looking up the domain")?)
     }
 
     fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<(), HypervisorError> {
@@ -224,14 +242,6 @@ impl Hypervisor for Libvirt {
         self.stop_at_once(uuid)
     }
 
-    fn wait_inactive(&self, uuid: Uuid, timeout: Duration) -> Result<bool, HypervisorError> {
-        self.wait_until_inactive(uuid, timeout)
-    }
-
-    fn metadata(&self, uuid: Uuid, namespace: &str) -> Result<Option<String>, HypervisorError> {
-        self.read_metadata(uuid, namespace)
-    }
-
     fn set_metadata(
         &self,
         uuid: Uuid,
@@ -243,13 +253,5 @@ impl Hypervisor for Libvirt {
     ) -> Result<(), HypervisorError> {
         self.write_metadata(uuid, namespace, prefix, xml, flags::impact(live, config))?;
         self.make_durable(&self.name_of(uuid)?)
-    }
-
-    fn backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError> {
-        self.read_backup(uuid)
-    }
-
-    fn backing_chains(&self) -> Result<Vec<BackingChain>, HypervisorError> {
-        self.read_backing_chains()
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::journal::saved_plan::{self, SavedPlan};
 use crate::model::{Removal, Step};
-use crate::ports::{Hypervisor, Storage};
+use crate::ports::{HypervisorView, Storage, StorageView};
 use crate::retire::{self, Planned};
 
 use super::super::args::{Output, Power, RemovalTargets};

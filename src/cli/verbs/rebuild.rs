@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::adapters::sled_journal::{Found as Journal, Rebuilding, SledJournal};
 use crate::engine::{self, Candidate, Candidates, Inferred, Origin, Sources};
 use crate::model::{EventKind, State, Transaction, TransactionId};
-use crate::ports::{Hypervisor, JournalReader, Quarantine};
+use crate::ports::{HypervisorView, JournalReader, Quarantine};
 
 use super::super::args::{Confirmation, Output};
 use super::super::confirm::{can_ask, confirm};
@@ -200,7 +200,7 @@ fn infer(context: &Context, candidate: &Candidate) -> Result<Inferred, CliError>
     let host = host.ok();
     let hypervisor = host
         .as_ref()
-        .map(|host| &host.hypervisor as &dyn Hypervisor);
+        .map(|host| &host.hypervisor as &dyn HypervisorView);
     Ok(engine::infer(
         hypervisor,
         &context.files(),

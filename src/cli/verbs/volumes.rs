@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{ChainFacts, FileRef, User};
-use crate::ports::Hypervisor;
+use crate::ports::HypervisorView;
 use crate::survey::{CachedStorage, Piece, Survey};
 
 use super::super::args::Output;

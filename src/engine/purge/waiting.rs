@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::model::{State, Summary, Transaction, TransactionId};
-use crate::ports::{Clock, JournalReader, Storage};
+use crate::ports::{Clock, JournalReader, StorageView};
 
 use super::super::error::EngineError;
 use super::super::space::measure;
@@ -16,7 +16,7 @@ use super::select::{Rules, Waiting};
 /// The journal or a file system cannot be read.
 pub fn waiting(
     journal: &dyn JournalReader,
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     clock: &dyn Clock,
     minimum_age: std::time::Duration,
     named: &[TransactionId],
@@ -44,7 +44,7 @@ pub fn waiting(
 }
 
 fn one(
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     summary: Summary,
     transaction: &Transaction,
     free: &mut HashMap<u64, u64>,

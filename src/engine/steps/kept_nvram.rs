@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, FileKind, Plan};
-use crate::ports::{Storage, StorageError};
+use crate::ports::{StorageError, StorageView};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -29,7 +29,7 @@ pub(in crate::engine) enum Kept {
 
 /// `file` and `copy` are as the XML spells them.
 pub(in crate::engine) fn look(
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     plan: &Plan,
     file: &Path,
     copy: &Path,
@@ -75,7 +75,7 @@ pub(in crate::engine) fn look(
 
 /// A record of before the kept file was written down: it must at least be nobody else's.
 fn unrecorded(
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     file: &Path,
     copy: PathBuf,
     planted: Option<String>,

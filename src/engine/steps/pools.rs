@@ -15,7 +15,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{Direction, FileKind, FileMove, FileTime, Transaction, quoted};
-use crate::ports::{HypervisorError, Moved, Refreshed, Storage};
+use crate::ports::{HypervisorError, Moved, Refreshed, StorageView};
 
 use super::super::World;
 use super::super::restoration::Restoration;
@@ -176,7 +176,7 @@ fn in_folder<'t>(
 
 /// The first file in the folder over which libvirt would stop the pool. What may not be read here
 /// libvirt passes over, or reads with more rights: neither is told by a look.
-fn stopper(storage: &dyn Storage, folder: &Path) -> Option<PathBuf> {
+fn stopper(storage: &dyn StorageView, folder: &Path) -> Option<PathBuf> {
     let mut entries = storage.list(folder).ok()?;
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     let files = entries

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileMove, Transaction};
-use crate::ports::{Moved, Storage, StorageError};
+use crate::ports::{Moved, StorageError, StorageView};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -50,7 +50,7 @@ pub(super) fn restore(
 /// What is in the copy's way: neither the original, nor the copy itself that an interrupted run
 /// has put there.
 pub(in crate::engine) fn obstacle(
-    storage: &dyn Storage,
+    storage: &dyn StorageView,
     copy: &Path,
     place: &Path,
     file: &FileMove,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::image;
 use crate::model::{FileKind, User, UserKind};
-use crate::ports::{Described, StateFolders, Storage};
+use crate::ports::{Described, StateFolders, StorageView};
 use crate::xml::{
     CheckpointXml, DiskXml, DomainXml, EmbeddedDomain, FileUse, FirmwareXml, QemuXml, SnapshotXml,
     Source,

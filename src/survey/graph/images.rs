@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::image::SAVED_STATE;
 use crate::model::{FileKind, User, UserKind};
-use crate::ports::{Entry, Image, Storage, Volume};
+use crate::ports::{Entry, Image, StorageView, Volume};
 use crate::xml::DomainXml;
 
 use super::super::cached::CachedStorage;

@@ -3,7 +3,7 @@
 use crate::cli::context::Host;
 use crate::cli::error::CliError;
 use crate::model::{DomainRef, Policy, Refusal, RefusalCode, Verdict, quoted};
-use crate::ports::{Hypervisor, HypervisorError, Status};
+use crate::ports::{HypervisorError, HypervisorView, Status};
 use crate::xml::{DiskXml, DomainXml, read_policy};
 
 /// A domain's policy, with the disks it may speak of.

@@ -10,7 +10,7 @@ mod show;
 
 use crate::engine::{Engine, EngineError};
 use crate::model::{POLICY_NAMESPACE, POLICY_PREFIX};
-use crate::ports::{Hypervisor, Status};
+use crate::ports::{Hypervisor, HypervisorView, Status};
 use crate::xml::write_policy;
 
 use super::super::args::{Confirmation, Output, PolicyCommand};

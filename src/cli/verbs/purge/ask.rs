@@ -2,7 +2,7 @@
 
 use crate::engine::Row;
 use crate::model::{Summary, TransactionId};
-use crate::ports::Hypervisor;
+use crate::ports::HypervisorView;
 use crate::retire::listed;
 
 use super::super::super::confirm::{confirm, confirm_name};
