@@ -24,6 +24,7 @@ pub fn gather(uri: &str, reason: Option<String>, unseen: Vec<String>) -> Evidenc
         version: env!("CARGO_PKG_VERSION").into(),
         uri: uri.into(),
         accepted_unseen: unseen,
+        overrides: Vec::new(),
         circumstances: circumstances(),
     }
 }
@@ -77,6 +78,7 @@ fn circumstances() -> Circumstances {
         since_boot,
         machine: line("/etc/machine-id"),
         libvirt: None,
+        qemu: None,
     }
 }
 

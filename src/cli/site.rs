@@ -1,7 +1,7 @@
 //! The [`Context`] as what the application asks for.
 
 use crate::engine::{Finding, World};
-use crate::model::{DomainRef, Evidence};
+use crate::model::{DigestKind, DomainRef, Evidence};
 use crate::ports::{Journal, JournalReader, LockedDomains, Monitor};
 use crate::retire::{Connected, Error, Site};
 
@@ -58,6 +58,10 @@ impl Site for Context {
 
     fn retention(&self) -> Option<std::time::Duration> {
         self.settings.retention.value.duration()
+    }
+
+    fn digest(&self) -> Option<DigestKind> {
+        self.settings.digest.value
     }
 
     fn begin(&self) -> Result<(), Error> {

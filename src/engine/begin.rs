@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{
-    Definition, Direction, Draft, EventKind, Evidence, Plan, QuarantineFolder, Reason, Removal,
-    State, Step, Transaction, TransactionId,
+    Definition, DigestKind, Direction, Draft, EventKind, Evidence, Override, OverrideFlag, Plan,
+    QuarantineFolder, Reason, Removal, State, Step, Transaction, TransactionId,
 };
 use crate::ports::Root;
 
-use super::Engine;
 use super::error::{EngineError, Failure};
 use super::run::{OnSignal, Stop, Unwritten};
+use super::{Engine, digest, volumes};
 
 /// All that is known of a retirement before it has a number and a place to put files in.
 pub struct Retirement {
@@ -22,6 +22,8 @@ pub struct Retirement {
     pub commit_at_once: bool,
     /// From its beginning on, until it expires; `None`: never.
     pub retention: Option<Duration>,
+    /// Read what was moved, to its end, and write down what it was.
+    pub digest: Option<DigestKind>,
 }
 
 impl Engine<'_> {
@@ -43,8 +45,9 @@ impl Engine<'_> {
         self.close_unbegun()?;
         self.refuse_claimed(&retirement.plan, None)?;
         let left_out = self.leave_out_numbers()?;
+        let digest = retirement.digest;
         let mut transaction = self.begin(retirement)?;
-        let cause = overridden(&transaction);
+        let cause = told(&transaction.evidence.overrides);
         self.enter(&mut transaction, Unwritten::none(), State::Executing, cause)?;
         // After the state: entering it ends the notes of earlier runs.
         let mut unwritten = Unwritten::none();
@@ -56,6 +59,10 @@ impl Engine<'_> {
             OnSignal::TurnBack,
             unwritten,
         );
+        let run = run.map(|mut unwritten| {
+            unwritten.extend(digest::of_files(&self.world, &transaction, digest));
+            unwritten
+        });
         match run {
             // A signal during the last step.
             Ok(unwritten) if self.turns_back(OnSignal::TurnBack) => Err(self.give_up(
@@ -100,8 +107,12 @@ impl Engine<'_> {
             mut evidence,
             commit_at_once,
             retention,
+            digest: _,
         } = retirement;
-        evidence.circumstances.libvirt = Some(self.world.hypervisor.version().to_string());
+        let hypervisor = self.world.hypervisor;
+        evidence.circumstances.libvirt = Some(hypervisor.version().to_string());
+        evidence.circumstances.qemu = hypervisor.emulator_version().map(|it| it.to_string());
+        let volumes = volumes::described(&self.world, &plan)?;
         let id = self.journal.next_id()?;
         let uuid = uuid::Uuid::new_v4();
         let mut folder = |root: Root| {
@@ -133,6 +144,7 @@ impl Engine<'_> {
             removal,
             plan,
             definition,
+            volumes,
             home: folder(self.world.storage.home()?),
             places,
             commit_at_once,
@@ -144,19 +156,13 @@ impl Engine<'_> {
     }
 }
 
-/// What the operator has overridden or accepted, for the event log as well as for the record of the
-/// flags: who reads the one sees it.
-fn overridden(transaction: &Transaction) -> Option<String> {
-    let protection = transaction.removal.override_protection.then(|| {
-        format!(
-            "the domain's protection is overridden: {}",
-            (transaction.evidence.reason.as_deref()).unwrap_or("no reason")
-        )
+/// For the event log as well as for the record: who reads the one sees it.
+fn told(overrides: &[Override]) -> Option<String> {
+    let each = overrides.iter().map(|it| match it.flag {
+        OverrideFlag::OverrideProtection => it.what.clone(),
+        _ => format!("accepted: {}", it.what),
     });
-    let definition = transaction.plan.not_redefinable.as_ref().map(|cause| {
-        format!("accepted: libvirt would not define the domain again as it is: {cause}")
-    });
-    let all: Vec<String> = protection.into_iter().chain(definition).collect();
+    let all: Vec<String> = each.collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 

@@ -1,7 +1,8 @@
 //! Decisions on a transaction: commit, roll back, and what a failed step leads to.
 
 use crate::model::{
-    Direction, EventKind, Evidence, Refusal, RefusalCode, State, Transaction, TransactionId, Verb,
+    Direction, EventKind, Evidence, Override, OverrideFlag, Refusal, RefusalCode, State,
+    Transaction, TransactionId, Verb,
 };
 
 use super::error::{EngineError, Failure, NotAgain};
@@ -110,19 +111,20 @@ impl Engine<'_> {
         &mut self,
         id: TransactionId,
         request: &RollbackRequest,
-        by: Evidence,
+        mut by: Evidence,
     ) -> Result<Transaction, EngineError> {
         let (transaction, terms) = self.may_roll_back(id, request, &[])?;
         let home = Restoration::under(&transaction, &terms);
         let mut told = self.missing(&transaction, &home)?;
         told.extend(verify::written_to(self.world.storage, &transaction)?);
+        by.overrides = terms.overrides();
         if request.accept_changed_base {
             let accepted = self.changed_bases(&transaction, &home, &[])?;
-            told.extend(
-                accepted
-                    .into_iter()
-                    .map(|one| format!("accepted: {}", one.message)),
-            );
+            for one in accepted {
+                let flag = OverrideFlag::AcceptChangedBase;
+                by.overrides.push(Override::new(flag, one.message.clone()));
+                told.push(format!("accepted: {}", one.message));
+            }
         }
         if !self.world.control.may_begin() {
             return Err(EngineError::Interrupted);

@@ -24,6 +24,7 @@ mod claims;
 mod comparison;
 mod costs;
 mod decide;
+mod digest;
 mod error;
 mod finish;
 mod holds;
@@ -42,6 +43,7 @@ mod space;
 mod steps;
 mod terms;
 mod verify;
+mod volumes;
 
 pub use batch::{Batch, NotRetired};
 pub use begin::Retirement;

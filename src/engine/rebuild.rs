@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::decide::decided;
 use super::error::EngineError;
-use crate::model::{Direction, EventKind, Evidence, State, Step, Transaction, Verb};
+use crate::model::{
+    Direction, EventKind, Evidence, Override, OverrideFlag, State, Step, Transaction, Verb,
+};
 use crate::ports::{HypervisorView, StorageView};
 
 /// A transaction's events as far as the world shows them.
@@ -46,7 +48,7 @@ pub fn infer(
     storage: &dyn StorageView,
     transaction: &Transaction,
     origin: Origin,
-    by: Evidence,
+    mut by: Evidence,
 ) -> Result<Inferred, EngineError> {
     let mut unknown =
         vec!["who decided what since it began, when, and whether it was held".to_owned()];
@@ -64,6 +66,13 @@ pub fn infer(
     };
     let is_there = defined && transaction.undefines();
     let is_whole = !is_at(FoundAt::Original) && !is_there;
+    if let Origin::Imported { from } = origin {
+        let what = format!(
+            "taken in from {}: nothing proves that this program wrote it",
+            from.display()
+        );
+        by.overrides.push(Override::new(OverrideFlag::From, what));
+    }
     let mut events = vec![
         decided(Verb::Rebuild, by),
         entered(State::Executing, "read off the disk by `rebuild`"),

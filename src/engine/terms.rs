@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{
-    Amendment, DomainRef, Refusal, RefusalCode, Rename, SecretXml, State, Transaction,
+    Amendment, DomainRef, Override, OverrideFlag, Refusal, RefusalCode, Rename, SecretXml, State,
+    Transaction,
 };
 use crate::xml::{DomainXml, XmlError, mac_addresses, paths};
 
@@ -33,6 +34,30 @@ pub struct RollbackRequest {
 pub struct Terms {
     pub(super) rename: Option<Rename>,
     pub(super) amendment: Option<Amendment>,
+}
+
+impl Terms {
+    /// Where they set aside that a rollback brings back what was there.
+    pub(super) fn overrides(&self) -> Vec<Override> {
+        let Some(amendment) = &self.amendment else {
+            return Vec::new();
+        };
+        let mut all = Vec::new();
+        if amendment.files_only {
+            let what = "the files came back alone, and the domain stays undefined";
+            all.push(Override::new(OverrideFlag::Files, what));
+        }
+        if amendment.xml.is_some() {
+            let what = "another definition than the saved one";
+            all.push(Override::new(OverrideFlag::Xml, what));
+        }
+        let moved = |(old, new): &(PathBuf, PathBuf)| {
+            let what = format!("{} came back as {}", old.display(), new.display());
+            Override::new(OverrideFlag::Path, what)
+        };
+        all.extend(amendment.paths.iter().map(moved));
+        all
+    }
 }
 
 impl RollbackRequest {

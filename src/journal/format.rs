@@ -52,6 +52,7 @@ record!(Event: Entry, 1 => |old: v1::Entry| Entry {
     sequence: old.sequence,
     transaction: old.transaction,
     at: old.at,
+    clock_back: None,
     kind: match old.kind {
         v1::EventKind::Began { record } => EventKind::Began { record },
         // Only `Began` is the log's own.

@@ -45,6 +45,19 @@ impl<M, S: Mirror<M>> Mirror<Option<M>> for Option<S> {
     }
 }
 
+/// What could not be had, in words.
+impl<M, S: Load<M>> Load<Result<M, String>> for Result<S, String> {
+    fn load(self) -> Result<M, String> {
+        self.map(S::load)
+    }
+}
+
+impl<M, S: Mirror<M>> Mirror<Result<M, String>> for Result<S, String> {
+    fn store(value: &Result<M, String>) -> Self {
+        value.as_ref().map(S::store).map_err(Clone::clone)
+    }
+}
+
 impl<M, S: Load<M>> Load<Vec<M>> for Vec<S> {
     fn load(self) -> Vec<M> {
         self.into_iter().map(S::load).collect()

@@ -1,5 +1,7 @@
 //! Who asked for a transaction, from where and why (law 7).
 
+use super::Override;
+
 /// Recorded before the first effect, and never changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
@@ -21,6 +23,8 @@ pub struct Evidence {
     pub uri: String,
     /// What could not be looked at when users of the disks were counted, and was accepted.
     pub accepted_unseen: Vec<String>,
+    /// Where this command set a rule aside.
+    pub overrides: Vec<Override>,
     pub circumstances: Circumstances,
 }
 
@@ -47,6 +51,8 @@ pub struct Circumstances {
     pub machine: Option<String>,
     /// libvirt's version, of the daemon.
     pub libvirt: Option<String>,
+    /// QEMU's, as libvirt tells it.
+    pub qemu: Option<String>,
 }
 
 impl Evidence {

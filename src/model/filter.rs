@@ -25,6 +25,10 @@ pub struct Filter {
     pub held: bool,
     /// Whether `rollback` could bring it back.
     pub restorable: bool,
+    /// Where a rule was set aside.
+    pub overridden: bool,
+    /// Entries of the log of these kinds alone; all where there are none.
+    pub kinds: Vec<&'static str>,
 }
 
 impl Filter {
@@ -41,6 +45,7 @@ impl Filter {
             && self.is_within(summary.started_at)
             && (!self.held || summary.is_held())
             && (!self.restorable || summary.state.is_restorable())
+            && (!self.overridden || !summary.overrides.is_empty())
     }
 
     /// Whether the transaction itself is needed to tell.
@@ -70,6 +75,8 @@ impl Filter {
                 .uuid
                 .is_none_or(|uuid| domain.is_some_and(|domain| domain.uuid == uuid))
             && self.user.as_ref().is_none_or(|user| *user == entry.user)
+            && (!self.overridden || !entry.overrides().is_empty())
+            && (self.kinds.is_empty() || self.kinds.contains(&entry.what.word()))
             && self.is_within(entry.at)
     }
 
@@ -134,6 +141,7 @@ mod tests {
             notes: Vec::new(),
             restored_as: None,
             files_only: false,
+            overrides: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 mod access;
 mod amendment;
 mod definition;
+mod digest;
 mod evidence;
 mod facts;
 mod file;
@@ -13,6 +14,7 @@ mod filter;
 mod hold;
 mod ids;
 mod notice;
+mod overrides;
 mod plan;
 mod policy;
 mod refusal;
@@ -24,12 +26,14 @@ mod step;
 mod transaction;
 mod user;
 mod verb;
+mod volume;
 mod watched;
 mod wipe;
 
 pub use access::{Access, Device};
 pub use amendment::Amendment;
 pub use definition::{Autostart, Checkpoint, Definition, SecretXml, Snapshot};
+pub use digest::{Digest, DigestKind};
 pub use evidence::{Circumstances, Evidence};
 pub use facts::{
     Artefact, ChainFacts, DetachedFacts, DiskFacts, DomainFacts, FileRef, JobFacts, Pooled,
@@ -40,6 +44,7 @@ pub use filter::Filter;
 pub use hold::{Hold, Uptime};
 pub use ids::{DomainRef, TransactionId, quoted};
 pub use notice::{LogEntry, Logged, Notice, Order, Topic};
+pub use overrides::{Overridden, Override, OverrideFlag};
 pub use plan::{ChainLink, DiskPlan, Fate, Plan, RUNNING_GUEST, Reason};
 pub use policy::{POLICY_NAMESPACE, POLICY_PREFIX, Policy};
 pub use refusal::{Refusal, RefusalCode};
@@ -53,5 +58,6 @@ pub use transaction::{
 };
 pub use user::{User, UserKind};
 pub use verb::Verb;
+pub use volume::SavedVolume;
 pub use watched::{Ended, Watched};
 pub use wipe::{WipeMethod, Wiped};

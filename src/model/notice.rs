@@ -1,6 +1,8 @@
 //! What the log has besides transactions.
 
-use super::{DomainRef, Event, EventKind, Evidence, TransactionId};
+use std::time::Duration;
+
+use super::{DomainRef, Event, EventKind, Evidence, Override, TransactionId};
 
 /// What a notice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,24 +67,54 @@ pub struct LogEntry {
     pub domain: Option<DomainRef>,
     /// Who did it: who began the transaction, until somebody else decided something about it.
     pub user: String,
+    /// By how much the clock had gone back since the entry before this one.
+    pub clock_back: Option<Duration>,
     pub what: Logged,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Logged {
-    /// The transaction was begun; why, where there is a reason.
-    Begun {
-        reason: Option<String>,
-    },
+    /// The transaction was begun.
+    Begun(Box<Evidence>),
     Event(EventKind),
     Notice(Box<Notice>),
 }
 
 impl Logged {
+    /// Every word that [`Logged::word`] may give.
+    pub const WORDS: [&str; 26] = [
+        "begun",
+        "state",
+        "intent",
+        "outcome",
+        "decided",
+        "settled",
+        "held",
+        "released",
+        "destroying",
+        "wiping",
+        "wiped",
+        "destroyed",
+        "noted",
+        "set-aside",
+        "imported",
+        "renamed",
+        "amended",
+        "digested",
+        "policy",
+        "purge",
+        "recovery",
+        "rebuild",
+        "migration",
+        "import",
+        "verification",
+        "other",
+    ];
+
     /// The word that the log's JSON has as `kind`.
     pub fn word(&self) -> &'static str {
         match self {
-            Logged::Begun { .. } => "begun",
+            Logged::Begun(_) => "begun",
             Logged::Notice(notice) => notice.topic.word(),
             Logged::Event(kind) => kind.word(),
         }
@@ -90,6 +122,21 @@ impl Logged {
 }
 
 impl LogEntry {
+    /// Who did it, where the entry itself says.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        match &self.what {
+            Logged::Begun(by) => Some(by),
+            Logged::Event(EventKind::Decided { by, .. }) => Some(by),
+            Logged::Notice(notice) => Some(&notice.by),
+            Logged::Event(_) => None,
+        }
+    }
+
+    /// The rules that were set aside with it.
+    pub fn overrides(&self) -> &[Override] {
+        self.evidence().map_or(&[], |by| &by.overrides)
+    }
+
     /// The transaction's event, if it is one.
     pub fn event(&self) -> Option<Event> {
         match &self.what {
@@ -98,7 +145,7 @@ impl LogEntry {
                 at: self.at,
                 kind: kind.clone(),
             }),
-            Logged::Begun { .. } | Logged::Notice(_) => None,
+            Logged::Begun(_) | Logged::Notice(_) => None,
         }
     }
 }

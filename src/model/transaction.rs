@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::{
-    Amendment, Definition, DomainRef, Evidence, FileFacts, FileMove, Hold, Plan, Removal, State,
-    Step, TransactionId, Uptime, Verb, WipeMethod, Wiped,
+    Amendment, Definition, Digest, DomainRef, Evidence, FileFacts, FileMove, Hold, Overridden,
+    Plan, Removal, SavedVolume, State, Step, TransactionId, Uptime, Verb, WipeMethod, Wiped,
 };
 
 /// Which way a step is run.
@@ -110,6 +110,12 @@ pub enum EventKind {
     /// The rollback that begins now, or that goes on now from `stuck`, departs from what was saved.
     /// Durable before its first effect, as above.
     Amended(Amendment),
+    /// What the file of step `step` was read to be once it was in quarantine; or why it could not
+    /// be read.
+    Digested {
+        step: usize,
+        result: Result<Digest, String>,
+    },
 }
 
 impl EventKind {
@@ -132,6 +138,7 @@ impl EventKind {
             EventKind::Imported { .. } => "imported",
             EventKind::Renamed(_) => "renamed",
             EventKind::Amended(_) => "amended",
+            EventKind::Digested { .. } => "digested",
         }
     }
 
@@ -189,6 +196,8 @@ pub struct Draft {
     pub removal: Removal,
     pub plan: Plan,
     pub definition: Definition,
+    /// Every pool volume among the domain's disks, as libvirt described it.
+    pub volumes: Vec<SavedVolume>,
     /// The folder with the manifest and the XML.
     pub home: PathBuf,
     pub places: Vec<QuarantineFolder>,
@@ -518,7 +527,35 @@ impl Transaction {
             notes: self.notes(),
             restored_as: self.renamed().map(|rename| rename.domain.clone()),
             files_only: self.amendment().is_some_and(|it| it.files_only),
+            overrides: self.overrides(),
         }
+    }
+
+    /// Every rule that was set aside about it, the oldest first.
+    pub fn overrides(&self) -> Vec<Overridden> {
+        let mut all = overridden(&self.evidence, self.started_at);
+        for event in &self.events {
+            if let EventKind::Decided { by, .. } = &event.kind {
+                all.extend(overridden(by, event.at));
+            }
+        }
+        all
+    }
+
+    /// What the file of step `index` was read to be when it was put into quarantine.
+    pub fn digest(&self, index: usize) -> Option<&Digest> {
+        let digests = self
+            .events
+            .iter()
+            .rev()
+            .filter_map(|event| match &event.kind {
+                EventKind::Digested {
+                    step,
+                    result: Ok(digest),
+                } if *step == index => Some(digest),
+                _ => None,
+            });
+        digests.into_iter().next()
     }
 
     /// Bytes that purging it has given back so far.
@@ -574,6 +611,17 @@ pub struct Summary {
     pub restored_as: Option<DomainRef>,
     /// See [`super::Amendment::files_only`].
     pub files_only: bool,
+    /// See [`Transaction::overrides`].
+    pub overrides: Vec<Overridden>,
+}
+
+fn overridden(by: &Evidence, at: Timestamp) -> Vec<Overridden> {
+    let each = by.overrides.iter().map(|it| Overridden {
+        by: it.clone(),
+        user: by.name().to_owned(),
+        at,
+    });
+    each.collect()
 }
 
 fn follow_holds(holds: &mut Vec<Hold>, event: &Event) {
@@ -618,6 +666,7 @@ impl Summary {
             EventKind::Noted { .. } | EventKind::SetAside { .. } | EventKind::Imported { .. } => {
                 self.notes.extend(event.kind.note());
             }
+            EventKind::Decided { by, .. } => self.overrides.extend(overridden(by, event.at)),
             EventKind::Renamed(rename) => self.restored_as = Some(rename.domain.clone()),
             EventKind::Amended(amendment) => self.files_only = amendment.files_only,
             EventKind::Settled { bytes, size, .. } => {
@@ -629,7 +678,7 @@ impl Summary {
             | EventKind::Destroying { .. }
             | EventKind::Wiped { .. }
             | EventKind::Destroyed { .. }
-            | EventKind::Decided { .. } => {}
+            | EventKind::Digested { .. } => {}
         }
     }
 }

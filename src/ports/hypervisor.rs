@@ -184,6 +184,8 @@ pub trait HypervisorView {
     fn uri(&self) -> &str;
     fn files(&self) -> FilesAre;
     fn version(&self) -> Version;
+    /// Of the emulator that libvirt runs its domains with, as far as it tells.
+    fn emulator_version(&self) -> Option<Version>;
     fn state_folders(&self) -> Result<StateFolders, HypervisorError>;
 
     /// By name, UUID or id.
@@ -234,6 +236,11 @@ pub trait HypervisorView {
 
 /// What an effect may ask libvirt to do.
 pub trait Hypervisor: HypervisorView {
+    /// libvirt's XML of a volume, for the record. It reads the file's header for that.
+    ///
+    /// # Errors
+    /// [`HypervisorError::NoSuchVolume`]: it is not listed, or the pool is not started.
+    fn volume_xml(&self, pool: &str, volume: &str) -> Result<String, HypervisorError>;
     /// Makes the list of an active pool anew.
     ///
     /// # Errors

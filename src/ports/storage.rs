@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::model::{
-    Allocation, FileFacts, FileKind, FileTime, Identity, SecretXml, WipeMethod, Wiped,
+    Allocation, Digest, DigestKind, FileFacts, FileKind, FileTime, Identity, SecretXml, WipeMethod,
+    Wiped,
 };
 
 /// A path with its symlinks told apart.
@@ -234,6 +235,18 @@ pub trait StorageView {
     /// # Errors
     /// [`StorageError::NoPlace`], with the reason of each candidate.
     fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError>;
+    /// Reads the regular file `expected` to its end. `go_on` is told how many bytes have been read, and
+    /// may end it: then there is no digest.
+    ///
+    /// # Errors
+    /// [`StorageError::Swapped`]: the name is another file's.
+    fn digest(
+        &self,
+        path: &Path,
+        expected: &Identity,
+        kind: DigestKind,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<Digest>, StorageError>;
     /// Whether both hold the same, names, links and bytes: what was copied from one to the other is
     /// as it was then.
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError>;

@@ -9,6 +9,7 @@ mod awaited;
 mod changed;
 mod decide;
 mod error;
+mod overrides;
 mod recover;
 mod site;
 mod undefine;
@@ -24,7 +25,8 @@ pub use undefine::{Failed, Request, Retired, Saved, Undefine};
 
 use crate::engine::{Batch, Engine, EngineError, Retirement, World};
 use crate::model::{
-    DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal, Summary, Transaction,
+    DigestKind, DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal, Summary,
+    Transaction,
 };
 use crate::planner;
 use crate::survey::{CachedStorage, Survey, SurveyError};
@@ -134,25 +136,32 @@ fn first_changed<'a>(shown: &[Planned], now: &'a [Planned]) -> Option<&'a Domain
 }
 
 /// Runs the plans as one batch. `evidence` says who does it and why, of what could not be looked at
-/// and was accepted; `retention` is how long each is kept, `None` for ever.
+/// and was accepted; `retention` is how long each is kept, `None` for ever; with `digest` all that is moved
+/// is read.
 pub fn carry_out(
     engine: &mut Engine,
     planned: Vec<Planned>,
     removal: &Removal,
     prepare: bool,
     retention: Option<Duration>,
+    digest: Option<DigestKind>,
     evidence: &dyn Fn(Vec<String>) -> Evidence,
 ) -> Batch {
-    let retirements = planned.into_iter().map(|planned| Retirement {
-        evidence: evidence(match removal.accept_unseen {
+    let retirements = planned.into_iter().map(|planned| {
+        let mut evidence = evidence(match removal.accept_unseen {
             true => planned.facts.unseen.clone(),
             false => Vec::new(),
-        }),
-        plan: planned.plan,
-        definition: planned.facts.definition,
-        removal: removal.clone(),
-        commit_at_once: !prepare,
-        retention,
+        });
+        evidence.overrides = overrides::of(&planned, removal, evidence.reason.as_deref());
+        Retirement {
+            evidence,
+            plan: planned.plan,
+            definition: planned.facts.definition,
+            removal: removal.clone(),
+            commit_at_once: !prepare,
+            retention,
+            digest,
+        }
     });
     engine.retire(retirements.collect())
 }

@@ -1,7 +1,7 @@
 //! What the application needs of whoever runs it: what it opens, and by whom it is asked.
 
 use crate::engine::{Finding, World};
-use crate::model::{DomainRef, Evidence, TransactionId};
+use crate::model::{DigestKind, DomainRef, Evidence, TransactionId};
 use crate::ports::{Journal, JournalError, JournalReader, LockedDomains, Monitor};
 
 use super::Error;
@@ -77,6 +77,9 @@ pub trait Site {
 
     /// How long what is retired is kept; `None`: for ever.
     fn retention(&self) -> Option<std::time::Duration>;
+
+    /// Whether what is retired is read to its end, for a digest of it.
+    fn digest(&self) -> Option<DigestKind>;
 
     /// Who asks (law 7), at the libvirt of this URI.
     fn evidence(&self, uri: &str, reason: Option<String>, unseen: Vec<String>) -> Evidence;

@@ -202,6 +202,7 @@ impl<'a> Undefine<'a> {
             removal,
             *prepare,
             *retention,
+            self.site.digest(),
             &evidence,
         ))
     }

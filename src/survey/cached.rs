@@ -7,7 +7,9 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Allocation, FileFacts, FileKind, FileMove, FileTime, SecretXml};
+use crate::model::{
+    Allocation, Digest, DigestKind, FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml,
+};
 use crate::ports::{Entry, Image, Resolved, Room, StorageError, StorageView};
 
 /// An image as it was read: under which name, in which format, from which byte on.
@@ -162,6 +164,16 @@ impl StorageView for CachedStorage<'_> {
 
     fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
         self.inner.foreseen_place(source, avoid)
+    }
+
+    fn digest(
+        &self,
+        path: &Path,
+        expected: &Identity,
+        kind: DigestKind,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<Digest>, StorageError> {
+        self.inner.digest(path, expected, kind, go_on)
     }
 
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {

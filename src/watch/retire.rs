@@ -81,6 +81,7 @@ pub(super) fn retire(
         &removal,
         false,
         site.retention(),
+        site.digest(),
         &evidence,
     );
     let (summaries, result) = settled(batch);

@@ -75,7 +75,43 @@ pub fn circumstances() -> Circumstances {
         since_boot: Some(86_400_000),
         machine: Some("0123456789abcdef0123456789abcdef".into()),
         libvirt: Some("11.3.0".into()),
+        qemu: Some("10.0.2".into()),
     }
+}
+
+const OVERRIDES: [OverrideFlag; 9] = [
+    OverrideFlag::AcceptUnseen,
+    OverrideFlag::AcceptNotRedefinable,
+    OverrideFlag::AcceptBrokenChain,
+    OverrideFlag::OverrideProtection,
+    OverrideFlag::AcceptChangedBase,
+    OverrideFlag::Files,
+    OverrideFlag::Xml,
+    OverrideFlag::Path,
+    OverrideFlag::From,
+];
+
+pub fn volumes() -> Vec<SavedVolume> {
+    let saved = |volume: &str, path, xml| SavedVolume {
+        pooled: Pooled {
+            pool: "de fault".into(),
+            volume: volume.into(),
+        },
+        path,
+        xml,
+    };
+    vec![
+        saved(
+            "a disk.qcow2",
+            hostile_path(),
+            Ok("<volume>\n  <name>a disk.qcow2</name>\n</volume>\n".into()),
+        ),
+        saved(
+            "b",
+            "/srv/b".into(),
+            Err("storage pool 'de fault' is not active".into()),
+        ),
+    ]
 }
 
 pub fn evidence() -> Evidence {
@@ -91,6 +127,9 @@ pub fn evidence() -> Evidence {
         version: "0.1.0".into(),
         uri: "qemu:///system".into(),
         accepted_unseen: vec!["processes of other users".into()],
+        overrides: OVERRIDES
+            .map(|flag| Override::new(flag, "what was accepted"))
+            .into(),
         circumstances: circumstances(),
     }
 }
@@ -271,6 +310,7 @@ pub fn draft() -> Draft {
         removal: removal(),
         plan: plan(),
         definition: definition(),
+        volumes: volumes(),
         home: "/srv/quarantine/77".into(),
         places: vec![
             QuarantineFolder {
@@ -313,6 +353,8 @@ pub fn of_format_1() -> Transaction {
     transaction.plan.unread.clear();
     transaction.plan.kept = None;
     transaction.evidence.circumstances = Circumstances::default();
+    transaction.evidence.overrides.clear();
+    transaction.volumes.clear();
     transaction.uptime = None;
     transaction.expires_at = None;
     let disks = transaction.plan.disks.iter_mut();
@@ -337,6 +379,7 @@ pub fn kinds_of_format_1() -> Vec<EventKind> {
                 | EventKind::Imported { .. }
                 | EventKind::Destroying { .. }
                 | EventKind::Destroyed { .. }
+                | EventKind::Digested { .. }
         )
     });
     for kind in &mut kinds {
@@ -347,7 +390,10 @@ pub fn kinds_of_format_1() -> Vec<EventKind> {
                     part.clear();
                 }
             }
-            EventKind::Decided { by, .. } => by.circumstances = Circumstances::default(),
+            EventKind::Decided { by, .. } => {
+                by.circumstances = Circumstances::default();
+                by.overrides.clear();
+            }
             // And told of apparent sizes alone.
             EventKind::Settled { bytes, size, .. } => *bytes = *size,
             _ => {}
@@ -407,6 +453,17 @@ pub fn kinds() -> Vec<EventKind> {
             result: Ok(u64::MAX),
         },
         EventKind::Destroyed {
+            step: 3,
+            result: Err("disk on fire".into()),
+        },
+        EventKind::Digested {
+            step: 3,
+            result: Ok(Digest {
+                kind: DigestKind::Sha256,
+                hex: "00ff".into(),
+            }),
+        },
+        EventKind::Digested {
             step: 3,
             result: Err("disk on fire".into()),
         },

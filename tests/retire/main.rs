@@ -11,6 +11,7 @@ mod clock;
 mod completion;
 mod concurrent;
 mod domain_lock;
+mod evidence;
 mod failures;
 mod holds;
 mod json;

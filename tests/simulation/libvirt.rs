@@ -270,6 +270,10 @@ impl HypervisorView for Libvirt {
         Version(11_003_000)
     }
 
+    fn emulator_version(&self) -> Option<Version> {
+        Some(Version(10_000_002))
+    }
+
     fn state_folders(&self) -> Result<StateFolders> {
         Ok(StateFolders {
             managed_save: SAVES.into(),
@@ -403,6 +407,11 @@ impl HypervisorView for Libvirt {
 }
 
 impl Hypervisor for Libvirt {
+    fn volume_xml(&self, _: &str, volume: &str) -> Result<String> {
+        self.look("the XML of a volume")?;
+        Ok(format!("<volume><name>{volume}</name></volume>"))
+    }
+
     fn refresh_pool(&self, _: &str) -> Result<Refreshed> {
         self.change("refresh the pool")?;
         if self.0.get().libvirt.is_busy {

@@ -85,6 +85,7 @@ fn evidence() -> Evidence {
         version: "0".into(),
         uri: "qemu:///system".into(),
         accepted_unseen: Vec::new(),
+        overrides: Vec::new(),
         circumstances: Default::default(),
     }
 }
@@ -421,6 +422,7 @@ fn retire(
         evidence: evidence(),
         commit_at_once: !prepare,
         retention: None,
+        digest: None,
     });
     let batch = ports.engine().retire(retirements.collect());
     let Some(failed) = batch.failed else {

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use virt_retire::model::{Allocation, FileFacts, FileKind, FileTime, Identity, SecretXml};
+use virt_retire::model::{
+    Allocation, Digest, DigestKind, FileFacts, FileKind, FileTime, Identity, SecretXml,
+};
 use virt_retire::ports::{
     Below, Demand, Entry, Found, Image, Moved, Part, Quarantine, Record, Resolved, Root, Storage,
     StorageError, StorageView,
@@ -180,6 +182,16 @@ impl StorageView for Files {
 
     fn foreseen_place(&self, _: &Path, _: &[PathBuf]) -> Result<PathBuf> {
         Ok(QUARANTINE.into())
+    }
+
+    fn digest(
+        &self,
+        _: &Path,
+        _: &Identity,
+        _: DigestKind,
+        _: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<Digest>> {
+        Ok(None)
     }
 
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool> {

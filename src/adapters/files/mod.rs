@@ -5,6 +5,7 @@ mod allocations;
 mod attributes;
 mod copy;
 mod destroy;
+mod digest;
 mod durable;
 mod extents;
 mod facts;
@@ -33,7 +34,9 @@ mod wipe;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Allocation, FileFacts, FileTime, Identity, SecretXml, WipeMethod, Wiped};
+use crate::model::{
+    Allocation, Digest, DigestKind, FileFacts, FileTime, Identity, SecretXml, WipeMethod, Wiped,
+};
 use crate::ports::{
     Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError, StorageView,
 };
@@ -117,6 +120,16 @@ impl StorageView for LocalFiles {
 
     fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError> {
         foresee::place(self, source, avoid)
+    }
+
+    fn digest(
+        &self,
+        path: &Path,
+        expected: &Identity,
+        kind: DigestKind,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Option<Digest>, StorageError> {
+        digest::digest(path, expected, kind, go_on)
     }
 
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool, StorageError> {

@@ -108,6 +108,11 @@ impl HypervisorView for Libvirt {
         self.server
     }
 
+    fn emulator_version(&self) -> Option<Version> {
+        let version = self.connection.hyp_version().ok()?;
+        Some(Version(version.into()))
+    }
+
     fn state_folders(&self) -> Result<StateFolders, HypervisorError> {
         locality::state_folders(&self.uri, &locality::Surroundings::of_this_process())
     }
@@ -178,6 +183,10 @@ impl HypervisorView for Libvirt {
 }
 
 impl Hypervisor for Libvirt {
+    fn volume_xml(&self, pool: &str, volume: &str) -> Result<String, HypervisorError> {
+        self.describe_volume(pool, volume)
+    }
+
     fn refresh_pool(&self, pool: &str) -> Result<Refreshed, HypervisorError> {
         self.refresh(pool)
     }

@@ -79,14 +79,7 @@ impl Libvirt {
     }
 
     pub(super) fn find_volume(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError> {
-        let missing = |error| match self.classify("looking up a volume", &error) {
-            HypervisorError::Refused { cause, .. } => HypervisorError::NoSuchVolume {
-                pool: pool.to_owned(),
-                volume: volume.to_owned(),
-                cause,
-            },
-            other => other,
-        };
+        let missing = |error| self.no_such_volume(pool, volume, &error);
         let found = self
             .connection
             .lookup_storage_pool_by_name(pool)
@@ -100,6 +93,29 @@ impl Libvirt {
             describe(pool, &found.xml_desc(0).map_err(missing)?)?.kind
         };
         Ok(Located { path, kind })
+    }
+
+    pub(super) fn describe_volume(
+        &self,
+        pool: &str,
+        volume: &str,
+    ) -> Result<String, HypervisorError> {
+        self.connection
+            .lookup_storage_pool_by_name(pool)
+            .and_then(|found| found.lookup_storage_vol_by_name(volume))
+            .and_then(|found| found.xml_desc(0))
+            .map_err(|error| self.no_such_volume(pool, volume, &error))
+    }
+
+    fn no_such_volume(&self, pool: &str, volume: &str, error: &Error) -> HypervisorError {
+        match self.classify("looking up a volume", error) {
+            HypervisorError::Refused { cause, .. } => HypervisorError::NoSuchVolume {
+                pool: pool.to_owned(),
+                volume: volume.to_owned(),
+                cause,
+            },
+            other => other,
+        }
     }
 
     /// Where libvirt cannot read what it finds, it leaves the pool stopped, and every guest with a

@@ -366,6 +366,7 @@ fn is_step(kind: &EventKind) -> bool {
         | EventKind::Destroyed { .. }
         | EventKind::Outcome { .. }
         | EventKind::SetAside { .. }
+        | EventKind::Digested { .. }
         | EventKind::Noted { .. } => true,
         EventKind::Entered { .. }
         | EventKind::Decided { .. }

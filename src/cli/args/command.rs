@@ -13,6 +13,7 @@ use super::policy::PolicyCommand;
 use super::purge::{PurgeWhat, Wipe};
 use super::removal::RemovalTargets;
 use super::transactions::{Departure, Identity, Ids, Meant, hold_name, meant, one_meant};
+use crate::model::Logged;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -187,6 +188,10 @@ pub enum Command {
     Log {
         #[command(flatten)]
         filter: FilterArgs,
+        /// Only entries of this kind, as JSON has it (begun, state, decided, policy …); may be
+        /// repeated
+        #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
+        kind: Vec<&'static str>,
         /// Print the log's checkpoint instead: origin, size and root, to be kept elsewhere
         #[arg(long)]
         checkpoint: bool,
@@ -229,6 +234,14 @@ pub enum Command {
         #[arg(long)]
         security_info: bool,
     },
+}
+
+fn kind(word: &str) -> Result<&'static str, String> {
+    let mut kinds = Logged::WORDS.into_iter();
+    kinds.find(|kind| *kind == word).ok_or_else(|| {
+        let all = Logged::WORDS.join(", ");
+        format!("'{word}' is not a kind of entry; there are {all}")
+    })
 }
 
 impl Command {

@@ -36,6 +36,9 @@ pub struct FilterArgs {
     /// Only transactions that `rollback` could bring back
     #[arg(long)]
     pub restorable: bool,
+    /// Only where a rule was set aside (--accept-unseen, --override-protection …)
+    #[arg(long)]
+    pub overridden: bool,
     /// At most so many, the newest
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -57,6 +60,8 @@ impl FilterArgs {
             until: self.until,
             held: self.held,
             restorable: self.restorable,
+            overridden: self.overridden,
+            kinds: Vec::new(),
         }
     }
 }

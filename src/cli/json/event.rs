@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::{Event, EventKind, Transaction};
 
 use super::path;
+use super::transaction::OverrideJson;
 
 #[derive(Serialize, Default)]
 pub(super) struct EventJson {
@@ -69,6 +70,11 @@ pub(super) struct EventJson {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files_only: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overrides: Option<Vec<OverrideJson>>,
+    /// `ALGORITHM:HEX`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
     /// Whether the operator gave a definition of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     xml: Option<bool>,
@@ -130,6 +136,15 @@ impl EventJson {
                 from: by.from.clone(),
                 command: Some(by.command.clone()),
                 reason: by.reason.clone(),
+                overrides: Some(by.overrides.iter().map(OverrideJson::from).collect()),
+                ..base
+            },
+            EventKind::Digested { step, result } => Self {
+                kind: "digested",
+                step: Some(*step),
+                step_kind: step_kind(*step),
+                digest: result.as_ref().ok().map(ToString::to_string),
+                error: result.as_ref().err().cloned(),
                 ..base
             },
             EventKind::Settled { .. } => Self {

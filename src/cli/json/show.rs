@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Circumstances, Transaction};
+use crate::model::{Circumstances, SavedVolume, Transaction};
 
 use super::event::EventJson;
 use super::path;
@@ -20,9 +20,12 @@ pub struct Shown {
     uri: String,
     /// What could not be looked at when users were counted, and was accepted.
     accepted_unseen: Vec<String>,
+    pid: u32,
+    version: String,
     circumstances: CircumstancesJson,
     wipe: bool,
     plan: PlanJson,
+    volumes: Vec<VolumeJson>,
     events: Vec<EventJson>,
     quarantine: Vec<StoredJson>,
     /// The folder with the manifest.
@@ -42,9 +45,12 @@ impl Shown {
             command: evidence.command.clone(),
             uri: evidence.uri.clone(),
             accepted_unseen: evidence.accepted_unseen.clone(),
+            pid: evidence.pid,
+            version: evidence.version.clone(),
             circumstances: (&evidence.circumstances).into(),
             wipe: transaction.removal.wipe_storage,
             plan: (&transaction.plan).into(),
+            volumes: transaction.volumes.iter().map(VolumeJson::from).collect(),
             events: transaction
                 .events
                 .iter()
@@ -54,7 +60,8 @@ impl Shown {
                 .files()
                 .chain(transaction.copies())
                 .filter(|(index, ..)| in_quarantine.contains(index))
-                .map(|(_, moved, stored)| StoredJson {
+                .map(|(index, moved, stored)| StoredJson {
+                    digest: transaction.digest(index).map(ToString::to_string),
                     original: path(&moved.path),
                     stored: path(&stored),
                     bytes: moved.facts.allocated,
@@ -75,6 +82,31 @@ struct StoredJson {
     bytes: u64,
     /// Apparent.
     size_bytes: u64,
+    /// `ALGORITHM:HEX`, where the setting `digest` was on.
+    digest: Option<String>,
+}
+
+/// A pool volume among the domain's disks, as libvirt described it before anything was changed.
+#[derive(Serialize)]
+struct VolumeJson {
+    pool: String,
+    volume: String,
+    path: String,
+    xml: Option<String>,
+    /// Why libvirt did not tell.
+    cause: Option<String>,
+}
+
+impl From<&SavedVolume> for VolumeJson {
+    fn from(saved: &SavedVolume) -> Self {
+        Self {
+            pool: saved.pooled.pool.clone(),
+            volume: saved.pooled.volume.clone(),
+            path: path(&saved.path),
+            xml: saved.xml.clone().ok(),
+            cause: saved.xml.clone().err(),
+        }
+    }
 }
 
 /// From where and when a command was typed, as far as the machine told; null of what it did not.
@@ -90,6 +122,7 @@ struct CircumstancesJson {
     since_boot_ms: Option<u64>,
     machine: Option<String>,
     libvirt: Option<String>,
+    qemu: Option<String>,
 }
 
 impl From<&Circumstances> for CircumstancesJson {
@@ -105,6 +138,7 @@ impl From<&Circumstances> for CircumstancesJson {
             since_boot,
             machine,
             libvirt,
+            qemu,
         } = circumstances.clone();
         Self {
             login_uid,
@@ -117,6 +151,7 @@ impl From<&Circumstances> for CircumstancesJson {
             since_boot_ms: since_boot,
             machine,
             libvirt,
+            qemu,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Hold, Space, Summary};
+use crate::model::{Hold, Overridden, Override, Space, Summary};
 
 use super::space::SpaceJson;
 
@@ -60,6 +60,42 @@ pub(super) struct TransactionJson {
     restored_as: Option<RestoredJson>,
     /// Its files are back and the domain is not defined: `rollback --files`.
     files_only: bool,
+    overrides: Vec<OverriddenJson>,
+}
+
+/// A rule that was set aside.
+#[derive(Serialize)]
+pub(super) struct OverrideJson {
+    /// Without its dashes.
+    flag: &'static str,
+    what: String,
+}
+
+impl From<&Override> for OverrideJson {
+    fn from(it: &Override) -> Self {
+        Self {
+            flag: it.flag.word(),
+            what: it.what.clone(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OverriddenJson {
+    #[serde(flatten)]
+    by: OverrideJson,
+    user: String,
+    at: String,
+}
+
+impl From<&Overridden> for OverriddenJson {
+    fn from(it: &Overridden) -> Self {
+        Self {
+            by: (&it.by).into(),
+            user: it.user.clone(),
+            at: it.at.to_string(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -111,6 +147,7 @@ impl From<&Summary> for TransactionJson {
                 uuid: domain.uuid.to_string(),
             }),
             files_only: summary.files_only,
+            overrides: summary.overrides.iter().map(OverriddenJson::from).collect(),
         }
     }
 }

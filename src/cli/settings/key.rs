@@ -8,6 +8,7 @@ use toml::Value;
 
 use super::Retention;
 use super::units::Span;
+use crate::model::DigestKind;
 
 /// One key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +121,24 @@ pub(super) fn span(value: &Value) -> Result<Span, String> {
 
 pub(super) fn retention(value: &Value) -> Result<Retention, String> {
     text(value)?.parse()
+}
+
+/// `none`, or the name of a digest.
+pub(super) fn digest(value: &Value) -> Result<Option<DigestKind>, String> {
+    let word = match value {
+        Value::Boolean(true) => DigestKind::Sha256.word().to_owned(),
+        Value::Boolean(false) => "none".to_owned(),
+        _ => text(value)?,
+    };
+    if word == "none" {
+        return Ok(None);
+    }
+    let mut kinds = DigestKind::ALL.into_iter();
+    let kind = kinds.find(|kind| kind.word() == word);
+    kind.map(Some).ok_or_else(|| {
+        let words = DigestKind::ALL.map(DigestKind::word);
+        format!("'{word}' is neither none nor one of {}", words.join(", "))
+    })
 }
 
 pub(super) fn yes_or_no(value: &Value) -> Result<bool, String> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::args::Arguments;
 use super::environment::variable;
 use super::error::{CliError, Exit};
+use crate::model::DigestKind;
 
 pub use file::location;
 pub use key::Key;
@@ -78,7 +79,8 @@ pub struct Settings {
     pub require_reason: Setting<bool>,
     /// Globs of domain names that this host refuses to retire.
     pub protect: Setting<Vec<glob::Pattern>>,
-    pub digest: Setting<bool>,
+    /// `None`: nothing is read for it.
+    pub digest: Setting<Option<DigestKind>>,
 }
 
 impl Settings {
@@ -106,7 +108,7 @@ impl Settings {
             minimum_age: from(Key::MinimumAge).or(|| Span::HOUR, key::span)?,
             require_reason: from(Key::RequireReason).or(|| false, key::yes_or_no)?,
             protect: protect(&from(Key::Protect))?,
-            digest: from(Key::Digest).or(|| false, key::yes_or_no)?,
+            digest: from(Key::Digest).or(|| None, key::digest)?,
         })
     }
 }

@@ -89,6 +89,16 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 rename.domain.uuid
             ),
             EventKind::Amended(amendment) => safe(&amended(amendment)),
+            EventKind::Digested {
+                step: index,
+                result,
+            } => {
+                let how = match result {
+                    Ok(digest) => digest.to_string(),
+                    Err(error) => format!("failed: {}", safe(error)),
+                };
+                format!("digest {index} {}: {how}", step(*index))
+            }
         };
         table.add_row([event.sequence.to_string(), time(event.at), what]);
     }

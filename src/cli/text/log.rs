@@ -24,12 +24,24 @@ pub fn logged(entry: &LogEntry) -> String {
 
 /// What happened, in words.
 fn words(entry: &LogEntry) -> String {
-    match &entry.what {
-        Logged::Begun { reason: Some(why) } => format!("begun: {why}"),
-        Logged::Begun { reason: None } => "begun".to_owned(),
+    let mut words = match &entry.what {
+        Logged::Begun(by) => match &by.reason {
+            Some(why) => format!("begun: {why}"),
+            None => "begun".to_owned(),
+        },
         Logged::Notice(notice) => format!("{}: {}", notice.topic.word(), notice.text),
         Logged::Event(kind) => event(kind),
+    };
+    for it in entry.overrides() {
+        words.push_str(&format!("; overridden by {}", it.phrase()));
     }
+    if let Some(back) = entry.clock_back {
+        words.push_str(&format!(
+            "; the clock had gone back by {:.1} seconds",
+            back.as_secs_f64()
+        ));
+    }
+    words
 }
 
 fn event(kind: &EventKind) -> String {
@@ -81,6 +93,10 @@ fn event(kind: &EventKind) -> String {
             )
         }
         EventKind::Amended(_) => "restored with changes".to_owned(),
+        EventKind::Digested { step, result } => match result {
+            Ok(digest) => format!("digest of step {step}: {digest}"),
+            Err(error) => format!("digest of step {step}: failed: {error}"),
+        },
     }
 }
 

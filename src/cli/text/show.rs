@@ -27,8 +27,9 @@ pub fn show(transaction: &Transaction, in_quarantine: &[usize], secrets: bool) -
     if let Some(reason) = &evidence.reason {
         lines.push(format!("Reason:    {}", safe(reason)));
     }
-    for unseen in &evidence.accepted_unseen {
-        lines.push(format!("Accepted:  not looked at: {}", safe(unseen)));
+    for it in &summary.overrides {
+        let (what, user) = (safe(&it.by.phrase()), safe(&it.user));
+        lines.push(format!("Override:  {what} ({user}, {})", time(it.at)));
     }
     lines.push(format!("Libvirt:   {}", safe(&evidence.uri)));
     lines.push(format!("Manifest:  {}", safe_path(&transaction.home)));

@@ -57,7 +57,9 @@ fn told(settings: &Settings, key: Key) -> Told {
                 .collect::<Vec<_>>()
                 .into()
         }),
-        Key::Digest => of(&settings.digest, |value| (*value).into()),
+        Key::Digest => of(&settings.digest, |kind| {
+            kind.map_or("none", crate::model::DigestKind::word).into()
+        }),
     };
     Told {
         key: key.name(),

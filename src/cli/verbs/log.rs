@@ -3,24 +3,21 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use crate::model::{LogEntry, Order, TransactionId};
+use crate::model::{Filter, LogEntry, Order, TransactionId};
 use crate::ports::{JournalError, JournalReader};
 
-use super::super::args::{FilterArgs, Output};
+use super::super::args::Output;
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use super::super::safe::{visible, visible_json};
 use super::super::{json, text};
 
-pub fn run(context: &Context, filter: &FilterArgs, checkpoint: bool) -> Result<(), CliError> {
-    if checkpoint {
-        return print_checkpoint(context);
-    }
+/// At most `limit` entries, the newest, and of those the oldest first.
+pub fn run(context: &Context, filter: &Filter, limit: Option<usize>) -> Result<(), CliError> {
     let mut page = Page::begin(context)?;
     if context.has_journal()? {
         let reader = context.reader("log")?;
-        match filter.limit {
-            // The newest, and of those the oldest first.
+        match limit {
             Some(limit) => {
                 let mut last = Vec::new();
                 walk(&reader, filter, Order::NewestFirst, &mut |entry| {
@@ -53,11 +50,10 @@ pub fn run(context: &Context, filter: &FilterArgs, checkpoint: bool) -> Result<(
 /// Those entries that the filter takes.
 fn walk(
     reader: &dyn JournalReader,
-    filter: &FilterArgs,
+    filter: &Filter,
     order: Order,
     each: &mut dyn FnMut(LogEntry) -> Result<bool, JournalError>,
 ) -> Result<(), JournalError> {
-    let filter = filter.filter();
     let ids: Option<BTreeSet<TransactionId>> = match filter.needs_transactions() {
         true => {
             let found = reader.select(&filter.of_transactions(), None)?;
@@ -76,7 +72,7 @@ fn walk(
     })
 }
 
-fn print_checkpoint(context: &Context) -> Result<(), CliError> {
+pub fn print_checkpoint(context: &Context) -> Result<(), CliError> {
     let journal = context.journal("log --checkpoint")?;
     let checkpoint = journal.checkpoint();
     match context.output {

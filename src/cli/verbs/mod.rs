@@ -27,6 +27,7 @@ use super::args::{Arguments, Command, Power};
 use super::context::Context;
 use super::error::CliError;
 use super::{ids, rules};
+use crate::model::Filter;
 
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
     // Needs no settings: a package is built where there may be none.
@@ -134,7 +135,20 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Config { what } => config::run(&context, what),
         Command::Manual { folder } => manual(&folder),
         Command::List { filter } => list::run(&context, &filter),
-        Command::Log { filter, checkpoint } => log::run(&context, &filter, checkpoint),
+        Command::Log {
+            filter,
+            kind: kinds,
+            checkpoint,
+        } => match checkpoint {
+            true => log::print_checkpoint(&context),
+            false => {
+                let wanted = Filter {
+                    kinds,
+                    ..filter.filter()
+                };
+                log::run(&context, &wanted, filter.limit)
+            }
+        },
         Command::Verify {
             ids,
             deep,

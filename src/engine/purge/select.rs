@@ -278,6 +278,7 @@ mod tests {
                 notes: Vec::new(),
                 restored_as: None,
                 files_only: false,
+                overrides: Vec::new(),
             },
             uptime: None,
             imported: false,

@@ -5,6 +5,7 @@
 //! the walk is within.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::entry_key;
 use super::read::{self, summaries};
@@ -145,9 +146,7 @@ fn logged(transaction: &model::Transaction, entries: Vec<Entry>) -> Vec<LogEntry
     let mut logged = Vec::new();
     for entry in entries {
         let what = match entry.kind {
-            EventKind::Began { .. } => Logged::Begun {
-                reason: transaction.evidence.reason.clone(),
-            },
+            EventKind::Began { .. } => Logged::Begun(Box::new(transaction.evidence.clone())),
             kind => match kind.load() {
                 Some(kind) => Logged::Event(kind),
                 None => continue,
@@ -159,6 +158,7 @@ fn logged(transaction: &model::Transaction, entries: Vec<Entry>) -> Vec<LogEntry
         logged.push(LogEntry {
             sequence: entry.sequence,
             at: entry.at.load(),
+            clock_back: entry.clock_back.map(Duration::from_millis),
             transaction: Some(transaction.id),
             domain: Some(transaction.domain().clone()),
             user: user.clone(),
@@ -178,6 +178,7 @@ fn notice((sequence, record): (u64, Vec<u8>)) -> Result<LogEntry, Fault> {
     Ok(LogEntry {
         sequence,
         at: entry.at.load(),
+        clock_back: entry.clock_back.map(Duration::from_millis),
         transaction: None,
         domain: notice.domain.clone(),
         user: notice.by.name().to_owned(),

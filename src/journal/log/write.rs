@@ -137,6 +137,7 @@ impl<'a, S: Shelf> Writer<'a, S> {
             sequence: self.head.sequence() + 1,
             transaction: id,
             at: Time(now),
+            clock_back: self.head.at.and_then(|Time(before)| went_back(before, now)),
             kind,
         };
         let record = encode(&entry)?;
@@ -162,6 +163,7 @@ impl<'a, S: Shelf> Writer<'a, S> {
         }
         let leaf = merkle::leaf(&record);
         self.head.frontier.push(leaf);
+        self.head.at = Some(entry.at);
         if entry.transaction == 0 {
             self.notices.push((entry.sequence, record));
             return Ok(None);
@@ -228,6 +230,15 @@ impl<'a, S: Shelf> Writer<'a, S> {
             parts,
         })
     }
+}
+
+/// Less than this is how clocks are kept right (adjtimex(2)), and no news. Milliseconds.
+const SLACK: u64 = 1000;
+
+/// Milliseconds.
+fn went_back(before: jiff::Timestamp, now: jiff::Timestamp) -> Option<u64> {
+    let back = now.duration_until(before).as_millis();
+    u64::try_from(back).ok().filter(|back| *back >= SLACK)
 }
 
 fn touch<'t, S: Shelf>(

@@ -32,6 +32,12 @@ pub struct Manifest {
     /// Parents before children: the order in which `--redefine` accepts them.
     pub snapshots: Vec<Tree>,
     pub checkpoints: Vec<Tree>,
+    /// The pool volumes among the domain's disks, as libvirt described them.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
+    /// Where a rule was set aside: the flag, and what was accepted.
+    #[serde(default)]
+    pub overrides: Vec<String>,
     pub flags: Flags,
     pub files: Vec<File>,
     /// How to restore by hand, line by line.
@@ -45,6 +51,18 @@ pub struct Tree {
     pub parent: Option<String>,
     pub current: bool,
     pub file: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    pub pool: String,
+    pub volume: String,
+    /// With U+FFFD for what is no UTF-8.
+    pub path: String,
+    /// As `virsh vol-dumpxml` prints it.
+    pub xml: Option<String>,
+    /// Why there is none.
+    pub cause: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +129,7 @@ impl Manifest {
             host,
             reason,
             uri,
+            overrides,
             ..
         } = transaction.evidence.clone();
         let definition = &transaction.definition;
@@ -154,10 +173,24 @@ impl Manifest {
                     file: checkpoint_file(index),
                 })
                 .collect(),
+            volumes: transaction.volumes.iter().map(Volume::of).collect(),
+            overrides: overrides.iter().map(model::Override::phrase).collect(),
             flags: Flags::of(transaction),
             files,
             // Made of all that stands above: `restore.rs`.
             restore: Vec::new(),
+        }
+    }
+}
+
+impl Volume {
+    fn of(saved: &model::SavedVolume) -> Self {
+        Self {
+            pool: saved.pooled.pool.clone(),
+            volume: saved.pooled.volume.clone(),
+            path: saved.path.to_string_lossy().into_owned(),
+            xml: saved.xml.clone().ok(),
+            cause: saved.xml.clone().err(),
         }
     }
 }

@@ -11,7 +11,7 @@ mod restore;
 
 use std::path::PathBuf;
 
-pub use json::{File, Manifest, Tree};
+pub use json::{File, Manifest, Tree, Volume};
 pub use proof::Key;
 
 use super::{Begin, DecodeError, EncodeError, codec};

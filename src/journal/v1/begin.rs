@@ -23,6 +23,7 @@ frozen!(struct Draft = model::Draft {
     commit_at_once: bool,
     started_at: Time,
 } else {
+    volumes: Vec::new(),
     uptime: None,
     expires_at: None,
 });

@@ -16,5 +16,6 @@ frozen!(struct Evidence = model::Evidence {
     uri: String,
     accepted_unseen: Vec<String>,
 } else {
+    overrides: Vec::new(),
     circumstances: model::Circumstances::default(),
 });

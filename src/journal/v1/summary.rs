@@ -102,6 +102,7 @@ impl Load<model::Summary> for Summary {
             notes,
             restored_as: restored_as.load(),
             files_only: false,
+            overrides: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::common::Pooled;
 use super::hold::Uptime;
 use super::{Definition, Evidence, Plan, Removal};
 use crate::journal::mirror::{Load, Mirror, mirror};
@@ -13,12 +14,19 @@ mirror!(struct QuarantineFolder = model::QuarantineFolder {
     folder: Bytes,
 });
 
+mirror!(struct SavedVolume = model::SavedVolume {
+    pooled: Pooled,
+    path: Bytes,
+    xml: Result<String, String>,
+});
+
 mirror!(struct Draft = model::Draft {
     uuid: Uuid,
     evidence: Evidence,
     removal: Removal,
     plan: Plan,
     definition: Definition,
+    volumes: Vec<SavedVolume>,
     home: Bytes,
     places: Vec<QuarantineFolder>,
     commit_at_once: bool,

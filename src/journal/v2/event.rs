@@ -10,6 +10,13 @@ use crate::journal::mirror::{Load, Mirror, mirror};
 use crate::journal::primitive::{Bytes, Hash, Index, Time, Xml};
 use crate::model;
 
+mirror!(enum DigestKind = model::DigestKind { Sha256, Blake3 });
+
+mirror!(struct Digest = model::Digest {
+    kind: DigestKind,
+    hex: String,
+});
+
 mirror!(struct Amendment = model::Amendment {
     xml: Option<Xml>,
     files_only: bool,
@@ -86,6 +93,10 @@ pub enum EventKind {
     Imported {
         from: Bytes,
     },
+    Digested {
+        step: Index,
+        result: Result<Digest, String>,
+    },
 }
 
 impl From<&model::EventKind> for EventKind {
@@ -154,6 +165,10 @@ impl From<&model::EventKind> for EventKind {
                 macs: Mirror::store(macs),
             },
             Model::Amended(amendment) => Self::Amended(Mirror::store(amendment)),
+            Model::Digested { step, result } => Self::Digested {
+                step: Mirror::store(step),
+                result: Mirror::store(result),
+            },
             Model::Settled { files, bytes, size } => Self::Settled {
                 files: Mirror::store(files),
                 bytes: *bytes,
@@ -220,6 +235,10 @@ impl EventKind {
                 macs: macs.load(),
             }),
             Self::Amended(amendment) => Model::Amended(amendment.load()),
+            Self::Digested { step, result } => Model::Digested {
+                step: step.load(),
+                result: result.load(),
+            },
             Self::Settled { files, bytes, size } => Model::Settled {
                 files: files.load(),
                 bytes,
@@ -235,6 +254,8 @@ pub struct Entry {
     /// 0 of what belongs to no transaction.
     pub transaction: u64,
     pub at: Time,
+    /// Milliseconds by which the clock had gone back since the entry before this one.
+    pub clock_back: Option<u64>,
     pub kind: EventKind,
 }
 

@@ -4,6 +4,23 @@ use crate::journal::mirror::mirror;
 use crate::journal::primitive::Uuid;
 use crate::model;
 
+mirror!(enum OverrideFlag = model::OverrideFlag {
+    AcceptUnseen,
+    AcceptNotRedefinable,
+    AcceptBrokenChain,
+    OverrideProtection,
+    AcceptChangedBase,
+    Files,
+    Xml,
+    Path,
+    From,
+});
+
+mirror!(struct Override = model::Override {
+    flag: OverrideFlag,
+    what: String,
+});
+
 mirror!(struct Evidence = model::Evidence {
     uid: u32,
     user: String,
@@ -16,6 +33,7 @@ mirror!(struct Evidence = model::Evidence {
     version: String,
     uri: String,
     accepted_unseen: Vec<String>,
+    overrides: Vec<Override>,
     circumstances: Circumstances,
 });
 
@@ -30,4 +48,5 @@ mirror!(struct Circumstances = model::Circumstances {
     since_boot: Option<u64>,
     machine: Option<String>,
     libvirt: Option<String>,
+    qemu: Option<String>,
 });

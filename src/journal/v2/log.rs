@@ -26,6 +26,8 @@ pub struct Head {
     pub count: u64,
     /// How many of them claim something.
     pub claims: u64,
+    /// Of the last entry: a clock that has gone back since shows.
+    pub at: Option<Time>,
     /// Size and root after each of the last appends, the latest last: a watermark that is behind
     /// is one of them.
     pub recent: Vec<(u64, Hash)>,
@@ -42,6 +44,7 @@ impl Head {
             transactions: 0,
             count: 0,
             claims: 0,
+            at: None,
             recent: Vec::new(),
         }
     }

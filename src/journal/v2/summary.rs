@@ -4,11 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use super::DomainRef;
 use super::access::State;
+use super::evidence::Override;
 use super::hold::Hold;
 use crate::journal::merkle;
 use crate::journal::mirror::{Load, Mirror, mirror};
 use crate::journal::primitive::{Hash, Id, Time, Uuid};
 use crate::model;
+
+mirror!(struct Overridden = model::Overridden {
+    by: Override,
+    user: String,
+    at: Time,
+});
 
 mirror!(struct Line = model::Summary {
     id: Id,
@@ -27,6 +34,7 @@ mirror!(struct Line = model::Summary {
     notes: Vec<String>,
     restored_as: Option<DomainRef>,
     files_only: bool,
+    overrides: Vec<Overridden>,
 });
 
 /// Where in the log a transaction's entries are, and what they are known by: so a transaction is
