@@ -123,6 +123,30 @@ fn the_survey_cannot_change_what_it_looks_at() {
     assert!(names("fn walk(storage: &dyn Storage, ", "Storage"));
 }
 
+/// "Is it that file?" decides what a rollback overwrites and a purge destroys. Where two places answer it,
+/// one of them will be wrong.
+#[test]
+fn whether_it_is_the_same_file_is_decided_in_one_place() {
+    // Of values, of a name, of a descriptor.
+    let homes = [
+        "model/file.rs",
+        "model/watched.rs",
+        "ports/whereabouts.rs",
+        "adapters/files/sys.rs",
+    ];
+    for (name, code) in code() {
+        assert!(
+            homes.contains(&name.as_str()) || !names_call(&code, "is_same_file"),
+            "src/{name} compares files by itself; ports::Presence does, and sys::is for a descriptor"
+        );
+    }
+    assert!(names_call("a.is_same_file(&b)", "is_same_file"));
+}
+
+fn names_call(code: &str, method: &str) -> bool {
+    code.contains(&format!(".{method}("))
+}
+
 /// Whether a word stands in the code by itself, and not as a variant of an error (`SurveyError::Storage`,
 /// `Storage(#[from] …)`).
 fn names(code: &str, word: &str) -> bool {

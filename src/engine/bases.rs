@@ -13,6 +13,8 @@ use crate::model::{
     TransactionId,
 };
 
+use crate::ports::Presence;
+
 use super::error::EngineError;
 use super::restoration::Restoration;
 use super::{Engine, places};
@@ -135,22 +137,24 @@ impl Engine<'_> {
         has_moved: bool,
         then: Option<&FileFacts>,
     ) -> Result<Option<String>, EngineError> {
-        let Some(now) = self.world.storage.facts(place)? else {
-            return Ok(Some(places::absence(&self.world, place)?));
-        };
+        let storage = self.world.storage;
         // Recorded since format 2.
         let Some(then) = then else {
-            return Ok(None);
+            return Ok(match storage.glance(place)? {
+                Some(_) => None,
+                None => Some(places::absence(&self.world, place)?),
+            });
         };
-        Ok(
-            if !has_moved && !now.identity.is_same_file(&then.identity) {
+        Ok(match Presence::at(storage, place, then)? {
+            Presence::Nothing => Some(places::absence(&self.world, place)?),
+            Presence::Another(_) if !has_moved => {
                 Some("it was replaced by another file since".into())
-            } else if (now.size, now.modified) != (then.size, then.modified) {
-                Some("it was written to since".into())
-            } else {
-                None
-            },
-        )
+            }
+            Presence::It(now) | Presence::Another(now) => {
+                let is_changed = (now.size, now.modified) != (then.size, then.modified);
+                is_changed.then(|| "it was written to since".into())
+            }
+        })
     }
 
     /// Whether some other transaction has the file in quarantine, or brings it back before.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::model::{
     Fate, FileMove, FileRole, Progress, Refusal, RefusalCode, Step, Transaction, User,
 };
+use crate::ports::Presence;
 use crate::survey::{As, Leaving, SurveyError, newcomers};
 
 use super::World;
@@ -246,9 +247,8 @@ pub(super) fn occupied_places(
         if progress.get(index) != Some(&Progress::Done) {
             continue;
         }
-        if let Some(there) = world.storage.facts(&moved.path)?
-            && !there.identity.is_same_file(&moved.facts.identity)
-        {
+        let there = Presence::at(world.storage, &moved.path, &moved.facts)?;
+        if matches!(there, Presence::Another(_)) {
             occupied.push(moved.path.clone());
         }
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileRole, Progress, Refusal, RefusalCode, Step, Transaction, TransactionId};
+use crate::ports::{Presence, Whereabouts};
 
 use super::World;
 use super::error::EngineError;
@@ -23,35 +24,30 @@ pub(super) fn rollback(
     let progress = transaction.progress();
     let to_undo = |index: &usize| !matches!(progress[*index], Progress::Pending | Progress::Undone);
     for (_, moved, stored) in transaction.files().filter(|(index, ..)| to_undo(index)) {
-        let waiting = world.storage.facts(&stored)?;
         let place = home.place(moved);
+        let mut found = Whereabouts::of(world.storage, &moved.facts, &place, &stored)?;
         // Under another name the managed save does not go back to its old one.
-        let there = match moved.role {
-            FileRole::ManagedSave if home.has_other_name() => None,
-            _ => world.storage.facts(&place)?,
-        };
-        let is_it =
-            |facts: &crate::model::FileFacts| facts.identity.is_same_file(&moved.facts.identity);
-        match (waiting, there) {
-            (_, Some(there)) if !is_it(&there) => {
-                refusals.push(places::occupied(transaction, &place))
-            }
-            (Some(waiting), None) if !is_it(&waiting) => refusals.push(lost(
+        if moved.role == FileRole::ManagedSave && home.has_other_name() {
+            found.home = Presence::Nothing;
+        }
+        match (found.home, found.waiting) {
+            (Presence::Another(_), _) => refusals.push(places::occupied(transaction, &place)),
+            (Presence::Nothing, Presence::Another(_)) => refusals.push(lost(
                 transaction,
                 moved.path.display(),
                 format!("{} is another file than was put there", stored.display()),
             )),
-            (None, None) => {
+            (Presence::Nothing, Presence::Nothing) => {
                 let why = places::absence(world, &stored)?;
                 refusals.push(lost(transaction, moved.path.display(), why));
             }
             // A managed save image that does not fit goes beside its old place.
-            (Some(_), None) if !faulty.contains(&folder_of(&place)) => {
+            (Presence::Nothing, Presence::It(_)) if !faulty.contains(&folder_of(&place)) => {
                 let fault = places::fault(world, transaction, &place, Some(&stored));
                 faulty.extend(fault.is_some().then(|| folder_of(&place)));
                 refusals.extend(fault);
             }
-            _ => {}
+            (Presence::Nothing, Presence::It(_)) | (Presence::It(_), _) => {}
         }
     }
     for (index, step) in transaction.plan.steps.iter().enumerate() {

@@ -7,7 +7,7 @@ use super::error::EngineError;
 use crate::model::{
     Direction, EventKind, Evidence, Override, OverrideFlag, State, Step, Transaction, Verb,
 };
-use crate::ports::{HypervisorView, StorageView};
+use crate::ports::{HypervisorView, Place, StorageView, Whereabouts};
 
 /// A transaction's events as far as the world shows them.
 pub struct Inferred {
@@ -15,14 +15,6 @@ pub struct Inferred {
     pub events: Vec<EventKind>,
     /// What could not be known, in words. In the events too.
     pub unknown: Vec<String>,
-}
-
-/// Where one file is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FoundAt {
-    Original,
-    Quarantine,
-    Nowhere,
 }
 
 /// Who says that a record is a transaction of ours.
@@ -53,7 +45,7 @@ pub fn infer(
     let mut unknown =
         vec!["who decided what since it began, when, and whether it was held".to_owned()];
     let places = places(storage, transaction, &mut unknown)?;
-    let is_at = |place: FoundAt| places.iter().any(|(_, its)| *its == place);
+    let is_at = |place: Place| places.iter().any(|(_, its)| *its == place);
     let defined = match hypervisor {
         Some(hypervisor) => hypervisor
             .status(transaction.domain().uuid)?
@@ -61,11 +53,11 @@ pub fn infer(
         None => {
             unknown.push("whether the domain is defined: libvirt does not answer".into());
             // Files move only after the undefine.
-            !is_at(FoundAt::Quarantine) && is_at(FoundAt::Original)
+            !is_at(Place::Quarantine) && is_at(Place::Home)
         }
     };
     let is_there = defined && transaction.undefines();
-    let is_whole = !is_at(FoundAt::Original) && !is_there;
+    let is_whole = !is_at(Place::Home) && !is_there;
     if let Origin::Imported { from } = origin {
         let what = format!(
             "taken in from {}: nothing proves that this program wrote it",
@@ -86,7 +78,7 @@ pub fn infer(
         let is_known = match step {
             Step::Undefine(_) => !defined,
             Step::LinkManagedSave(_) | Step::Quarantine(_) => {
-                places.contains(&(index, FoundAt::Quarantine))
+                places.contains(&(index, Place::Quarantine))
             }
             // They leave nothing that could be in two places, and doing or undoing them once more
             // than needed does no harm.
@@ -155,27 +147,23 @@ fn places(
     storage: &dyn StorageView,
     transaction: &Transaction,
     unknown: &mut Vec<String>,
-) -> Result<Vec<(usize, FoundAt)>, EngineError> {
+) -> Result<Vec<(usize, Place)>, EngineError> {
     let mut places = Vec::new();
     for (index, moved, stored) in transaction.files() {
-        let is_at = |path: &Path| -> Result<bool, EngineError> {
-            let found = storage.facts(path)?;
-            Ok(found.is_some_and(|it| it.identity.is_same_file(&moved.facts.identity)))
-        };
-        // In quarantine first: a managed save image has both names for a while.
-        let place = if is_at(&stored)? {
-            FoundAt::Quarantine
-        } else if is_at(&moved.path)? {
-            FoundAt::Original
-        } else {
-            unknown.push(format!(
-                "where {} is: neither at its place nor at {}",
-                moved.path.display(),
-                stored.display()
-            ));
-            FoundAt::Nowhere
-        };
-        places.push((index, place));
+        let place = Whereabouts::of(storage, &moved.facts, &moved.path, &stored)?.place();
+        match place {
+            // A managed save image has both names until its domain is undefined.
+            Place::Both | Place::Quarantine => places.push((index, Place::Quarantine)),
+            Place::Home => places.push((index, place)),
+            Place::Neither | Place::Stranger => {
+                unknown.push(format!(
+                    "where {} is: neither at its place nor at {}",
+                    moved.path.display(),
+                    stored.display()
+                ));
+                places.push((index, place));
+            }
+        }
     }
     Ok(places)
 }

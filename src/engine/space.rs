@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{
     Allocation, FileSystem, Held, Progress, Space, State, Summary, Tally, Transaction,
 };
-use crate::ports::{JournalReader, StorageView};
+use crate::ports::{JournalReader, Presence, StorageView};
 
 use super::error::EngineError;
 
@@ -80,17 +80,13 @@ pub(super) fn measure(storage: &dyn StorageView, transaction: &Transaction) -> M
     let progress = transaction.progress();
     let mut names = Vec::new();
     let mut unseen = None;
-    let files = transaction
-        .files()
-        .map(|(step, moved, stored)| (step, moved, stored, Some(&moved.facts.identity)));
-    let copies = transaction
-        .copies()
-        .map(|(step, moved, stored)| (step, moved, stored, None));
-    for (step, moved, stored, identity) in files.chain(copies) {
-        let is_there = match storage.glance(&stored) {
+    let files = transaction.files().map(|it| (it, false));
+    let copies = transaction.copies().map(|it| (it, true));
+    for ((step, moved, stored), is_copy) in files.chain(copies) {
+        let is_there = match is_copy {
+            true => matches!(storage.glance(&stored), Ok(Some(_))),
             // Another file in its place is not of the transaction.
-            Ok(Some(now)) => identity.is_none_or(|it| now.identity.is_same_file(it)),
-            _ => false,
+            false => Presence::at(storage, &stored, &moved.facts).is_ok_and(|it| it.is_it()),
         };
         let found = match is_there {
             true => storage.allocations(&stored).ok(),

@@ -1,7 +1,7 @@
 //! The files in quarantine against what the journal says of them. Changes nothing.
 
 use crate::model::{FileFacts, FileKind, Progress, State, Transaction};
-use crate::ports::{Quarantine, StorageError, StorageView};
+use crate::ports::{Presence, Quarantine, StorageError, StorageView};
 
 /// Something that is not as it was left, and what that means for an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,27 +58,28 @@ pub fn verify(
             hint,
         };
         let incomplete = format!("rollback {id} would not bring {original} back");
-        match storage.facts(&stored) {
-            Ok(Some(found)) => {
-                looked.bytes += found.allocated;
-                if deep && let Err(error) = storage.is_equal(&stored, &stored) {
-                    looked.differences.push(unreadable(&subject, &error));
-                }
-                if !found.identity.is_same_file(&moved.facts.identity) {
-                    looked.differences.push(say(
-                        "replaced",
-                        format!("{} is another file than was put there", stored.display()),
-                        format!("{incomplete}: it takes that inode and no other"),
-                    ));
-                } else if is_changed(&found, &moved.facts) {
-                    looked.differences.push(say(
-                        "changed",
-                        format!("{} was written to since", stored.display()),
-                        format!("rollback {id} would bring {original} back as it is now"),
-                    ));
-                }
+        let found = Presence::at(storage, &stored, &moved.facts);
+        if let Ok(Presence::It(now) | Presence::Another(now)) = &found {
+            looked.bytes += now.allocated;
+            if deep && let Err(error) = storage.is_equal(&stored, &stored) {
+                looked.differences.push(unreadable(&subject, &error));
             }
-            Ok(None) => looked.differences.push(say(
+        }
+        match found {
+            Ok(Presence::Another(_)) => looked.differences.push(say(
+                "replaced",
+                format!("{} is another file than was put there", stored.display()),
+                format!("{incomplete}: it takes that inode and no other"),
+            )),
+            Ok(Presence::It(now)) if is_changed(&now, &moved.facts) => {
+                looked.differences.push(say(
+                    "changed",
+                    format!("{} was written to since", stored.display()),
+                    format!("rollback {id} would bring {original} back as it is now"),
+                ));
+            }
+            Ok(Presence::It(_)) => {}
+            Ok(Presence::Nothing) => looked.differences.push(say(
                 "missing",
                 format!("{} is gone", stored.display()),
                 incomplete,
@@ -98,7 +99,7 @@ pub(super) fn written_to(
 ) -> Result<Vec<String>, StorageError> {
     let mut told = Vec::new();
     for (_, moved, stored) in transaction.files() {
-        if let Some(found) = storage.facts(&stored)?
+        if let Presence::It(found) = Presence::at(storage, &stored, &moved.facts)?
             && found.kind == FileKind::Regular
             && is_changed(&found, &moved.facts)
         {

@@ -73,6 +73,11 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
+    /// Whether both are of one file, whatever else of it has changed between the looks.
+    pub fn is_same_file(&self, other: &FileFacts) -> bool {
+        self.kind == other.kind && self.identity.is_same_file(&other.identity)
+    }
+
     /// Whether the file must be unlocked for a moment to be moved, which takes CAP_LINUX_IMMUTABLE.
     pub fn is_locked_by_attribute(&self) -> bool {
         self.attributes != 0

@@ -18,6 +18,15 @@ pub struct Watched {
     pub since: Timestamp,
 }
 
+impl Watched {
+    /// Whether both have the same files under the same names.
+    pub fn has_same_files(&self, other: &Watched) -> bool {
+        let mut pairs = self.files.iter().zip(&other.files);
+        self.files.len() == other.files.len()
+            && pairs.all(|((path, facts), (its, theirs))| path == its && facts.is_same_file(theirs))
+    }
+}
+
 /// How a guest ended, by libvirt's event or by what it wrote in the guest's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {

@@ -11,6 +11,7 @@ mod lock;
 mod quarantine;
 mod storage;
 mod watchlist;
+mod whereabouts;
 
 pub use census::{Asked, Census, Outsider, Sighting};
 pub use clock::Clock;
@@ -28,3 +29,4 @@ pub use storage::{
     StorageError, StorageView,
 };
 pub use watchlist::Watchlist;
+pub use whereabouts::{Place, Presence, Whereabouts};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::model::{FileMove, User};
-use crate::ports::{HypervisorView, StorageView};
+use crate::ports::{HypervisorView, Presence, StorageView};
 
 use super::pools::Pools;
 use super::{CachedStorage, SurveyError, users};
@@ -50,12 +50,9 @@ pub fn newcomers(
         let files = one.files.iter().map(|(file, stored)| {
             let mut file = (*file).clone();
             for place in [&file.path.clone(), stored] {
-                match storage.glance(place)? {
-                    Some(found) if found.identity.is_same_file(&file.facts.identity) => {
-                        file.facts.identity = found.identity;
-                        break;
-                    }
-                    _ => {}
+                if let Presence::It(found) = Presence::at(storage, place, &file.facts)? {
+                    file.facts.identity = found.identity;
+                    break;
                 }
             }
             Ok(file)

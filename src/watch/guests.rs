@@ -48,11 +48,7 @@ impl<'a> Guests<'a> {
     pub(super) fn keep(&mut self, watched: Watched) -> Result<(), Error> {
         let uuid = watched.domain.uuid;
         let is_known = self.get(uuid).is_some_and(|known| {
-            known.definition == watched.definition
-                && known.files.len() == watched.files.len()
-                && known.files.iter().zip(&watched.files).all(|(old, new)| {
-                    old.0 == new.0 && old.1.identity.is_same_file(&new.1.identity)
-                })
+            known.definition == watched.definition && known.has_same_files(&watched)
         });
         if !is_known {
             self.list.put(&watched)?;

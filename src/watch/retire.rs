@@ -6,6 +6,7 @@ use crate::model::{
     Watched,
 };
 use crate::planner;
+use crate::ports::Presence;
 use crate::retire::{Connected, Error, Planned, Site, carry_out, changed, settled};
 use crate::survey::{CachedStorage, Survey};
 use crate::xml::DomainXml;
@@ -103,12 +104,7 @@ fn refuse_strangers(host: &dyn Connected, watched: &Watched, plan: &Plan) -> Res
     for moved in plan.steps.iter().filter_map(Step::file) {
         let known = watched.files.iter().find(|(path, _)| *path == moved.path);
         let Some((path, then)) = known else { continue };
-        let is_same = host
-            .world()
-            .storage
-            .facts(path)?
-            .is_some_and(|now| now.identity.is_same_file(&then.identity));
-        if !is_same {
+        if !Presence::at(host.world().storage, path, then)?.is_it() {
             return Err(EngineError::Refused {
                 refusals: vec![changed(&watched.domain)],
             }

@@ -42,9 +42,8 @@ pub fn ask(path: &Path, kind: FileKind, expected: &Identity) -> Answer {
     let Ok(found) = found else {
         return Answer::Another;
     };
-    match files::identity_of(found.as_fd()) {
-        Some(identity) if identity.is_same_file(expected) => {}
-        _ => return Answer::Another,
+    if !files::is_open_at(found.as_fd(), expected) {
+        return Answer::Another;
     }
     match files::reopen(found.as_fd()) {
         Ok(file) => take(&file),

@@ -27,7 +27,7 @@ pub fn set(path: &Path, expected: &Identity, time: FileTime) -> Result<(), Stora
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NOATIME | OFlags::NONBLOCK;
     let file = sys::open_at(&entry.folder, entry.name, flags).map_err(failed)?;
     let stat = sys::stat(&file).map_err(failed)?;
-    if !sys::identity(&stat).is_same_file(expected) {
+    if !sys::is(&stat, expected) {
         return Err(StorageError::Swapped(path.to_owned()));
     }
     if sys::timestamp(stat.stx_atime) == time {

@@ -64,9 +64,9 @@ impl LocalFiles {
 pub(super) use facts::list;
 pub(super) use sys::reopen;
 
-/// The inode behind an open descriptor.
-pub(super) fn identity_of(fd: std::os::fd::BorrowedFd<'_>) -> Option<Identity> {
-    sys::stat(fd).ok().map(|stat| sys::identity(&stat))
+/// Whether an open descriptor is of that inode.
+pub(super) fn is_open_at(fd: std::os::fd::BorrowedFd<'_>, expected: &Identity) -> bool {
+    sys::stat(fd).is_ok_and(|stat| sys::is(&stat, expected))
 }
 
 impl StorageView for LocalFiles {

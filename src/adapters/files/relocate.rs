@@ -68,7 +68,7 @@ pub fn look(entry: &Entry<'_>) -> Result<Option<(OwnedFd, Statx)>, StorageError>
 }
 
 pub fn is_same(stat: &Statx, expected: &FileFacts) -> bool {
-    sys::identity(stat).is_same_file(&expected.identity) && facts::kind(stat) == expected.kind
+    sys::is(stat, &expected.identity) && facts::kind(stat) == expected.kind
 }
 
 /// See [`Demand::Unchanged`].

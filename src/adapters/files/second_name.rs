@@ -15,7 +15,7 @@ use crate::ports::{Moved, StorageError};
 pub fn link(from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
     let target = Entry::open(to)?;
     let moved = match look(&target)? {
-        Some((_, stat)) if sys::identity(&stat).is_same_file(expected) => Moved::Already,
+        Some((_, stat)) if sys::is(&stat, expected) => Moved::Already,
         Some(_) => return Err(StorageError::Occupied(to.to_owned())),
         None => {
             make(from, &target, expected)?;
@@ -36,7 +36,7 @@ fn make(from: &Path, target: &Entry<'_>, expected: &Identity) -> Result<(), Stor
     };
     match look(&source)? {
         None => return Err(StorageError::Gone(from.to_owned())),
-        Some((_, stat)) if !sys::identity(&stat).is_same_file(expected) => {
+        Some((_, stat)) if !sys::is(&stat, expected) => {
             return Err(StorageError::Swapped(from.to_owned()));
         }
         Some(_) => {}
@@ -47,7 +47,7 @@ fn make(from: &Path, target: &Entry<'_>, expected: &Identity) -> Result<(), Stor
         other => StorageError::io("give a second name to", from, other),
     })?;
     match look(target)? {
-        Some((_, stat)) if sys::identity(&stat).is_same_file(expected) => Ok(()),
+        Some((_, stat)) if sys::is(&stat, expected) => Ok(()),
         // The first name was given to another file since it was looked at.
         _ => {
             remove(target)?;

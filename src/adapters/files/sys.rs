@@ -169,6 +169,11 @@ pub fn stat_at(folder: impl AsFd, name: &OsStr, flags: AtFlags) -> rustix::io::R
     })
 }
 
+/// Whether it is of that inode.
+pub fn is(stat: &Statx, expected: &Identity) -> bool {
+    identity(stat).is_same_file(expected)
+}
+
 pub fn identity(stat: &Statx) -> Identity {
     let born = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
     Identity {

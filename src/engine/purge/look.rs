@@ -2,8 +2,10 @@
 //! is what was put there (law 5).
 
 use crate::model::{
-    FileFacts, FileMove, Progress, Refusal, RefusalCode, Step, Transaction, TransactionId, User,
+    FileFacts, FileKind, FileMove, Progress, Refusal, RefusalCode, Step, Transaction,
+    TransactionId, User,
 };
+use crate::ports::Presence;
 
 use super::super::bases::{holds, left_behind};
 use super::super::error::EngineError;
@@ -24,14 +26,17 @@ impl Engine<'_> {
                 if transaction.progress().get(step) == Some(&Progress::Destroyed) {
                     continue;
                 }
-                let Some(now) = self.world.storage.facts(&stored)? else {
-                    refusals.extend(self.not_there(transaction, step, moved, &stored)?);
-                    continue;
+                let now = match Presence::at(self.world.storage, &stored, &moved.facts)? {
+                    Presence::It(now) => now,
+                    Presence::Another(_) => {
+                        refusals.push(another(transaction, moved, &stored));
+                        continue;
+                    }
+                    Presence::Nothing => {
+                        refusals.extend(self.not_there(transaction, step, moved, &stored)?);
+                        continue;
+                    }
                 };
-                if !now.identity.is_same_file(&moved.facts.identity) {
-                    refusals.push(another(transaction, moved, &stored));
-                    continue;
-                }
                 let mut users: Vec<User> = used
                     .iter()
                     .filter(|one| one.step == step)
@@ -94,12 +99,11 @@ impl Engine<'_> {
     fn second_names(&self, transaction: &Transaction) -> Result<Vec<Refusal>, EngineError> {
         let mut refusals = Vec::new();
         for (_, moved, stored) in transaction.files() {
-            let Some(now) = self.world.storage.glance(&stored)? else {
+            let found = Presence::at(self.world.storage, &stored, &moved.facts)?;
+            let Presence::It(now) = found else {
                 continue;
             };
-            let is_it = now.identity.is_same_file(&moved.facts.identity);
-            let is_folder = now.kind == crate::model::FileKind::Directory;
-            if is_it && !is_folder && now.links > moved.facts.links.max(1) {
+            if now.kind != FileKind::Directory && now.links > moved.facts.links.max(1) {
                 let phrase = format!(
                     "{} is in use: it has {} names now, and had {} when it was retired",
                     moved.path.display(),

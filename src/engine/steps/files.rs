@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::model::{FileFacts, FileMove, Transaction};
-use crate::ports::{Demand, Moved};
+use crate::model::{FileMove, Transaction};
+use crate::ports::{Demand, Moved, Presence, Whereabouts};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -53,12 +53,11 @@ pub(super) fn restore(
     let to = Restoration::of(transaction).place(moved);
     // It never arrived in quarantine, because by then the name was another file's: there is nothing
     // of ours to bring back.
-    let is_ours = |facts: FileFacts| facts.identity.is_same_file(&moved.facts.identity);
-    if !transaction.was_done(index)
-        && world.storage.facts(&from)?.is_none()
-        && !world.storage.facts(&to)?.is_some_and(is_ours)
-    {
-        return Ok(Moved::Already);
+    if !transaction.was_done(index) {
+        let found = Whereabouts::of(world.storage, &moved.facts, &to, &from)?;
+        if found.waiting == Presence::Nothing && !found.home.is_it() {
+            return Ok(Moved::Already);
+        }
     }
     Ok(world
         .storage

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileFacts, FileKind, Plan};
-use crate::ports::{StorageError, StorageView};
+use crate::ports::{Presence, StorageError, StorageView};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -55,18 +55,14 @@ pub(in crate::engine) fn look(
             ),
         });
     }
-    Ok(match storage.facts(&last.path)? {
-        None => Kept::Nothing,
-        Some(now)
-            if now.identity.is_same_file(&last.facts.identity) && now.kind == FileKind::Regular =>
-        {
-            Kept::There {
-                file: last.path.clone(),
-                copy,
-                facts: last.facts.clone(),
-            }
-        }
-        Some(_) => Kept::Other {
+    Ok(match Presence::at(storage, &last.path, &last.facts)? {
+        Presence::Nothing => Kept::Nothing,
+        Presence::It(now) if now.kind == FileKind::Regular => Kept::There {
+            file: last.path.clone(),
+            copy,
+            facts: last.facts.clone(),
+        },
+        Presence::It(_) | Presence::Another(_) => Kept::Other {
             path: last.path.clone(),
             why: "it is another file than the one that was kept".into(),
         },

@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 
 use crate::model::{Direction, EventKind, FileMove, Progress, SavedState, Step, Transaction};
-use crate::ports::{Demand, Moved};
+use crate::ports::{Demand, Moved, Presence};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -152,11 +152,10 @@ fn misfit(
         return Ok(Some("the domain is running".into()));
     }
     for disk in &saved.disks {
-        let unchanged = world.storage.facts(&disk.path)?.is_some_and(|now| {
-            now.identity.is_same_file(&disk.facts.identity)
-                && (now.size, now.modified) == (disk.facts.size, disk.facts.modified)
-        });
-        if !unchanged {
+        let found = Presence::at(world.storage, &disk.path, &disk.facts)?;
+        let is_unchanged = matches!(found, Presence::It(now)
+            if (now.size, now.modified) == (disk.facts.size, disk.facts.modified));
+        if !is_unchanged {
             let path = disk.path.display();
             return Ok(Some(format!("disk {path} has been written to since")));
         }
@@ -165,8 +164,7 @@ fn misfit(
 }
 
 fn is_it(world: &World, image: &FileMove, path: &std::path::Path) -> Result<bool, Failure> {
-    let there = world.storage.facts(path)?;
-    Ok(there.is_some_and(|there| there.identity.is_same_file(&image.facts.identity)))
+    Ok(Presence::at(world.storage, path, &image.facts)?.is_it())
 }
 
 /// Beside its old name, so that it is a rename. libvirt asks for `NAME.save` and nothing else.

@@ -16,7 +16,7 @@ pub(super) use power::keeping_all;
 pub(super) use state_copy::obstacle as copy_obstacle;
 
 use crate::model::{Direction, EventKind, Step, Transaction};
-use crate::ports::Moved;
+use crate::ports::{Moved, Presence};
 
 use super::World;
 use super::error::Failure;
@@ -119,11 +119,10 @@ pub(super) fn run(
 /// left out: its move will refuse it.
 pub(super) fn settled(world: &World, transaction: &Transaction) -> EventKind {
     let files = transaction.files().filter_map(|(index, moved, _)| {
-        let facts = world.storage.facts(&moved.path).ok()??;
-        (facts.identity.is_same_file(&moved.facts.identity)
-            && facts.kind == moved.facts.kind
-            && facts != moved.facts)
-            .then_some((index, facts))
+        match Presence::at(world.storage, &moved.path, &moved.facts).ok()? {
+            Presence::It(facts) if facts != moved.facts => Some((index, facts)),
+            _ => None,
+        }
     });
     let files: Vec<_> = files.collect();
     let mut plan = transaction.plan.clone();

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileMove, Transaction};
-use crate::ports::{Moved, StorageError, StorageView};
+use crate::ports::{Moved, Presence, StorageError, StorageView};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -55,12 +55,10 @@ pub(in crate::engine) fn obstacle(
     place: &Path,
     file: &FileMove,
 ) -> Result<Option<PathBuf>, StorageError> {
-    let Some(there) = storage.facts(place)? else {
-        return Ok(None);
+    let is_ours = match Presence::at(storage, place, &file.facts)? {
+        Presence::Nothing | Presence::It(_) => true,
+        Presence::Another(_) => storage.facts(copy)?.is_none() || storage.is_equal(copy, place)?,
     };
-    let is_ours = there.identity.is_same_file(&file.facts.identity)
-        || storage.facts(copy)?.is_none()
-        || storage.is_equal(copy, place)?;
     Ok((!is_ours).then(|| place.to_owned()))
 }
 

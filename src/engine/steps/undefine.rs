@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Definition, Direction, EventKind, SavedState, Step, Transaction, UndefineCall};
-use crate::ports::{HypervisorError, Moved};
+use crate::ports::{HypervisorError, Moved, Presence};
 use crate::xml::DomainXml;
 
 use super::super::World;
@@ -140,11 +140,11 @@ fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
         let Step::LinkManagedSave(SavedState { image, .. }) = step else {
             continue;
         };
-        let how = match world.storage.facts(&image.path)? {
-            Some(now) if now.identity.is_same_file(&image.facts.identity) => continue,
+        let how = match Presence::at(world.storage, &image.path, &image.facts)? {
+            Presence::It(_) => continue,
             // libvirt would delete it, and only the one we know has a second name.
-            Some(_) => "is another one than",
-            None => "has been used since",
+            Presence::Another(_) => "is another one than",
+            Presence::Nothing => "has been used since",
         };
         return Err(Failure::Unfit(format!(
             "the managed save image {} {how} when the plan was made",
