@@ -16,6 +16,7 @@
 //! | [`engine`] | executes, undoes, decides, recovers | ports, journal, xml, survey |
 //! | [`retire`] | from domains and flags to a batch that the engine runs | all above |
 //! | [`watch`] | follows guests that take their storage along when they end | all above |
+//! | [`doctor`] | what would stop a retirement on this host, and what others left | all above |
 //! | [`adapters`] | the ports' real implementations: `virt`, the file system, `sled` | ports and below |
 //! | [`cli`] | the command line; the only place that prints | all |
 //!
@@ -87,6 +88,7 @@
 
 pub mod adapters;
 pub mod cli;
+pub mod doctor;
 pub mod engine;
 pub mod image;
 pub mod journal;

@@ -19,7 +19,10 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ),
     ("Undo", &["rollback", "recover"]),
     ("Keep or free space", &["purge", "hold", "release"]),
-    ("Look", &["list", "show", "log", "volumes", "users"]),
+    (
+        "Look",
+        &["list", "show", "log", "volumes", "users", "doctor"],
+    ),
     ("Prove", &["verify", "prove"]),
     ("Set up", &["policy", "watch", "config"]),
     ("Repair", &["journal", "rebuild"]),

@@ -9,6 +9,7 @@ mod detached;
 mod disks;
 mod graph;
 mod jobs;
+mod leftovers;
 mod named;
 mod pieces;
 mod pools;
@@ -36,6 +37,7 @@ use jobs::Jobs;
 use pools::Pools;
 
 pub use cached::CachedStorage;
+pub use leftovers::{Away, Gone, Leftovers, Nature, Ownerless, Part, StateKind, Unused};
 pub use pieces::{Piece, Role};
 pub use recheck::{As, Leaving, newcomers};
 
@@ -358,7 +360,8 @@ pub fn out_of_reach(uri: &str, files: &FilesAre) -> Option<Refusal> {
 /// which an undefine deletes what it should keep (`VIR_DOMAIN_UNDEFINE_KEEP_TPM` is of 8.9).
 const OLDEST: Version = Version(9_000_000);
 
-fn too_old(Version(have): Version) -> Option<String> {
+/// Why this libvirt's domains are not retired, in words.
+pub fn too_old(Version(have): Version) -> Option<String> {
     (Version(have) < OLDEST).then(|| {
         let (major, minor) = (have / 1_000_000, have / 1_000 % 1_000);
         format!(

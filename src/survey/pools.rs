@@ -25,6 +25,12 @@ struct Known {
     volumes: RefCell<HashMap<String, bool>>,
 }
 
+impl Known {
+    fn is_there(&self) -> bool {
+        self.pool.active || self.pool.kind == "dir"
+    }
+}
+
 pub(super) struct Pools<'a> {
     hypervisor: &'a dyn HypervisorView,
     storage: &'a dyn StorageView,
@@ -122,6 +128,18 @@ impl<'a> Pools<'a> {
         self.known
             .iter()
             .filter_map(|known| known.pool.target.as_deref())
+    }
+
+    /// Whether what is at a pool's place now is the pool's own: it is started, or needs no mount for it.
+    pub(super) fn is_there(&self, pool: &str) -> bool {
+        self.folder_of(pool).is_some_and(Known::is_there)
+            || self.devices.iter().any(|device| device.name == pool)
+    }
+
+    /// Pools whose volumes are the files of a folder that is there.
+    pub(super) fn of_files(&self) -> impl Iterator<Item = &Pool> {
+        let there = self.known.iter().filter(|known| known.is_there());
+        there.map(|known| &known.pool)
     }
 
     /// Active pools that share a folder, each with each.

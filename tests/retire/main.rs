@@ -10,6 +10,7 @@ mod batch;
 mod clock;
 mod completion;
 mod concurrent;
+mod doctor;
 mod domain_lock;
 mod evidence;
 mod failures;

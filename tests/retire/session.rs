@@ -49,6 +49,7 @@ unset VIRT_RETIRE_STATE_DIR
 mkdir -p "$XDG_CONFIG_HOME/virt-retire"
 echo 'wait = 7' >"$XDG_CONFIG_HOME/virt-retire/config.toml"
 "$retire" config show | grep -q "^wait .* 7 .*$XDG_CONFIG_HOME" || fail "the configuration is not read"
+"$retire" doctor >doctor || fail "not well: $(cat doctor)"
 "$retire" rollback 1 --yes
 diff <(echo "$before") <(facts) || fail "not the same"
 virsh -q start web1

@@ -25,7 +25,7 @@ fn without_times(text: &str) -> String {
 }
 
 /// Sizes that QEMU and libvirt decide (of their formats, of their XML) end on no round number: "#.##".
-fn without_fractions(text: &str) -> String {
+pub fn without_fractions(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
         let mut bytes = line.as_bytes().to_vec();

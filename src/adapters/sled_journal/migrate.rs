@@ -208,6 +208,9 @@ fn look(names: &Names) -> Result<Option<Outlook>, Fault> {
     if decided(names).exists() || !names.sled.join("db").exists() {
         return Ok(None);
     }
+    if Watermark::is_present(&names.watermark) {
+        return Ok(None);
+    }
     let floor = Watermark::open(&names.watermark)?.map(|(_, mark)| mark);
     // sled writes where it opens, so it opens a copy.
     let copy = tempfile::tempdir_in(&names.state_dir)

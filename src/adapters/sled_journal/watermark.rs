@@ -53,6 +53,19 @@ impl Watermark {
         Ok(latest(path, &file)?.1)
     }
 
+    /// Whether a program that knows the present format has written it, which brings the journal to that
+    /// format before.
+    pub(super) fn is_present(path: &Path) -> bool {
+        let Ok(file) = File::open(path) else {
+            return false;
+        };
+        SLOTS.into_iter().any(|at| {
+            let mut bytes = [0; SLOT];
+            let is_read = file.read_exact_at(&mut bytes, at).is_ok();
+            is_read && decode_first::<Mark>(&bytes).is_ok()
+        })
+    }
+
     /// Makes the file, whole or not at all, durably.
     pub(super) fn create(path: &Path, mark: &Mark) -> Result<Self, Fault> {
         let fault = |error: std::io::Error| Fault::io(path, error);

@@ -173,6 +173,13 @@ pub enum Command {
         #[arg(value_name = "PATH|POOL/VOLUME", add = complete::volumes())]
         what: PathBuf,
     },
+    /// What would stop a retirement on this host, and leftovers of other tools
+    ///
+    /// Looks at libvirt, the rights, each file system with a pool on it, the journal and what waits in
+    /// quarantine, and for disks that are gone, volumes that no domain uses, and NVRAM, TPM state, managed
+    /// saves and snapshot metadata without a domain. Changes nothing. Exits 1 if a check failed; leftovers
+    /// alone do not count.
+    Doctor,
     /// The settings of this program
     Config {
         #[command(subcommand)]

@@ -3,6 +3,7 @@
 //! One file for each document or part of one; here, how a document gets to stdout.
 
 mod disk;
+mod doctor;
 mod event;
 mod finding;
 mod log;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use super::error::{CliError, Exit};
 use super::safe::{lossless, visible_json};
 
+pub use doctor::Examined;
 pub use log::{CheckpointJson, LogEntryJson};
 pub use plan::Plans;
 pub use purge::{Purged, Selected};

@@ -1,5 +1,6 @@
 //! What a person reads. One file for each thing that is told; here, how it gets to stdout.
 
+mod doctor;
 mod done;
 mod events;
 mod finding;
@@ -20,6 +21,7 @@ use std::io::Write;
 use super::error::{CliError, Exit};
 use super::safe::visible;
 
+pub use doctor::examined;
 pub use done::done;
 pub use finding::finding;
 pub use layout::table;

@@ -3,6 +3,7 @@
 mod apply;
 mod commit;
 mod config;
+mod doctor;
 mod hold;
 mod journal;
 mod list;
@@ -133,6 +134,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Volumes { domain } => volumes::run(&context, &domain),
         Command::Users { what } => users::run(&context, &what),
         Command::Config { what } => config::run(&context, what),
+        Command::Doctor => doctor::run(&context),
         Command::Manual { folder } => manual(&folder),
         Command::List { filter } => list::run(&context, &filter),
         Command::Log {

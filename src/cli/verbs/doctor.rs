@@ -1,0 +1,116 @@
+//! `doctor`: what would stop a retirement on this host, and leftovers of other tools.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::adapters::clock::SystemClock;
+use crate::adapters::files::LocalFiles;
+use crate::adapters::sled_journal::{SledJournal, outlook};
+use crate::doctor::{self, JournalFound, Patient, Status, Trouble};
+use crate::ports::{Clock, JournalError, Quarantine, Storage};
+use crate::retire::Connected;
+
+use super::super::args::Output;
+use super::super::context::Context;
+use super::super::environment::variable;
+use super::super::error::{CliError, Exit};
+use super::super::{json, text};
+
+pub fn run(context: &Context) -> Result<(), CliError> {
+    let host = ThisHost {
+        context,
+        files: context.files(),
+    };
+    let report = doctor::examine(&host);
+    match context.output {
+        Output::Json => json::print(&json::Examined::from(&report))?,
+        Output::Text => text::out(&text::examined(&report, context.quiet))?,
+    }
+    match report.count(Status::Error) {
+        0 => Ok(()),
+        count => Err(CliError::unchanged(
+            Exit::Error,
+            "unwell",
+            match count {
+                1 => "one check failed".to_owned(),
+                _ => format!("{count} checks failed"),
+            },
+            "each error above says what to type",
+        )),
+    }
+}
+
+struct ThisHost<'a> {
+    context: &'a Context,
+    files: LocalFiles,
+}
+
+impl Patient for ThisHost<'_> {
+    fn connect(&self) -> Result<Box<dyn Connected>, Trouble> {
+        let host = self.context.host().map_err(trouble)?;
+        Ok(Box::new(host))
+    }
+
+    fn journal(&self) -> Result<JournalFound, Trouble> {
+        let context = self.context;
+        if !context.has_journal().map_err(trouble)? {
+            return Ok(JournalFound::None);
+        }
+        // Asked first: to open it would upgrade it.
+        match outlook(context.state_dir(), Duration::ZERO) {
+            Ok(Some(found)) => {
+                return Ok(JournalFound::Older {
+                    from: found.from,
+                    to: found.to,
+                });
+            }
+            // Whoever holds it has brought it to the present format.
+            Ok(None) | Err(JournalError::Held { .. }) => {}
+            Err(error) => return Err(trouble(error)),
+        }
+        let reader = context.reader("doctor").map_err(trouble)?;
+        let check = |journal: &SledJournal| journal.check(&mut |_, _| {});
+        let checked = reader.held().map(check).transpose().map_err(trouble)?;
+        Ok(JournalFound::Here {
+            faults: checked.map(|checked| checked.findings),
+            reader: Box::new(reader),
+        })
+    }
+
+    fn storage(&self) -> &dyn Storage {
+        &self.files
+    }
+
+    fn quarantine(&self) -> &dyn Quarantine {
+        &self.files
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &SystemClock
+    }
+
+    fn state_dir(&self) -> &Path {
+        self.context.state_dir()
+    }
+
+    fn minimum_age(&self) -> Duration {
+        self.context.settings.minimum_age.value.duration()
+    }
+
+    fn is_root(&self) -> bool {
+        rustix::process::geteuid().is_root()
+    }
+
+    fn has_program(&self, name: &str) -> bool {
+        let path = variable("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+    }
+}
+
+fn trouble(error: impl Into<CliError>) -> Trouble {
+    let error = error.into();
+    Trouble {
+        message: error.message,
+        hint: error.hint,
+    }
+}
