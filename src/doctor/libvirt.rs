@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::ports::{Hypervisor, Pool};
+use crate::ports::{HypervisorView, Pool};
 use crate::retire::Connected;
 use crate::survey::{self, Away, CachedStorage, Leftovers, Survey};
 
@@ -44,7 +44,7 @@ pub(super) fn look(patient: &dyn Patient, known: &Known, report: &mut Report) ->
         .collect()
 }
 
-fn rights(patient: &dyn Patient, hypervisor: &dyn Hypervisor, report: &mut Report) {
+fn rights(patient: &dyn Patient, hypervisor: &dyn HypervisorView, report: &mut Report) {
     if patient.is_root() {
         report.ok("rights", "root: every file and every process is seen");
     } else if hypervisor.uri().contains("/session") {
@@ -62,7 +62,7 @@ fn rights(patient: &dyn Patient, hypervisor: &dyn Hypervisor, report: &mut Repor
     }
 }
 
-fn versions(hypervisor: &dyn Hypervisor, report: &mut Report) {
+fn versions(hypervisor: &dyn HypervisorView, report: &mut Report) {
     let libvirt = hypervisor.version();
     let emulator = match hypervisor.emulator_version() {
         Some(version) => format!(", QEMU {version}"),

@@ -13,7 +13,7 @@ mod quarantine;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::ports::{Clock, JournalReader, Quarantine, Storage};
+use crate::ports::{Clock, JournalReader, Quarantine, StorageView};
 use crate::retire::Connected;
 
 /// How one thing is.
@@ -138,7 +138,7 @@ pub trait Patient {
     /// # Errors
     /// It cannot be read.
     fn journal(&self) -> Result<JournalFound, Trouble>;
-    fn storage(&self) -> &dyn Storage;
+    fn storage(&self) -> &dyn StorageView;
     fn quarantine(&self) -> &dyn Quarantine;
     fn clock(&self) -> &dyn Clock;
     fn state_dir(&self) -> &Path;

@@ -7,7 +7,7 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::files::LocalFiles;
 use crate::adapters::sled_journal::{SledJournal, outlook};
 use crate::doctor::{self, JournalFound, Patient, Status, Trouble};
-use crate::ports::{Clock, JournalError, Quarantine, Storage};
+use crate::ports::{Clock, JournalError, Quarantine, StorageView};
 use crate::retire::Connected;
 
 use super::super::args::Output;
@@ -77,7 +77,7 @@ impl Patient for ThisHost<'_> {
         })
     }
 
-    fn storage(&self) -> &dyn Storage {
+    fn storage(&self) -> &dyn StorageView {
         &self.files
     }
 
