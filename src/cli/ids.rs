@@ -1,6 +1,6 @@
 //! The transactions that the words on the command line mean.
 
-use crate::model::TransactionId;
+use crate::model::{Filter, TransactionId};
 use crate::ports::{JournalError, JournalReader};
 
 use super::args::Meant;
@@ -45,7 +45,12 @@ fn known(context: &Context, found: &mut Option<TransactionId>) -> Result<Transac
         return Ok(newest);
     }
     let newest = match context.has_journal()? {
-        true => context.reader("list")?.summaries()?.last().map(|it| it.id),
+        true => {
+            let latest = context
+                .reader("list")?
+                .select(&Filter::default(), Some(1))?;
+            latest.first().map(|it| it.id)
+        }
         false => None,
     };
     Ok(*found.insert(newest.unwrap_or(TransactionId(0))))

@@ -3,7 +3,7 @@
 //! A journal that was restored from a backup is silent about what came after, and would give its
 //! numbers again. Looked at by `recover`, by `verify`, and whenever a transaction is begun.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::journal::manifest;
@@ -91,8 +91,8 @@ pub struct Comparison {
     pub unsealed: Vec<(TransactionId, Folder)>,
 }
 
-/// Compares by the names of folders, and reads the records of those that the journal does not have.
-/// Changes nothing.
+/// Compares by the names of folders, and reads the records of those that the journal does not have
+/// under their number. Changes nothing.
 ///
 /// # Errors
 /// A journal or quarantine that cannot be read.
@@ -100,34 +100,65 @@ pub fn compare(
     quarantine: &dyn Quarantine,
     journal: &dyn JournalReader,
 ) -> Result<Comparison, EngineError> {
-    let known: BTreeMap<uuid::Uuid, TransactionId> = (journal.summaries()?.into_iter())
-        .map(|summary| (summary.uuid, summary.id))
-        .collect();
+    let mut known = Known { journal, all: None };
     let mut comparison = Comparison::default();
     let mut told: Vec<uuid::Uuid> = Vec::new();
     for folder in quarantine.own()?.folders {
-        if let Some(id) = known.get(&folder.uuid) {
-            if !folder.has_proof {
-                comparison.unsealed.push((*id, folder));
+        match journal.summary(folder.id)? {
+            Some(summary) if summary.uuid == folder.uuid => {
+                if !folder.has_proof {
+                    comparison.unsealed.push((summary.id, folder));
+                }
             }
-        } else if !told.contains(&folder.uuid)
-            && let Some(finding) = unknown(quarantine, folder.clone(), &known)
-        {
             // A transaction has a folder on each file system that its files came from.
-            told.push(folder.uuid);
-            comparison.findings.push(finding);
+            _ if told.contains(&folder.uuid) => {}
+            _ => {
+                let uuid = folder.uuid;
+                if let Some(finding) = unknown(quarantine, folder, &mut known)? {
+                    told.push(uuid);
+                    comparison.findings.push(finding);
+                }
+            }
         }
     }
     Ok(comparison)
 }
 
-/// A folder that the journal does not have. `None` for another journal's: a file system has one
-/// quarantine, which all state folders of the host share.
+/// Which transactions the journal has, whatever their number: `rebuild` gives another to one whose
+/// own is taken. All of the history is read for it, and only where somebody has to know.
+struct Known<'a> {
+    journal: &'a dyn JournalReader,
+    all: Option<BTreeSet<uuid::Uuid>>,
+}
+
+impl Known<'_> {
+    fn has(&mut self, uuid: uuid::Uuid) -> Result<bool, EngineError> {
+        if let Some(all) = &self.all {
+            return Ok(all.contains(&uuid));
+        }
+        let mut all = BTreeSet::new();
+        self.journal.newest(&mut |summary| {
+            all.insert(summary.uuid);
+            Ok(true)
+        })?;
+        Ok(self.all.insert(all).contains(&uuid))
+    }
+}
+
+/// A folder that the journal does not have under its number. `None` for one that it has under
+/// another, and for another journal's: a file system has one quarantine, which all state folders of
+/// the host share.
 fn unknown(
     quarantine: &dyn Quarantine,
     folder: Folder,
-    known: &BTreeMap<uuid::Uuid, TransactionId>,
-) -> Option<Finding> {
+    known: &mut Known<'_>,
+) -> Result<Option<Finding>, EngineError> {
+    let record = quarantine.record(&folder.path);
+    let is_ours = matches!(&record, Ok(record) if record.proof == Proof::Holds);
+    // Another journal's is told from ours without asking this one.
+    if !is_ours && !folder.in_state || known.has(folder.uuid)? {
+        return Ok(None);
+    }
     let unproven = |cause: String| {
         folder.in_state.then(|| Finding::Unproven {
             id: folder.id,
@@ -135,26 +166,23 @@ fn unknown(
             cause,
         })
     };
-    let record = match quarantine.record(&folder.path) {
+    let record = match record {
         Ok(record) => record,
-        Err(cause) => return unproven(cause),
+        Err(cause) => return Ok(unproven(cause)),
     };
-    match record.proof {
-        Proof::Holds => {}
-        Proof::Missing => return unproven("nothing proves where it comes from".into()),
-        Proof::Fails => {
-            return unproven("it was changed, or another state folder's key proves it".into());
-        }
-    }
-    match manifest::read_record(&record.bytes) {
-        Ok(transaction) if transaction.uuid == folder.uuid => Some(Finding::Unrecorded {
-            number_taken: known.values().any(|id| *id == transaction.id),
-            transaction: Box::new(transaction),
-            folder: folder.path,
-        }),
-        Ok(_) => unproven("its record is another transaction's".into()),
-        Err(error) => unproven(format!("its record: {error}")),
-    }
+    Ok(match record.proof {
+        Proof::Missing => unproven("nothing proves where it comes from".into()),
+        Proof::Fails => unproven("it was changed, or another state folder's key proves it".into()),
+        Proof::Holds => match manifest::read_record(&record.bytes) {
+            Ok(transaction) if transaction.uuid == folder.uuid => Some(Finding::Unrecorded {
+                number_taken: known.journal.summary(transaction.id)?.is_some(),
+                transaction: Box::new(transaction),
+                folder: folder.path,
+            }),
+            Ok(_) => unproven("its record is another transaction's".into()),
+            Err(error) => unproven(format!("its record: {error}")),
+        },
+    })
 }
 
 /// Puts a proof beside each record that the journal has word for word, and that is without one.

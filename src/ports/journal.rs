@@ -40,6 +40,14 @@ pub enum JournalError {
 /// What may be read while another process writes.
 pub trait JournalReader {
     fn read(&self, id: TransactionId) -> Result<Transaction, JournalError>;
+    /// `None` where there is no such transaction.
+    fn summary(&self, id: TransactionId) -> Result<Option<Summary>, JournalError> {
+        match self.read(id) {
+            Ok(transaction) => Ok(Some(transaction.summary())),
+            Err(JournalError::NoSuchTransaction(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
     /// All transactions, oldest first.
     fn summaries(&self) -> Result<Vec<Summary>, JournalError>;
     /// Hands them to `each`, the newest first, until it says that it has enough: no more of them

@@ -238,6 +238,12 @@ impl JournalReader for SledJournal {
             .ok_or(JournalError::NoSuchTransaction(id))
     }
 
+    fn summary(&self, id: TransactionId) -> Result<Option<model::Summary>, JournalError> {
+        self.usable()?;
+        let stored = log::summary(&self.store, id.0).map_err(|fault| self.unreadable(fault))?;
+        Ok(stored.map(model::Summary::from))
+    }
+
     fn summaries(&self) -> Result<Vec<model::Summary>, JournalError> {
         let mut all = Vec::new();
         self.newest(&mut |summary| {
