@@ -8,6 +8,7 @@ mod support;
 
 mod audit;
 mod damage;
+mod flips;
 mod full_disk;
 mod golden;
 mod lock;
