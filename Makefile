@@ -1,7 +1,7 @@
 # What a person types here. Building and testing themselves are cargo's affair.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test sweep lint demo
+.PHONY: help deps build test sweep bench lint demo
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -17,6 +17,11 @@ test: deps ## All tests, against real libvirts of their own (root)
 
 sweep: deps ## Every fault at every change of every verb, and a table of it (root; some hours)
 	@tests/sweep-table target/tmp/sweep
+
+bench: deps ## How fast, against virsh in the same run, and compared with the last result (root)
+	cargo build --release --bin virt-retire --example journal_lines
+	@tests/private-libvirt python3 -B tests/bench target/release/virt-retire \
+		target/release/examples/journal_lines --json target/bench.json $(BENCH)
 
 lint: ## Clippy, formatting, documentation and the fuzz targets, without a warning
 	cargo clippy --all-targets -- -D warnings

@@ -1,0 +1,45 @@
+//! The failure story: an archive of years is taken in, and what comes out again is another, or the
+//! newest of its transactions cannot be found. How much time and memory it costs: `make bench`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::many::write_lines;
+use crate::support::retire::BINARY;
+
+fn retire(state: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(BINARY);
+    command.arg("--state-dir").arg(state).args(words);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    output
+}
+
+#[test]
+fn a_long_history_is_taken_in_and_comes_out_as_it_was() {
+    let state = tempfile::tempdir().unwrap();
+    fs::set_permissions(state.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let mut lines = Vec::new();
+    write_lines(60, &mut lines).unwrap();
+    let file = state.path().with_extension("lines");
+    fs::write(&file, &lines).unwrap();
+    let words = ["journal", "import", file.to_str().unwrap(), "--yes"];
+    retire(state.path(), &words);
+    fs::remove_file(&file).unwrap();
+    let listed = retire(state.path(), &["--output", "json", "list", "--limit", "2"]);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let listed = listed["transactions"].as_array().unwrap();
+    let found: Vec<_> = listed.iter().map(|it| (&it["id"], &it["state"])).collect();
+    assert_eq!(
+        found,
+        [
+            (&60.into(), &"purged".into()),
+            (&59.into(), &"purged".into())
+        ]
+    );
+    retire(state.path(), &["verify"]);
+    let exported = retire(state.path(), &["journal", "export"]).stdout;
+    assert!(exported == lines, "the export is another");
+}
