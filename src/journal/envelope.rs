@@ -81,6 +81,12 @@ pub fn open(bytes: &[u8]) -> Result<Sealed<'_>, DecodeError> {
     })
 }
 
+/// The format's version that a frame says, unchecked: enough where it has been opened before.
+pub(super) fn version(bytes: &[u8]) -> Option<u16> {
+    let version = bytes.get(6..8)?.try_into().ok()?;
+    Some(u16::from_le_bytes(version))
+}
+
 fn checksum(header: &[u8], payload: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(header);

@@ -79,3 +79,8 @@ record!(Watched: Watched, 1 => |old: v1::Watched| {
 pub fn version_of(record: &[u8]) -> Result<u16, DecodeError> {
     Ok(envelope::open(record)?.version)
 }
+
+/// Whether a record that has been decoded is one of format 1.
+pub(super) fn is_of_format_1(record: &[u8]) -> bool {
+    envelope::version(record) == Some(1)
+}

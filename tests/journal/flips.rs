@@ -227,7 +227,7 @@ fn every_flipped_byte_is_found_or_changes_no_answer() {
             Err(JournalError::Damaged { .. } | JournalError::Newer { .. }) => return Ok(true),
             Err(error) => return Err(error.to_string()),
         };
-        let findings = match journal.check(&mut |_, _| {}) {
+        let findings = match journal.check(&[], &mut |_, _| {}) {
             Ok(checked) => checked.findings,
             Err(error) => return Err(error.to_string()),
         };

@@ -64,7 +64,7 @@ impl Log {
 
     fn findings(&self) -> Vec<String> {
         let mut steps = 0;
-        let checked = whole(&self.shelf, &self.head, 0, &mut |_, _| steps += 1).unwrap();
+        let checked = whole(&self.shelf, &self.head, 0, &[], &mut |_, _| steps += 1).unwrap();
         checked.findings
     }
 }

@@ -38,7 +38,7 @@ fn the_old_files_are_kept_and_the_new_log_begins_with_the_old_one() {
     assert_eq!(first.sequence, 1);
     assert_eq!(virt_retire::journal::version_of(&records[0].1), Ok(1));
     assert_eq!(
-        journal.check(&mut |_, _| {}).unwrap().findings,
+        journal.check(&[], &mut |_, _| {}).unwrap().findings,
         Vec::<String>::new()
     );
     drop(journal);
@@ -115,7 +115,7 @@ fn a_kill_anywhere_leaves_the_old_one_or_the_new_one() {
             assert!(is_migrated(state.path()));
             assert!(!state.path().join("upgrade.ready").exists());
             let journal = crate::sample::open(state.path()).unwrap();
-            let findings = journal.check(&mut |_, _| {}).unwrap().findings;
+            let findings = journal.check(&[], &mut |_, _| {}).unwrap().findings;
             assert_eq!(findings, Vec::<String>::new(), "{calls} {number}");
             drop(journal);
             let kept = state.path().join("format-1");

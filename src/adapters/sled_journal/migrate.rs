@@ -116,7 +116,7 @@ fn copy(old: &Store, past: &legacy::Past, store: &mut Store) -> Result<Head, Fau
 /// The new journal is whole, and says of every transaction what the old one said.
 fn same(old: &Store, past: &legacy::Past, new: &Store, head: &Head) -> Result<(), Fault> {
     let migrated = past.order.len() as u64;
-    let checked = log::whole(new, head, migrated, &mut |_, _| {})?;
+    let checked = log::whole(new, head, migrated, &[], &mut |_, _| {})?;
     if let Some(finding) = checked.findings.first() {
         return Err(Fault::Io(format!("the copy is not whole: {finding}")));
     }

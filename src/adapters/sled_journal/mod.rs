@@ -36,6 +36,7 @@ use self::watermark::Watermark;
 use super::clock::{self, SystemClock};
 use crate::journal::checkpoint::Checkpoint;
 use crate::journal::log::{self, Appended, Change, Checked, Shelf, Tree, Writer};
+use crate::journal::merkle::Wanted;
 use crate::journal::{Format, Head, Mirror, RECENT, Time, decode, encode, version_of};
 use crate::model::{
     self, Draft, Event, EventKind, LogEntry, Notice, Order, Transaction, TransactionId,
@@ -199,13 +200,19 @@ impl SledJournal {
         self.head.count
     }
 
-    /// Looks at every record. `progress` is told how many transactions have been read, of how many.
+    /// Looks at every record. `wanted` is what the log's tree will be asked besides its root;
+    /// `progress` is told how many transactions have been read, of how many.
     ///
     /// # Errors
     /// [`JournalError::Io`]: what is wrong with the records is what it is asked for.
-    pub fn check(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Checked, JournalError> {
+    pub fn check(
+        &self,
+        wanted: &[Wanted],
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Checked, JournalError> {
         self.usable()?;
-        log::whole(&self.store, &self.head, self.format.migrated, progress)
+        let migrated = self.format.migrated;
+        log::whole(&self.store, &self.head, migrated, wanted, progress)
             .map_err(|fault| self.unreadable(fault))
     }
 

@@ -98,7 +98,7 @@ fn fill(
         let appended = writer.finish()?;
         head = write(&mut journal.store, appended)?;
     }
-    let checked = log::whole(&journal.store, &head, format.migrated, &mut |_, _| {})?;
+    let checked = log::whole(&journal.store, &head, format.migrated, &[], &mut |_, _| {})?;
     if let Some(finding) = checked.findings.first() {
         return Fault::damaged(format!("the export is not whole: {finding}"));
     }

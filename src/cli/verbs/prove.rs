@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::journal::merkle;
+use crate::journal::merkle::Wanted;
 use crate::model::TransactionId;
 use crate::ports::JournalError;
 
@@ -31,7 +31,11 @@ pub fn run(context: &Context, id: TransactionId) -> Result<(), CliError> {
     }
     let journal = context.journal(&format!("prove {id}"))?;
     let records = journal.records(id)?;
-    let checked = journal.check(&mut |_, _| {})?;
+    let indices = records
+        .iter()
+        .map(|(sequence, _)| sequence.saturating_sub(1));
+    let wanted: Vec<Wanted> = indices.map(Wanted::Inclusion).collect();
+    let checked = journal.check(&wanted, &mut |_, _| {})?;
     if let Some(finding) = checked.findings.first() {
         return Err(CliError::new(
             Exit::Error,
@@ -44,7 +48,7 @@ pub fn run(context: &Context, id: TransactionId) -> Result<(), CliError> {
     let mut proofs = Vec::new();
     for (sequence, record) in records {
         let index = sequence.saturating_sub(1);
-        let path = usize::try_from(index).map(|at| merkle::inclusion(&checked.leaves, at));
+        let path = checked.tree.inclusion(index);
         proofs.push(ProofJson {
             sequence,
             proof: checkpoint.proof(index, &record, &path.unwrap_or_default()),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{self, Difference, Looked};
 use crate::journal::checkpoint::Checkpoint;
-use crate::journal::merkle;
+use crate::journal::merkle::{Gathering, Wanted};
 use crate::model::{Notice, Topic, TransactionId};
 use crate::ports::{Journal, JournalReader};
 
@@ -55,10 +55,11 @@ pub fn run(
 ) -> Result<(), CliError> {
     let kept = checkpoint.map(read).transpose()?;
     let mut journal = context.journal("verify")?;
-    let checked = journal.check(&mut |_, _| {})?;
+    let wanted = kept.as_ref().map(|kept| Wanted::Root(kept.size));
+    let checked = journal.check(wanted.as_slice(), &mut |_, _| {})?;
     let mut findings: Vec<FindingJson> = checked.findings.iter().map(|it| of_log(it)).collect();
     if let Some(kept) = &kept {
-        findings.extend(differs(&journal, &checked.leaves, kept));
+        findings.extend(differs(&journal, &checked.tree, kept));
     }
     let looked = quarantine(context, &journal, ids, deep)?;
     findings.extend(looked.differences.into_iter().map(FindingJson::from));
@@ -153,11 +154,7 @@ fn read(file: &Path) -> Result<Checkpoint, CliError> {
 }
 
 /// How the log does not contain a checkpoint that was kept.
-fn differs(
-    journal: &SledJournal,
-    leaves: &[crate::journal::Hash],
-    kept: &Checkpoint,
-) -> Option<FindingJson> {
+fn differs(journal: &SledJournal, tree: &Gathering, kept: &Checkpoint) -> Option<FindingJson> {
     let finding = |message: String| {
         Some(FindingJson {
             code: "checkpoint",
@@ -172,16 +169,15 @@ fn differs(
             journal.id()
         ));
     }
-    let size = usize::try_from(kept.size).unwrap_or(usize::MAX);
-    let Some(then) = leaves.get(..size) else {
+    let size = tree.unbroken();
+    if kept.size > size {
         return finding(format!(
-            "the log had {} entries and has {}: from entry {} on they are missing",
+            "the log had {} entries and has {size}: from entry {} on they are missing",
             kept.size,
-            leaves.len(),
-            leaves.len() + 1
+            size + 1
         ));
-    };
-    if merkle::root(then) == kept.root {
+    }
+    if tree.root(kept.size) == Some(kept.root) {
         return None;
     }
     finding(format!(

@@ -6,6 +6,7 @@ use super::read::{self, begin_hash, number};
 use super::shelf::{HEAD, Shelf, Tree};
 use super::{key, records};
 use crate::journal::format::{self, Entry, EventKind, Format, Head, Mark};
+use crate::journal::merkle::{Gathering, Wanted};
 use crate::journal::primitive::Hash;
 use crate::journal::{Fault, decode, legacy, merkle};
 use crate::model::{Claim, Summary};
@@ -78,13 +79,14 @@ fn reaches(head: &Head, mark: &Mark) -> Result<(), Fault> {
 /// What a check of everything found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// One for each entry, in the log's order; what could not be read is missing at its end.
-    pub leaves: Vec<Hash>,
+    /// Of the entries that could be read.
+    pub tree: Gathering,
     /// What is wrong, in words.
     pub findings: Vec<String>,
 }
 
-/// Looks at every record. `progress` is told how many transactions have been read, of how many.
+/// Looks at every record, one transaction in memory at a time. `wanted` is what the tree will be
+/// asked besides its root; `progress` is told how many transactions have been read, of how many.
 ///
 /// # Errors
 /// [`Fault::Io`] alone: what is wrong with the records is what it is asked for.
@@ -92,10 +94,11 @@ pub fn whole(
     shelf: &impl Shelf,
     head: &Head,
     migrated: u64,
+    wanted: &[Wanted],
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Checked, Fault> {
     let mut look = Look {
-        leaves: Vec::new(),
+        tree: Gathering::new(head.sequence(), wanted),
         links: BTreeMap::new(),
         findings: Vec::new(),
     };
@@ -139,7 +142,7 @@ pub fn whole(
 }
 
 struct Look {
-    leaves: Vec<(u64, Hash)>,
+    tree: Gathering,
     /// Of the entries of format 1: what each says of the one before it, and its own hash.
     links: BTreeMap<u64, (Hash, Hash)>,
     findings: Vec<String>,
@@ -164,14 +167,26 @@ impl Look {
 
     /// Whether it claims something.
     fn transaction(&mut self, shelf: &impl Shelf, id: u64) -> Result<bool, Fault> {
-        // The leaves first: a summary that is wrong makes no entry missing.
-        if let Some(records) = records(shelf, id)? {
-            for record in &records.entries {
-                self.leaf(record)?;
+        let records = records(shelf, id)?;
+        let entries = records.iter().flat_map(|records| &records.entries);
+        let stored = read::summary(shelf, id);
+        match stored.and_then(|stored| read::whole(id, stored, records.as_ref())) {
+            Ok(None) => Ok(false),
+            Ok(Some(whole)) => {
+                let leaves = whole.entries.iter().zip(&whole.leaves);
+                for ((entry, leaf), record) in leaves.zip(entries) {
+                    self.add(entry.sequence, *leaf, record)?;
+                }
+                Ok(whole.transaction.state().claim() != Claim::Nothing)
+            }
+            // What is wrong elsewhere, as in the summary, makes no entry missing.
+            Err(fault) => {
+                for record in entries {
+                    self.leaf(record)?;
+                }
+                Err(fault)
             }
         }
-        let read = read::read(shelf, id)?;
-        Ok(read.is_some_and(|(it, _)| it.state().claim() != Claim::Nothing))
     }
 
     fn notices(&mut self, shelf: &impl Shelf) -> Result<(), Fault> {
@@ -193,38 +208,38 @@ impl Look {
     }
 
     fn leaf(&mut self, record: &[u8]) -> Result<Entry, Fault> {
-        let fault = |error| Fault::record("a log entry", error);
-        let entry: Entry = decode(record).map_err(fault)?;
-        self.leaves.push((entry.sequence, merkle::leaf(record)));
-        if format::version_of(record).map_err(fault)? == 1 {
-            let previous = legacy::previous(record).map_err(fault)?;
-            self.links
-                .insert(entry.sequence, (previous, begin_hash(1, record)));
-        }
+        let entry: Entry = decode(record).map_err(|error| Fault::record("a log entry", error))?;
+        self.add(entry.sequence, merkle::leaf(record), record)?;
         Ok(entry)
     }
 
-    fn finish(mut self, head: &Head, migrated: u64) -> Checked {
-        self.leaves.sort_unstable_by_key(|(sequence, _)| *sequence);
-        let mut leaves = Vec::new();
-        for (sequence, leaf) in std::mem::take(&mut self.leaves) {
-            let next = leaves.len() as u64 + 1;
-            if sequence != next {
-                self.findings.push(match sequence < next {
-                    true => format!("entry {sequence} is there twice"),
-                    false => format!("entry {next} is missing"),
-                });
-                break;
-            }
-            leaves.push(leaf);
+    fn add(&mut self, sequence: u64, leaf: Hash, record: &[u8]) -> Result<(), Fault> {
+        let index = sequence.checked_sub(1);
+        if !index.is_some_and(|index| self.tree.add(index, leaf)) {
+            self.findings
+                .push(format!("entry {sequence} is there twice"));
         }
-        if leaves.len() as u64 != head.sequence() {
+        if format::is_of_format_1(record) {
+            let previous = legacy::previous(record)
+                .map_err(|error| Fault::record(format!("entry {sequence}"), error))?;
+            self.links
+                .insert(sequence, (previous, begin_hash(1, record)));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, head: &Head, migrated: u64) -> Checked {
+        let unbroken = self.tree.unbroken();
+        if self.tree.has_gap() {
+            self.findings
+                .push(format!("entry {} is missing", unbroken + 1));
+        }
+        if unbroken != head.sequence() {
             self.findings.push(format!(
-                "the log goes to entry {} and its head says {}",
-                leaves.len(),
+                "the log goes to entry {unbroken} and its head says {}",
                 head.sequence()
             ));
-        } else if merkle::root(&leaves) != head.frontier.root() {
+        } else if self.tree.root(unbroken) != Some(head.frontier.root()) {
             self.say("the log's root is not the one written: an entry was changed");
         }
         if self.links.len() as u64 != migrated {
@@ -244,7 +259,7 @@ impl Look {
             before = *hash;
         }
         Checked {
-            leaves,
+            tree: self.tree,
             findings: self.findings,
         }
     }

@@ -45,7 +45,27 @@ pub fn read(
     shelf: &impl Shelf,
     id: u64,
 ) -> Result<Option<(model::Transaction, Vec<Entry>)>, Fault> {
-    let (stored, records) = match (summary(shelf, id)?, records(shelf, id)?) {
+    let records = records(shelf, id)?;
+    let whole = whole(id, summary(shelf, id)?, records.as_ref())?;
+    Ok(whole.map(|whole| (whole.transaction, whole.entries)))
+}
+
+/// A transaction whose records are those that were written.
+pub(super) struct Whole {
+    pub(super) transaction: model::Transaction,
+    pub(super) entries: Vec<Entry>,
+    /// Of each entry.
+    pub(super) leaves: Vec<Hash>,
+}
+
+/// # Errors
+/// As [`read`].
+pub(super) fn whole(
+    id: u64,
+    stored: Option<Summary>,
+    records: Option<&Records>,
+) -> Result<Option<Whole>, Fault> {
+    let (stored, records) = match (stored, records) {
         (None, None) => return Ok(None),
         (Some(stored), Some(records)) => (stored, records),
         (None, Some(_)) => return Fault::damaged(format!("transaction {id} has no summary")),
@@ -58,15 +78,16 @@ pub fn read(
     }
     let mut extent = Extent::NONE;
     let mut entries: Vec<Entry> = Vec::new();
+    let mut leaves = Vec::new();
     for (index, record) in records.entries.iter().enumerate() {
-        let name = format!("an entry of transaction {id}");
-        let entry: Entry = decode(record).map_err(|error| Fault::record(&name, error))?;
+        let name = || format!("an entry of transaction {id}");
+        let entry: Entry = decode(record).map_err(|error| Fault::record(name(), error))?;
         if entry.transaction != id || entry.sequence <= extent.last {
-            return Fault::damaged(format!("{name} is stored as another"));
+            return Fault::damaged(format!("{} is stored as another", name()));
         }
         let begins = match &entry.kind {
             EventKind::Began { record: hash } => {
-                let version = version_of(record).map_err(|error| Fault::record(&name, error))?;
+                let version = version_of(record).map_err(|error| Fault::record(name(), error))?;
                 *hash == begin_hash(version, &records.begin)
             }
             _ => false,
@@ -77,8 +98,10 @@ pub fn read(
                 entry.sequence
             ));
         }
-        extent.push(entry.sequence, &merkle::leaf(record));
+        let leaf = merkle::leaf(record);
+        extent.push(entry.sequence, &leaf);
         entries.push(entry);
+        leaves.push(leaf);
     }
     if extent != stored.extent {
         return Fault::damaged(format!(
@@ -92,7 +115,11 @@ pub fn read(
             "the summary of transaction {id} disagrees with its events"
         ));
     }
-    Ok(Some((transaction, entries)))
+    Ok(Some(Whole {
+        transaction,
+        entries,
+        leaves,
+    }))
 }
 
 /// What the first entry of a transaction says of its Begin record, by the entry's own format.

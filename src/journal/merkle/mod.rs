@@ -8,6 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::primitive::Hash;
 
+mod gathering;
+
+pub use gathering::{Gathering, Wanted};
+
 /// Of an entry: the bytes of its record, frame included.
 pub fn leaf(record: &[u8]) -> Hash {
     hash(&[&[0], record])
@@ -64,37 +68,6 @@ impl Frontier {
     }
 }
 
-/// The root over `leaves`.
-pub fn root(leaves: &[Hash]) -> Hash {
-    let mut frontier = Frontier::default();
-    for leaf in leaves {
-        frontier.push(*leaf);
-    }
-    frontier.root()
-}
-
-/// The proof that leaf `index` is in the tree over `leaves`: from its sibling upwards. Empty where
-/// there is no such leaf.
-pub fn inclusion(leaves: &[Hash], mut index: usize) -> Vec<Hash> {
-    let mut path = Vec::new();
-    let mut level = leaves.to_vec();
-    while level.len() > 1 && index < level.len() {
-        if let Some(sibling) = level.get(index ^ 1) {
-            path.push(*sibling);
-        }
-        level = level
-            .chunks(2)
-            .map(|pair| match pair {
-                [left, right] => node(left, right),
-                // The last of an odd number is the same one level up.
-                rest => rest[0],
-            })
-            .collect();
-        index /= 2;
-    }
-    path
-}
-
 /// The root that follows from a leaf and its proof (RFC 9162, section 2.1.3.2); `None` where the
 /// proof is of another length than a tree of this size has.
 pub fn root_from(leaf: Hash, index: u64, size: u64, path: &[Hash]) -> Option<Hash> {
@@ -141,15 +114,60 @@ mod tests {
         (0..count).map(|it| leaf(&[it as u8])).collect()
     }
 
+    fn gathered(leaves: &[Hash], wanted: &[Wanted]) -> Gathering {
+        let mut gathering = Gathering::new(leaves.len() as u64, wanted);
+        // Neither from the left nor from the right.
+        let odd = leaves.iter().enumerate().skip(1).step_by(2);
+        let even = leaves.iter().enumerate().step_by(2).rev();
+        for (index, leaf) in odd.chain(even) {
+            assert!(gathering.add(index as u64, *leaf));
+            assert!(!gathering.add(index as u64, *leaf), "there twice");
+        }
+        gathering
+    }
+
     #[test]
     fn the_frontier_is_the_tree_of_the_definition() {
+        let mut frontier = Frontier::default();
         assert_eq!(
-            format!("{:?}", Frontier::default().root()),
+            format!("{:?}", frontier.root()),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
+        for leaf in leaves(70) {
+            frontier.push(leaf);
+            let before = leaves(frontier.size() as usize);
+            assert_eq!(frontier.root(), by_definition(&before), "{}", before.len());
+        }
+    }
+
+    #[test]
+    fn the_order_in_which_leaves_come_makes_no_difference() {
         for count in 0..70 {
             let leaves = leaves(count);
-            assert_eq!(root(&leaves), by_definition(&leaves), "{count}");
+            let sizes: Vec<u64> = (0..=count as u64).collect();
+            let wanted: Vec<Wanted> = sizes.iter().map(|size| Wanted::Root(*size)).collect();
+            let gathering = gathered(&leaves, &wanted);
+            assert_eq!(gathering.unbroken(), count as u64);
+            assert!(!gathering.has_gap());
+            for size in sizes {
+                let root = by_definition(&leaves[..size as usize]);
+                assert_eq!(gathering.root(size), Some(root), "{size} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_leaf_that_is_missing_is_named() {
+        for missing in 0..20 {
+            let mut gathering = Gathering::new(20, &[]);
+            for (index, leaf) in leaves(20).into_iter().enumerate() {
+                if index != missing {
+                    gathering.add(index as u64, leaf);
+                }
+            }
+            assert_eq!(gathering.unbroken(), missing as u64);
+            assert_eq!(gathering.has_gap(), missing < 19);
+            assert_eq!(gathering.root(20), None);
         }
     }
 
@@ -157,19 +175,18 @@ mod tests {
     fn each_leaf_is_proved_and_no_other() {
         for count in 1..40 {
             let leaves = leaves(count);
-            let root = root(&leaves);
-            for index in 0..count {
-                let path = inclusion(&leaves, index);
-                let size = count as u64;
-                let found = root_from(leaves[index], index as u64, size, &path);
+            let root = by_definition(&leaves);
+            let size = count as u64;
+            for index in 0..size {
+                let gathering = gathered(&leaves, &[Wanted::Inclusion(index)]);
+                let path = gathering.inclusion(index).unwrap();
+                let leaf_there = leaves[index as usize];
+                let found = root_from(leaf_there, index, size, &path);
                 assert_eq!(found, Some(root), "{index} of {count}");
-                let other = root_from(leaf(b"other"), index as u64, size, &path);
+                let other = root_from(leaf(b"other"), index, size, &path);
                 assert_ne!(other, Some(root));
                 if let [_, shorter @ ..] = &path[..] {
-                    assert_ne!(
-                        root_from(leaves[index], index as u64, size, shorter),
-                        Some(root)
-                    );
+                    assert_ne!(root_from(leaf_there, index, size, shorter), Some(root));
                 }
             }
         }
