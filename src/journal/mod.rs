@@ -11,6 +11,7 @@ mod error;
 mod fault;
 mod format;
 pub mod legacy;
+pub mod lines;
 pub mod log;
 pub mod manifest;
 pub mod merkle;

@@ -44,7 +44,7 @@ use crate::model::{
 use crate::ports::{Clock, Journal, JournalError, JournalReader};
 
 pub use migrate::{Migrated, Outlook, outlook};
-pub use transfer::{Export, import};
+pub use transfer::import;
 
 /// The journal, held: no other process writes or checks it while this value lives.
 pub struct SledJournal {

@@ -7,17 +7,10 @@ use super::fault::Fault;
 use super::rebuild::{Found, Rebuilding};
 use super::store::Store;
 use super::{SledJournal, found};
+use crate::journal::Head;
+use crate::journal::lines::Part;
 use crate::journal::log::{self, Appended, Writer};
-use crate::journal::{Format, Head};
 use crate::ports::JournalError;
-
-/// What an export has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Export {
-    Journal(Format),
-    Begin(Vec<u8>),
-    Entry { sequence: u64, record: Vec<u8> },
-}
 
 impl SledJournal {
     /// Hands the whole journal to `each` in the order in which it was written.
@@ -26,16 +19,16 @@ impl SledJournal {
     /// [`JournalError::Damaged`]: what is not whole is not exported.
     pub fn export(
         &self,
-        each: &mut dyn FnMut(Export) -> Result<(), JournalError>,
+        each: &mut dyn FnMut(Part) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        each(Export::Journal(self.format.clone()))?;
+        each(Part::Journal(self.format.clone()))?;
         let mut failed = None;
         log::records_in_order(&self.store, &self.head, &mut |begin, sequence, record| {
             let written = match begin {
-                Some(begin) => each(Export::Begin(begin)),
+                Some(begin) => each(Part::Begin(begin)),
                 None => Ok(()),
             };
-            let written = written.and_then(|()| each(Export::Entry { sequence, record }));
+            let written = written.and_then(|()| each(Part::Entry { sequence, record }));
             Ok(written.map(|()| true).unwrap_or_else(|error| {
                 failed = Some(error);
                 false
@@ -58,7 +51,7 @@ const AT_ONCE: usize = 500;
 pub fn import(
     state_dir: &Path,
     wait: Duration,
-    next: &mut dyn FnMut() -> Result<Option<Export>, String>,
+    next: &mut dyn FnMut() -> Result<Option<Part>, String>,
 ) -> Result<u64, JournalError> {
     let mut rebuilding = match Rebuilding::start(state_dir, wait, "journal import", &mut |_| {})? {
         Found::Lost(rebuilding, None) => rebuilding,
@@ -85,9 +78,9 @@ pub fn import(
 
 fn fill(
     journal: &mut SledJournal,
-    next: &mut dyn FnMut() -> Result<Option<Export>, String>,
+    next: &mut dyn FnMut() -> Result<Option<Part>, String>,
 ) -> Result<u64, Fault> {
-    let Some(Export::Journal(format)) = next().map_err(Fault::Damaged)? else {
+    let Some(Part::Journal(format)) = next().map_err(Fault::Damaged)? else {
         return Fault::damaged("the export does not begin with the journal");
     };
     let mut head = found(&mut journal.store, &format)?;
@@ -112,21 +105,21 @@ fn fill(
 /// Whether there is more.
 fn chunk(
     writer: &mut Writer<'_, Store>,
-    next: &mut dyn FnMut() -> Result<Option<Export>, String>,
+    next: &mut dyn FnMut() -> Result<Option<Part>, String>,
 ) -> Result<bool, Fault> {
     let mut taken = 0;
     while taken < AT_ONCE {
         match next().map_err(Fault::Damaged)? {
-            Some(Export::Begin(record)) => {
+            Some(Part::Begin(record)) => {
                 writer.begin_record(record)?;
                 // Its first entry belongs to it.
                 match next().map_err(Fault::Damaged)? {
-                    Some(Export::Entry { record, .. }) => writer.entry_record(record)?,
+                    Some(Part::Entry { record, .. }) => writer.entry_record(record)?,
                     _ => return Fault::damaged("a transaction has no entry"),
                 }
             }
-            Some(Export::Entry { record, .. }) => writer.entry_record(record)?,
-            Some(Export::Journal(_)) => return Fault::damaged("the journal begins twice"),
+            Some(Part::Entry { record, .. }) => writer.entry_record(record)?,
+            Some(Part::Journal(_)) => return Fault::damaged("the journal begins twice"),
             None => return Ok(false),
         }
         taken += 1;

@@ -69,7 +69,7 @@ impl Patient for ThisHost<'_> {
             Err(error) => return Err(trouble(error)),
         }
         let reader = context.reader("doctor").map_err(trouble)?;
-        let check = |journal: &SledJournal| journal.check(&mut |_, _| {});
+        let check = |journal: &SledJournal| journal.check(&[], &mut |_, _| {});
         let checked = reader.held().map(check).transpose().map_err(trouble)?;
         Ok(JournalFound::Here {
             faults: checked.map(|checked| checked.findings),

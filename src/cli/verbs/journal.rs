@@ -5,12 +5,11 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::adapters::sled_journal::{Export, Outlook, import, outlook};
-use crate::journal::{CURRENT, Format, Load, Mirror, Time};
+use crate::adapters::sled_journal::{Outlook, import, outlook};
+use crate::journal::CURRENT;
+use crate::journal::lines::{self, Part};
 use crate::ports::{JournalError, JournalReader};
 
 use super::super::args::{JournalCommand, Output};
@@ -186,26 +185,6 @@ fn upgrade(context: &Context, dry_run: bool) -> Result<(), CliError> {
     }
 }
 
-/// One line of an export.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "line")]
-enum Line {
-    Journal {
-        format: u16,
-        uuid: uuid::Uuid,
-        created_at: jiff::Timestamp,
-        migrated: u64,
-    },
-    /// A transaction's first record, in base64: it may hold secrets.
-    Begin {
-        record: String,
-    },
-    Event {
-        sequence: u64,
-        record: String,
-    },
-}
-
 fn export(context: &Context, file: Option<&Path>) -> Result<(), CliError> {
     if !context.has_journal()? {
         return Err(nothing(context));
@@ -236,24 +215,7 @@ fn export(context: &Context, file: Option<&Path>) -> Result<(), CliError> {
     let mut out = BufWriter::new(out);
     let mut broken = None;
     let exported = journal.export(&mut |part| {
-        let line = match part {
-            Export::Journal(format) => Line::Journal {
-                format: CURRENT,
-                uuid: format.journal.load(),
-                created_at: format.created_at.load(),
-                migrated: format.migrated,
-            },
-            Export::Begin(record) => Line::Begin {
-                record: STANDARD.encode(record),
-            },
-            Export::Entry { sequence, record } => Line::Event {
-                sequence,
-                record: STANDARD.encode(record),
-            },
-        };
-        let written = serde_json::to_writer(&mut out, &line)
-            .map_err(std::io::Error::from)
-            .and_then(|()| out.write_all(b"\n"));
+        let written = lines::write(part, &mut out);
         written.map_err(|error| {
             let cause = error.to_string();
             broken = Some(error);
@@ -286,14 +248,14 @@ fn take(context: &Context, file: Option<&Path>) -> Result<(), CliError> {
         })?),
         None => Box::new(std::io::stdin()),
     };
-    let mut lines = BufReader::new(input);
+    let mut input = BufReader::new(input);
     let mut number = 0;
     let entries = import(
         context.state_dir(),
         context.settings.wait.value,
         &mut || {
             number += 1;
-            parse(&mut lines).map_err(|cause| format!("line {number} of the export {cause}"))
+            next(&mut input).map_err(|cause| format!("line {number} of the export {cause}"))
         },
     )?;
     match context.output {
@@ -302,40 +264,13 @@ fn take(context: &Context, file: Option<&Path>) -> Result<(), CliError> {
     }
 }
 
-fn parse(lines: &mut impl BufRead) -> Result<Option<Export>, String> {
+fn next(input: &mut impl BufRead) -> Result<Option<Part>, String> {
     let mut line = Vec::new();
-    let read = lines.take(LONGEST_LINE).read_until(b'\n', &mut line);
+    let read = input.take(LONGEST_LINE).read_until(b'\n', &mut line);
     match read.map_err(|error| format!("cannot be read: {error}"))? {
         0 => return Ok(None),
         _ if !line.ends_with(b"\n") => return Err("is cut off".into()),
         _ => {}
     }
-    let line = serde_json::from_slice(&line).map_err(|error| format!("is not one: {error}"))?;
-    let bytes = |text: String| {
-        STANDARD
-            .decode(text)
-            .map_err(|error| format!("has a record that is not base64: {error}"))
-    };
-    Ok(Some(match line {
-        Line::Journal { format, .. } if format != CURRENT => {
-            return Err(format!(
-                "is of format {format}, and this program takes {CURRENT}"
-            ));
-        }
-        Line::Journal {
-            uuid,
-            created_at,
-            migrated,
-            ..
-        } => Export::Journal(Format {
-            journal: Mirror::store(&uuid),
-            created_at: Time(created_at),
-            migrated,
-        }),
-        Line::Begin { record } => Export::Begin(bytes(record)?),
-        Line::Event { sequence, record } => Export::Entry {
-            sequence,
-            record: bytes(record)?,
-        },
-    }))
+    lines::read(&line).map(Some)
 }
