@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::golden::{answers_as_then, unpack};
+use super::power_cut::{CUT, ONE_AT_A_TIME, REMOUNT, Shell, can_cut};
 use crate::support;
 use virt_retire::adapters::sled_journal::outlook;
 use virt_retire::journal::{decode_first, legacy};
@@ -127,6 +128,55 @@ fn a_kill_anywhere_leaves_the_old_one_or_the_new_one() {
         "the old one {} times, the new one {} times",
         seen[0],
         seen[1]
+    );
+}
+
+/// The power goes at a call that changes a name, or that syncs: what had not been synced by then is lost
+/// besides.
+#[test]
+fn a_power_cut_anywhere_leaves_the_old_one_or_the_new_one() {
+    if !can_cut() {
+        return;
+    }
+    let _alone = ONE_AT_A_TIME.lock();
+    let dir = tempfile::tempdir().unwrap();
+    let mount = dir.path().join("mount");
+    fs::create_dir(&mount).unwrap();
+    let mut shell = Shell::new(&dir.path().join("image"), &mount);
+    shell.run("mkfs.xfs -q \"$IMAGE\" && mount -o loop \"$IMAGE\" \"$MOUNT\"");
+    let (mut cuts, mut migrated) = (0, 0);
+    for (calls, numbers) in [
+        ("rename,renameat,renameat2", vec![1, 2, 3, 4, 5]),
+        ("fdatasync,fsync", vec![2, 7, 12, 16, 19, 22, 25]),
+    ] {
+        for number in numbers {
+            let then = unpack("executing");
+            let after = dir.path().join(format!("{calls}-{number}"));
+            shell.run(&format!(
+                "rm -rf \"$MOUNT\"/state && cp -a '{}' \"$MOUNT\"/state && sync -f \"$MOUNT\"",
+                then.path().display()
+            ));
+            // However it ends: the last numbers may be beyond its calls.
+            shell.run(&format!(
+                "strace -f -qq -o /dev/null -e trace={calls} \
+                 -e inject={calls}:signal=KILL:when={number} \
+                 -- '{}' --state-dir \"$MOUNT\"/state list >/dev/null 2>&1 || true",
+                support::retire::BINARY
+            ));
+            shell.run(CUT);
+            shell.run(REMOUNT);
+            shell.run(&format!("cp -a \"$MOUNT\"/state '{}'", after.display()));
+            cuts += 1;
+            migrated += usize::from(after.join("journal.head").exists() && is_migrated(&after));
+            answers_as_then(&after, "executing");
+            let journal = crate::sample::open(&after).unwrap();
+            let findings = journal.check(&[], &mut |_, _| {}).unwrap().findings;
+            assert_eq!(findings, Vec::<String>::new(), "{calls} {number}");
+        }
+    }
+    assert!(
+        0 < migrated && migrated < cuts,
+        "{migrated} of {cuts}: no cut was in the middle"
     );
 }
 

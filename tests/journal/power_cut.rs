@@ -124,15 +124,8 @@ fn cut(kind: &str, records: u64, barrier: bool) -> After {
     let image = dir.path().join("image");
     let mount = dir.path().join("mount");
     std::fs::create_dir(&mount).unwrap();
-    let size = 320 << 20;
-    std::fs::File::create(&image)
-        .unwrap()
-        .set_len(size)
-        .unwrap();
     // The shell keeps the namespace; each line it reads is the next thing to do in it.
     let mut shell = Shell::new(&image, &mount);
-    // mkfs and xfs_io are not on everybody's path.
-    shell.run("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin");
     shell.run(&format!("mkfs.{kind} -q \"$IMAGE\""));
     shell.run("mount -o loop \"$IMAGE\" \"$MOUNT\"");
     let extra = if barrier {
@@ -148,10 +141,10 @@ fn cut(kind: &str, records: u64, barrier: bool) -> After {
         "{extra} {WRITER}=\"$MOUNT\" timeout 300 {test} >\"$OUT\" 2>/dev/null & writer=$!"
     ));
     await_record(&shell.out, records);
-    shell.run("xfs_io -x -c shutdown \"$MOUNT\"");
+    shell.run(CUT);
     // A writer that hangs instead of failing is a bug of its own.
     shell.run("wait $writer; [ $? -ne 124 ]");
-    shell.run("umount \"$MOUNT\" && mount -o loop \"$IMAGE\" \"$MOUNT\"");
+    shell.run(REMOUNT);
     let acknowledged = last_number(&shell.out, "acknowledged ").unwrap_or(0);
     shell.run(&format!("{CHECKER}=\"$MOUNT\" {test} >\"$OUT\" 2>&1"));
     let said = std::fs::read_to_string(&shell.out).unwrap();
@@ -183,14 +176,16 @@ fn last_number(path: &Path, word: &str) -> Option<u64> {
 }
 
 /// `bash` in a private mount namespace: mounts end with it.
-struct Shell {
+pub struct Shell {
     child: Child,
     answers: BufReader<std::process::ChildStdout>,
     out: PathBuf,
 }
 
 impl Shell {
-    fn new(image: &Path, mount: &Path) -> Self {
+    pub fn new(image: &Path, mount: &Path) -> Self {
+        let size = 320 << 20;
+        std::fs::File::create(image).unwrap().set_len(size).unwrap();
         let out = image.with_file_name("out");
         let mut child = Command::new("unshare")
             .args(["-m", "--propagation", "private", "bash"])
@@ -203,11 +198,14 @@ impl Shell {
             .spawn()
             .unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
-        Self {
+        let mut shell = Self {
             child,
             answers,
             out,
-        }
+        };
+        // mkfs and xfs_io are not on everybody's path.
+        shell.run("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin");
+        shell
     }
 
     fn start(&mut self, line: &str) {
@@ -215,7 +213,8 @@ impl Shell {
         writeln!(input, "{line}").unwrap();
     }
 
-    fn run(&mut self, line: &str) {
+    /// One line, which must succeed.
+    pub fn run(&mut self, line: &str) {
         self.start(&format!("{{ {line}; }} >&2; echo \"done $?\""));
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
@@ -231,10 +230,15 @@ impl Drop for Shell {
     }
 }
 
-/// Cuts share the loop devices and the disk below; one at a time keeps their timing honest.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Loses all that was not synced, and fails every access from then on.
+pub const CUT: &str = "xfs_io -x -c shutdown \"$MOUNT\"";
+/// The machine comes up again.
+pub const REMOUNT: &str = "umount \"$MOUNT\" && mount -o loop \"$IMAGE\" \"$MOUNT\"";
 
-fn can_cut() -> bool {
+/// Cuts share the loop devices and the disk below; one at a time keeps their timing honest.
+pub static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+pub fn can_cut() -> bool {
     let can = rustix::process::geteuid().is_root() && Path::new("/dev/loop-control").exists();
     if !can {
         eprintln!("skipped: needs root and loop devices");
