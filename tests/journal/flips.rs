@@ -12,7 +12,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::sample;
-use virt_retire::adapters::sled_journal::{Export, SledJournal, ViewReader};
+use virt_retire::adapters::sled_journal::{SledJournal, ViewReader};
+use virt_retire::journal::lines::Part;
 use virt_retire::model::*;
 use virt_retire::ports::{Journal, JournalError, JournalReader};
 
@@ -28,7 +29,7 @@ struct Answers {
     show: Vec<Transaction>,
     log: Vec<LogEntry>,
     newest_first: Vec<LogEntry>,
-    export: Vec<Export>,
+    export: Vec<Part>,
     checkpoint: String,
     next: TransactionId,
     claiming: Vec<TransactionId>,

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use virt_retire::journal::{Begin, CURRENT, Entry, EventKind, Hash, Time, encode};
+use virt_retire::journal::log::{Memory, Writer};
+use virt_retire::journal::{Begin, CURRENT, Head, Mirror, encode};
 use virt_retire::model::{self, Direction, Draft, SecretXml, State, Step, Transaction, Verb};
 
 use crate::sample;
@@ -22,32 +23,30 @@ pub fn write_lines(count: u64, out: &mut impl Write) -> io::Result<()> {
         out,
         r#"{{"line":"journal","format":{CURRENT},"uuid":"{uuid}","created_at":"{start}","migrated":0}}"#
     )?;
-    let mut sequence = 0;
+    let mut head = Head::new(Mirror::store(&uuid));
     for id in 1..=count {
         let at = start + SignedDuration::from_mins(30) * id as i32;
         let transaction = transaction(id, at);
-        let begin = encode(&Begin::from(&transaction)).unwrap();
-        let began = EventKind::Began {
-            record: Hash::sha256(&begin),
-        };
-        let record = STANDARD.encode(begin);
-        writeln!(out, r#"{{"line":"begin","record":"{record}"}}"#)?;
-        let steps = transaction.plan.steps.len();
-        let kinds = life(steps).into_iter().map(|kind| EventKind::from(&kind));
-        for kind in std::iter::once(began).chain(kinds) {
+        let begin = STANDARD.encode(encode(&Begin::from(&transaction)).unwrap());
+        writeln!(out, r#"{{"line":"begin","record":"{begin}"}}"#)?;
+        // What was before makes no difference to what is written, but for the log's head.
+        let shelf = Memory::default();
+        let mut sequence = head.sequence();
+        let mut writer = Writer::new(&shelf, &head);
+        writer.begin(&transaction, at).unwrap();
+        for kind in life(transaction.plan.steps.len()) {
+            writer.event(id, &kind, at).unwrap();
+        }
+        let appended = writer.finish().unwrap();
+        for record in &appended.parts[0].entries {
             sequence += 1;
-            let entry = Entry {
-                sequence,
-                transaction: id,
-                at: Time(at),
-                kind,
-            };
-            let record = STANDARD.encode(encode(&entry).unwrap());
+            let record = STANDARD.encode(record);
             writeln!(
                 out,
                 r#"{{"line":"event","sequence":{sequence},"record":"{record}"}}"#
             )?;
         }
+        head = appended.head;
     }
     Ok(())
 }

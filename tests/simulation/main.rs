@@ -2,27 +2,19 @@
 //! crashes and of other people's deeds after which a law of the contract does not hold.
 //!
 //! The engine, the planner and the survey are the real ones; libvirt, the disk, the journal and
-//! the operators of the host are small models behind the ports ([`host`] says how time passes).
-//! Each run ends with `recover`, and [`laws`] judges the world that is left. A failure is told with every
+//! the operators of the host are small models behind the ports ([`world::host`] says how time passes).
+//! Each run ends with `recover`, and [`world::laws`] judges the world that is left. A failure is told with every
 //! call of a port, and with the command that runs it alone.
 //!
 //! With `VIRT_RETIRE_SWEEP=full` every pair of disturbances is tried, not one of some dozens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod adversary;
-mod disk;
-mod explore;
-mod host;
-mod journal;
-mod laws;
-mod libvirt;
-mod scenario;
-mod storage;
-mod surroundings;
+mod world;
 
-use adversary::Move;
-use explore::{Explorer, Finding};
-use host::{Crash, Mutant, Script};
+use world::adversary::Move;
+use world::explore::{self, Explorer, Finding};
+use world::host::{Crash, Mutant, Script};
+use world::scenario;
 
 /// What is known to be broken: by which move, which law, and where that is being dealt with. Each
 /// must still be found: who repairs one takes it off the list.
@@ -46,7 +38,7 @@ fn every(some: usize) -> usize {
 }
 
 /// Explores every world this way; what is found must be known.
-fn explore(every: usize, how: impl Fn(&mut Explorer)) -> Vec<Finding> {
+fn in_every_world(every: usize, how: impl Fn(&mut Explorer)) -> Vec<Finding> {
     let mut known = Vec::new();
     let mut told = Vec::new();
     for scenario in scenario::all() {
@@ -74,12 +66,12 @@ fn explore(every: usize, how: impl Fn(&mut Explorer)) -> Vec<Finding> {
 
 #[test]
 fn after_every_crash_and_every_crash_of_its_recovery_the_laws_hold() {
-    explore(every(17), Explorer::crashes);
+    in_every_world(every(17), Explorer::crashes);
 }
 
 #[test]
 fn whatever_somebody_else_does_at_any_moment_the_laws_hold() {
-    let found = explore(1, Explorer::moves);
+    let found = in_every_world(1, Explorer::moves);
     for (by, law, place) in KNOWN {
         let is_it = |finding: &Finding| {
             finding.script.act.is_some_and(|(_, act)| act == by)
@@ -94,7 +86,7 @@ fn whatever_somebody_else_does_at_any_moment_the_laws_hold() {
 
 #[test]
 fn whatever_somebody_else_does_before_and_after_every_crash_the_laws_hold() {
-    explore(every(127), Explorer::moves_and_crashes);
+    in_every_world(every(127), Explorer::moves_and_crashes);
 }
 
 #[test]
