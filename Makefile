@@ -1,7 +1,7 @@
 # What a person types here. Building and testing themselves are cargo's affair.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test sweep bench lint demo
+.PHONY: help deps build test sweep fuzz bench lint demo
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -12,11 +12,16 @@ deps: ## Install libvirt, QEMU and what else the tests use (root, where somethin
 build: ## Build the program, for debugging
 	cargo build
 
+# Three quarters of a test's time is waiting, for the disk and for libvirt: twice as many at once as there
+# are processors.
 test: deps ## All tests, against real libvirts of their own (root)
-	cargo test --all-targets --no-fail-fast
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} cargo test --all-targets --no-fail-fast
 
 sweep: deps ## Every fault at every change of every verb, and a table of it (root; some hours)
 	@tests/sweep-table target/tmp/sweep
+
+fuzz: deps ## Every decoder and the world in memory on any bytes, a minute each
+	@fuzz/run 60
 
 bench: deps ## How fast, against virsh in the same run, and compared with the last result (root)
 	cargo build --release --bin virt-retire --example journal_lines
