@@ -1,6 +1,7 @@
 //! Signals and progress, between the engine and the terminal.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::ports::Control;
 use super::args::Output;
 use super::error::{self, CliError, Exit};
 use super::safe::{safe_path, visible};
+use super::wiping::Wiping;
 
 /// How long the step in hand may take to end after a second signal. Ending in the middle of it is
 /// what `recover` is for.
@@ -39,6 +41,7 @@ struct Shared {
     /// thread that answers it takes to wake up.
     came: Arc<AtomicBool>,
     output: Output,
+    wiping: Mutex<Option<Wiping>>,
 }
 
 impl Shared {
@@ -88,6 +91,7 @@ impl Terminal {
             signals: AtomicUsize::new(0),
             came: Arc::new(AtomicBool::new(false)),
             output,
+            wiping: Mutex::new(None),
         });
         let deaf = |error: std::io::Error| {
             CliError::unchanged(
@@ -161,6 +165,24 @@ impl Control for Terminal {
                 direction.word(),
                 step.kind()
             ));
+        }
+    }
+
+    fn wiping(&self, path: &Path, done: u64, all: u64) {
+        if !self.tells {
+            return;
+        }
+        let mut wiping = self
+            .shared
+            .wiping
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_new = wiping.as_ref().is_none_or(|it| it.path != path);
+        if is_new {
+            *wiping = Some(Wiping::begun(path, done));
+        }
+        if let Some(line) = wiping.as_mut().and_then(|it| it.line(done, all)) {
+            say(&line);
         }
     }
 

@@ -24,6 +24,7 @@ mod site;
 mod text;
 mod usage;
 mod verbs;
+mod wiping;
 
 use std::process::ExitCode;
 

@@ -63,6 +63,9 @@ impl Engine<'_> {
                 Err(error) => return self.put_back(executed, error),
             }
         }
+        for (transaction, unwritten) in &mut executed {
+            unwritten.extend(look::occupied_notes(&self.world, transaction));
+        }
         if let Err(error) = self.last_look(&executed) {
             return self.put_back(executed, error);
         }

@@ -18,8 +18,15 @@ impl Engine<'_> {
     /// # Errors
     /// As [`Engine::may_commit`]; [`EngineError::Unfinished`] where the journal takes no record.
     pub fn commit(&mut self, id: TransactionId, by: Evidence) -> Result<Transaction, EngineError> {
+        // Before the looks that decide: nothing may come after the last of them.
+        let waiting = self.journal.read(id)?;
+        let reused = match waiting.state() {
+            State::Prepared => look::name_reused(&self.world, &waiting)?,
+            _ => None,
+        };
         let mut transaction = self.may_commit(id)?;
-        let decided = Unwritten::one(decided(Verb::Commit, by));
+        let mut decided = Unwritten::one(decided(Verb::Commit, by));
+        decided.extend(reused.map(|text| EventKind::Noted { text }));
         self.enter(&mut transaction, decided, State::Committed, None)?;
         Ok(transaction)
     }

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use crate::model::{
-    Fate, FileMove, FileRole, Progress, Refusal, RefusalCode, Step, Transaction, User,
+    EventKind, Fate, FileMove, FileRole, Progress, Refusal, RefusalCode, Step, Transaction, User,
 };
 use crate::ports::Presence;
 use crate::survey::{As, Leaving, SurveyError, newcomers};
@@ -190,27 +190,72 @@ fn target_of(moved: &FileMove) -> Option<&str> {
     }
 }
 
-/// Whether the domain is defined though its retirement has taken the definition away: somebody
-/// else has defined it since. A guest that runs on after its definition went is not.
+/// Whether the domain is there though its retirement has taken it away: somebody else has defined it
+/// since, or started it as a transient one.
 pub(super) fn defined_again(
     world: &World,
     transaction: &Transaction,
 ) -> Result<Option<String>, Failure> {
-    if !transaction.undefines() {
-        return Ok(None);
-    }
     let domain = transaction.domain();
-    let status = world.hypervisor.status(domain.uuid)?;
-    Ok(status.filter(|status| status.persistent).map(|status| {
-        let also = match status.domain.name == domain.name {
-            true => String::new(),
-            false => format!(" under the name '{}'", status.domain.name),
-        };
+    let Some(status) = world.hypervisor.status(domain.uuid)? else {
+        return Ok(None);
+    };
+    let how = match status.persistent {
+        true if !transaction.undefines() => return Ok(None),
+        true => "defined",
+        false if is_left_running(transaction) => return Ok(None),
+        false => "started",
+    };
+    let also = match status.domain.name == domain.name {
+        true => String::new(),
+        false => format!(" under the name '{}'", status.domain.name),
+    };
+    Ok(Some(format!(
+        "domain '{}' has been {how}{also} by somebody else since it was retired",
+        domain.name
+    )))
+}
+
+/// Whether the retirement lets its guest run on without a definition. Any other one has ended it, or
+/// found it ended.
+pub(super) fn is_left_running(transaction: &Transaction) -> bool {
+    transaction.plan.active && !transaction.stops()
+}
+
+/// Another domain that is called so by now, as a note: the retirement stands, and its way back has to
+/// go by another name.
+pub(super) fn name_reused(
+    world: &World,
+    transaction: &Transaction,
+) -> Result<Option<String>, Failure> {
+    let domain = transaction.domain();
+    let other = world.hypervisor.status_by_name(&domain.name)?;
+    let other = other.filter(|it| it.domain.uuid != domain.uuid);
+    Ok(other.map(|_| {
         format!(
-            "domain '{}' has been defined{also} by somebody else since it was undefined",
-            domain.name
+            "another domain is called '{}' by now; as long as it is, this one comes back by: \
+             virt-retire rollback {} --as-name NAME",
+            domain.name, transaction.id
         )
     }))
+}
+
+/// What was put where the files came from, as notes: the retirement stands, and its way back needs
+/// those places.
+pub(super) fn occupied_notes(world: &World, transaction: &Transaction) -> Vec<EventKind> {
+    // Of a look that only tells.
+    let occupied = occupied_places(world, transaction).unwrap_or_default();
+    let text = |path: PathBuf| {
+        format!(
+            "{} is another file by now, which somebody has put there; before a rollback it has to \
+             be moved away",
+            path.display()
+        )
+    };
+    occupied
+        .into_iter()
+        .map(|path| EventKind::Noted { text: text(path) })
+        .collect()
 }
 
 /// The same of several, as a refusal.

@@ -10,7 +10,7 @@ use super::error::EngineError;
 use super::restoration::Restoration;
 use super::steps::copy_obstacle;
 use super::terms::Terms;
-use super::{links, named, places, shared_state};
+use super::{links, look, named, places, shared_state};
 
 pub(super) fn rollback(
     world: &World,
@@ -156,7 +156,18 @@ fn name_taken(
         let (name, uuid) = (&same.domain.name, same.domain.uuid);
         // Kept running by `--keep-storage`, the domain is still there, transient: that is no other.
         // But under another identity it would be a second guest on the same disks.
-        if !same.persistent && (home.has_other_name() || home.has_other_uuid()) {
+        let is_own = look::is_left_running(transaction);
+        if !same.persistent && !is_own && !home.has_other_uuid() {
+            return Ok(taken(
+                format!("a guest of the UUID {uuid} has been started since, as '{name}'"),
+                format!(
+                    "end it first (virsh destroy {}), then: virt-retire rollback {id}; or bring \
+                     this one back beside it: virt-retire rollback {id} --as-name NAME --new-uuid",
+                    crate::model::quoted(name)
+                ),
+            ));
+        }
+        if !same.persistent && is_own && (home.has_other_name() || home.has_other_uuid()) {
             return Ok(taken(
                 format!("domain '{name}' still runs with the disks that it was retired with"),
                 format!("end it first, or bring it back as itself: virt-retire rollback {id}"),

@@ -1,5 +1,7 @@
 //! What a domain says of its own storage: the policy in its metadata.
 
+use jiff::Timestamp;
+
 use super::Verdict;
 
 /// The namespace of the policy's element. The number is the format's version: a later one that this
@@ -21,6 +23,9 @@ pub const POLICY_PREFIX: &str = "retire";
 ///   </retire:policy>
 /// </metadata>
 /// ```
+///
+/// `expires='2026-12-25T00:00:00Z'` (RFC 3339) has `watch` retire the domain after that moment, once it
+/// is shut off; with `stop='yes'` it is stopped for that.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     /// For read-write disks that are not named. What is read-only, shareable or removable is only
@@ -29,6 +34,10 @@ pub struct Policy {
     pub default: Option<Verdict>,
     /// Undefine and destroy are refused.
     pub protected: bool,
+    /// From when on `watch` retires the domain.
+    pub expires_at: Option<Timestamp>,
+    /// It is stopped for that, where it runs then.
+    pub stop: bool,
     /// Target and word, in the order they were set; no target twice.
     pub disks: Vec<(String, Verdict)>,
 }

@@ -1,5 +1,7 @@
 //! What whoever started the engine hears of it, and may tell it.
 
+use std::path::Path;
+
 use crate::model::{Direction, Step, Transaction};
 
 pub trait Control {
@@ -9,6 +11,9 @@ pub trait Control {
 
     /// Called before each step is run, after its intent is durable.
     fn step(&self, transaction: &Transaction, index: usize, step: &Step, direction: Direction);
+
+    /// So many of all bytes of this file have been overwritten; called often.
+    fn wiping(&self, path: &Path, done: u64, all: u64);
 
     /// Asked between steps on the way forward: true makes the engine roll back (Ctrl-C, SIGTERM).
     fn wants_rollback(&self) -> bool;

@@ -224,6 +224,9 @@ pub trait HypervisorView {
     /// start with next time.
     fn metadata(&self, uuid: Uuid, namespace: &str) -> Result<Option<String>, HypervisorError>;
 
+    /// Every domain that has a metadata element of that namespace, with it.
+    fn with_metadata(&self, namespace: &str) -> Result<Vec<(Status, String)>, HypervisorError>;
+
     /// The XML of the backup job that runs; `None` where there is none.
     fn backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError>;
 

@@ -170,6 +170,9 @@ pub enum StorageError {
     /// The file under the name is not the one that the plan was made for.
     #[error("{} was replaced or written to since the plan was made", .0.display())]
     Swapped(PathBuf),
+    /// It can be carried on.
+    #[error("overwriting {} was stopped", .0.display())]
+    Stopped(PathBuf),
     #[error("{} is occupied by another file", .0.display())]
     Occupied(PathBuf),
     #[error("{}: {cause}", path.display())]
@@ -212,6 +215,9 @@ pub trait StorageView {
     fn is_ours(&self, folder: &Path) -> bool;
     /// Whether a folder is one of the system's, in or below which far more than images lies.
     fn is_systems(&self, folder: &Path) -> bool;
+    /// Places at which this host is told to mount something (fstab, systemd) and nothing is mounted
+    /// now.
+    fn unmounted(&self) -> Vec<PathBuf>;
     /// Whether libvirt would stop the pool in whose folder this is, or this symlink leads from, if it
     /// were refreshed.
     fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError>;
@@ -310,15 +316,19 @@ pub trait Storage: StorageView {
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
     /// Overwrites what is allocated of the file `expected`, or of the files in that folder, where it
     /// lies, and syncs it; `None` where there is nothing to overwrite. Extents that other files share
-    /// and files that have other names are left alone, and counted. Doing it again is fine.
+    /// and files that have other names are left alone, and counted. Doing it again is fine: after a run
+    /// that was cut off it goes on where that had synced last. `progress` hears of the bytes that are
+    /// done with and of all of them, and says whether to go on.
     ///
     /// # Errors
     /// [`StorageError::Swapped`]: the name is another file's. It is not touched.
+    /// [`StorageError::Stopped`]: `progress` said so.
     fn wipe(
         &self,
         path: &Path,
         expected: &FileFacts,
         method: WipeMethod,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<Option<Wiped>, StorageError>;
     /// Destroys the file `expected` (inode and kind), or that folder with all in it, if it has the
     /// name `path` in a folder that is ours alone; gives the bytes that its file system got back, none

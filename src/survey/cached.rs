@@ -1,7 +1,7 @@
 //! Storage looked at once: on a host of a thousand guests most of them name the same few bases,
 //! folders and programs, and one survey must not read a header twice.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::io;
@@ -26,6 +26,7 @@ pub struct CachedStorage<'a> {
     images: RefCell<HashMap<Reading, Image>>,
     /// Files that are taken as if they still were where they came from.
     moved: HashMap<FolderEntry, FileFacts>,
+    unmounted: OnceCell<Vec<PathBuf>>,
     unseen: RefCell<BTreeSet<String>>,
 }
 
@@ -37,6 +38,7 @@ impl<'a> CachedStorage<'a> {
             resolved: RefCell::default(),
             images: RefCell::default(),
             moved: HashMap::new(),
+            unmounted: OnceCell::new(),
             unseen: RefCell::default(),
         }
     }
@@ -130,6 +132,12 @@ impl StorageView for CachedStorage<'_> {
 
     fn is_systems(&self, folder: &Path) -> bool {
         self.inner.is_systems(folder)
+    }
+
+    fn unmounted(&self) -> Vec<PathBuf> {
+        self.unmounted
+            .get_or_init(|| self.inner.unmounted())
+            .clone()
     }
 
     fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError> {

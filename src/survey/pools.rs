@@ -91,10 +91,23 @@ impl<'a> Pools<'a> {
             }
             Err(_) => return,
         };
+        let unmounted = self.storage.unmounted();
+        let place = unmounted.iter().find(|it| resolved.real.starts_with(it));
+        if let Some(place) = place {
+            let why = format!(
+                "whose folder is at {}: nothing is mounted there",
+                place.display()
+            );
+            self.hide(&pool, &why);
+        }
         // To start one of these is to mount it: what lies in its folder before that is not its own.
-        let is_there = pool.active || pool.kind == "dir" || self.is_mounted(&resolved.real, &facts);
-        if !is_there {
-            self.hide(&pool, "which is not started");
+        // So does it after somebody has unmounted it under a pool that libvirt takes for started.
+        if place.is_none() && pool.kind != "dir" && !self.is_mounted(&resolved.real, &facts) {
+            let why = match pool.active {
+                true => format!("at whose folder {} nothing is mounted", target.display()),
+                false => "which is not started".to_owned(),
+            };
+            self.hide(&pool, &why);
         }
         self.known.push(Known {
             folder: facts.identity.key(),
@@ -112,9 +125,14 @@ impl<'a> Pools<'a> {
 
     fn hide(&mut self, pool: &Pool, why: &str) {
         let name = &pool.name;
+        let name = quoted(name);
+        let first = match pool.active {
+            true => format!("virsh pool-destroy {name}, then "),
+            false => String::new(),
+        };
         self.hidden.push(format!(
-            "images in pool '{name}', {why} (virsh pool-start {}, or pool-undefine)",
-            quoted(name)
+            "images in pool '{}', {why} ({first}virsh pool-start {name}, or pool-undefine)",
+            pool.name
         ));
     }
 

@@ -53,6 +53,7 @@ pub(super) fn everyone<'p>(
             graph.add_volume(storage, pools, &volume);
         }
     }
+    graph.judge_missing(storage);
     for hidden in pools.hidden() {
         graph.add_unseen(hidden.clone());
     }

@@ -23,6 +23,8 @@ pub(super) struct Watch<'a> {
     pub(super) deaths: HashMap<Uuid, (Ended, Instant)>,
     /// Guests that the last look did not find, and whose end nobody has heard of.
     pub(super) missing: HashSet<Uuid>,
+    /// Guests that have expired and could not be retired, with when that was tried.
+    pub(super) refused: HashMap<Uuid, Instant>,
     /// Only catch up, and end.
     once: bool,
     /// How often every guest is looked at without an event.
@@ -43,6 +45,7 @@ impl<'a> Watch<'a> {
             guests,
             deaths: HashMap::new(),
             missing: HashSet::new(),
+            refused: HashMap::new(),
             once,
             interval,
         }
@@ -54,6 +57,7 @@ impl<'a> Watch<'a> {
         let events = host.monitor().events()?;
         self.catch_up(host)?;
         self.retire_dead(host)?;
+        self.retire_expired(host)?;
         if self.once {
             return self.end_once();
         }
@@ -70,6 +74,7 @@ impl<'a> Watch<'a> {
             if looked.elapsed() > self.interval {
                 self.miss(host)?;
                 self.look_at_all(host)?;
+                self.retire_expired(host)?;
                 looked = Instant::now();
             }
             self.retire_dead(host)?;
@@ -78,7 +83,7 @@ impl<'a> Watch<'a> {
 
     /// Whoever was dead and could not be retired stays on the list, and that is no success.
     fn end_once(&self) -> Result<(), Error> {
-        match self.deaths.is_empty() {
+        match self.deaths.is_empty() && self.refused.is_empty() {
             true => Ok(()),
             false => Err(Error::GuestsLeft),
         }

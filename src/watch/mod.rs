@@ -9,10 +9,11 @@
 //!
 //! Here is the connection, made again whenever it breaks. `follow` is what happens while it lasts,
 //! `guests` the list, `note` what is kept of a guest that runs, `deaths` the judgement how one ended,
-//! `retire` the transaction, `before` what an earlier one left, `news` what is told of it all.
+//! `retire` the transaction, `expired` the guests with a time to live, `before` what an earlier one left, `news` what is told of it all.
 
 mod before;
 mod deaths;
+mod expired;
 mod follow;
 mod guests;
 mod news;
@@ -26,6 +27,7 @@ use crate::retire::{Changed, Connected, Error, Site};
 use follow::Watch;
 use guests::Guests;
 
+pub use expired::{Expiring, expiring};
 pub use news::{Listener, News};
 
 /// How long nothing is looked at but events: signals and a broken connection are noticed then.

@@ -23,12 +23,16 @@ pub enum News {
     LosesTpm {
         guest: DomainRef,
     },
+    /// Its policy wants it retired by now, and it runs.
+    ExpiredAndRuns {
+        guest: DomainRef,
+    },
     /// Something went wrong with it, and the others are watched all the same.
     NotLookedAt {
         guest: Uuid,
         error: Error,
     },
-    /// It has ended, and its storage could not be retired; that is tried again.
+    /// It has ended or expired, and could not be retired; that is tried again.
     NotRetired {
         guest: DomainRef,
         error: Error,

@@ -34,7 +34,7 @@ pub use error::XmlError;
 pub use escape::escape_line_breaks;
 pub use identity::{IdentityChange, change_identity, mac_addresses};
 pub use paths::{change_paths, emulators, paths};
-pub use policy::{PolicyError, read_policy, write_policy};
+pub use policy::{PolicyError, read_policy, read_policy_element, write_policy};
 pub use pool::PoolXml;
 pub use snapshot::{SnapshotDisk, SnapshotKind, SnapshotXml};
 pub use transient::without_overlays;

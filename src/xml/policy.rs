@@ -26,6 +26,23 @@ pub fn read_policy(domain: &DomainXml) -> Result<Policy, PolicyError> {
         .map_or_else(|| Ok(Policy::default()), read)
 }
 
+/// The same from what `virDomainGetMetadata` gives: the element without its namespace.
+///
+/// # Errors
+/// As [`read_policy`].
+pub fn read_policy_element(text: &str) -> Result<Policy, PolicyError> {
+    let named = text.replacen("<policy", &format!("<policy xmlns='{POLICY_NAMESPACE}'"), 1);
+    let domain = format!(
+        "<domain type='qemu'><name>policy</name><uuid>00000000-0000-4000-8000-000000000000</uuid>\
+         <metadata>{named}</metadata></domain>"
+    );
+    let domain = DomainXml::read(&domain).map_err(|error| PolicyError(error.to_string()))?;
+    match domain.metadata_element(POLICY_NAMESPACE) {
+        Some(element) => read(element),
+        None => Err(PolicyError("it is not a <policy>".into())),
+    }
+}
+
 fn read(element: &Element) -> Result<Policy, PolicyError> {
     let wrong = |cause: String| Err(PolicyError(cause));
     if element.name != "policy" {
@@ -43,8 +60,24 @@ fn read(element: &Element) -> Result<Policy, PolicyError> {
                     _ => return wrong(format!("protected='{value}' is neither yes nor no")),
                 }
             }
+            "expires" => match value.parse() {
+                Ok(at) => policy.expires_at = Some(at),
+                Err(_) => {
+                    return wrong(format!("expires='{value}' is not a moment as in RFC 3339"));
+                }
+            },
+            "stop" => {
+                policy.stop = match value.as_str() {
+                    "yes" => true,
+                    "no" => false,
+                    _ => return wrong(format!("stop='{value}' is neither yes nor no")),
+                }
+            }
             _ => return wrong(format!("unknown attribute '{name}' of <policy>")),
         }
+    }
+    if policy.stop && policy.expires_at.is_none() {
+        return wrong("stop='yes' without a moment at which it expires".into());
     }
     let mut seen = HashSet::new();
     for child in &element.children {
@@ -103,6 +136,12 @@ pub fn write_policy(policy: &Policy) -> String {
     if policy.protected {
         xml.push_str(" protected='yes'");
     }
+    if let Some(at) = policy.expires_at {
+        xml.push_str(&format!(" expires='{at}'"));
+    }
+    if policy.stop {
+        xml.push_str(" stop='yes'");
+    }
     xml.push('>');
     for (target, verdict) in &policy.disks {
         xml.push_str(&format!(
@@ -145,6 +184,8 @@ mod tests {
         let expected = Policy {
             default: Some(Verdict::Keep),
             protected: true,
+            expires_at: None,
+            stop: false,
             disks: vec![
                 ("vda".into(), Verdict::Remove),
                 ("vdb".into(), Verdict::Keep),
@@ -175,6 +216,14 @@ mod tests {
             ("default='erase'", "", "neither remove nor keep"),
             ("default=''", "", "neither remove nor keep"),
             ("protected='true'", "", "neither yes nor no"),
+            ("expires='soon'", "", "not a moment"),
+            ("expires='2026-12-25'", "", "not a moment"),
+            ("stop='yes'", "", "without a moment"),
+            (
+                "expires='2026-12-25T00:00:00Z' stop='now'",
+                "",
+                "neither yes nor no",
+            ),
             ("defualt='keep'", "", "unknown attribute 'defualt'"),
             ("o:default='keep'", "", "unknown attribute '{urn:o}default'"),
             ("", "keep", "text in <policy>"),
@@ -240,6 +289,8 @@ mod tests {
         let policy = Policy {
             default: Some(Verdict::Remove),
             protected: true,
+            expires_at: Some("2026-12-25T00:00:00Z".parse().unwrap()),
+            stop: true,
             disks: vec![
                 ("vda".into(), Verdict::Keep),
                 ("x'<&".into(), Verdict::Remove),
@@ -252,5 +303,7 @@ mod tests {
             1,
         );
         assert_eq!(read_policy(&domain(&xml)).unwrap(), policy);
+        assert_eq!(read_policy_element(&write_policy(&policy)).unwrap(), policy);
+        assert!(read_policy_element("<rules/>").is_err());
     }
 }

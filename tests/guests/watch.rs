@@ -416,3 +416,66 @@ fn a_retirement_that_was_cut_short_goes_on_unless_somebody_wants_the_guest() {
         .expect(0);
     assert!(host.is_running("dead") && !host.is_persistent("dead"));
 }
+
+/// A guest with a time to live that never ends fills the host; one that runs and is taken is an outage.
+#[test]
+fn what_expires_by_its_policy_is_retired_once_it_is_shut_off() {
+    let host = PrivateHost::start();
+    let due = GuestBuilder::new("due")
+        .disk(Disk::unmanaged("due.raw"))
+        .define(&host);
+    let later = GuestBuilder::new("later")
+        .disk(Disk::unmanaged("later.raw"))
+        .define(&host);
+    let set = |words: &[&str]| host.retire(&[&["policy", "set"], words, &["--yes"]].concat());
+    set(&["due", "--default", "remove", "--expires", "2026-01-01"]).expect(0);
+    set(&["later", "--expires", "30d", "--stop"]).expect(0);
+    set(&["due", "--expires", "soon"]).expect(2);
+    set(&["due", "--stop"]).expect(2);
+    let shown = host
+        .retire_json(&["policy", "show", "due"])
+        .expect(0)
+        .json();
+    assert_eq!(shown["policy"]["expires_at"], "2026-01-01T00:00:00Z");
+    // Announced beforehand, to people and programs, and by no list of something else.
+    let listed = host.retire_json(&["list"]).expect(0).json();
+    let expiring = listed["expiring"].as_array().unwrap();
+    assert_eq!(expiring[0]["domain"], "due", "{listed}");
+    assert_eq!(expiring[1]["stop"], true, "{listed}");
+    let told = host.retire(&["list"]).expect(0);
+    assert!(told.stdout.contains("due expires 2026-01-01"), "{told}");
+    let told = host.retire(&["list", "--held"]).expect(0);
+    assert!(!told.stdout.contains("expires 2026"), "{told}");
+    // It runs, and its policy does not have it stopped.
+    host.virsh(&["start", "due"]);
+    let told = host.retire(&["watch", "--once"]).expect(0);
+    assert!(
+        told.stderr
+            .contains("due has expired by its policy and runs"),
+        "{told}"
+    );
+    assert!(host.exists(due.path("vda")) && host.is_running("due"));
+    host.virsh(&["destroy", "due"]);
+    host.retire(&["watch", "--once"]).expect(0);
+    assert!(!host.exists(due.path("vda")));
+    assert!(host.exists(later.path("vda")));
+    assert_eq!(host.domains(), ["later"]);
+    assert_eq!(reasons(&host).len(), 1);
+    assert!(
+        reasons(&host)[0].contains("expired 2026-01-01"),
+        "{:?}",
+        reasons(&host)
+    );
+    // What an operator has brought back is not taken behind his back.
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    host.retire(&["watch", "--once"]).expect(0);
+    assert!(host.exists(due.path("vda")));
+    // One whose policy says so is stopped. One that is protected is left alone.
+    host.virsh(&["start", "later"]);
+    let past = ["--default", "remove", "--expires", "2026-01-01", "--stop"];
+    set(&[&["later"][..], &past].concat()).expect(0);
+    set(&["due", "--protected", "--expires", "2026-01-02"]).expect(0);
+    host.retire(&["watch", "--once"]).expect(0);
+    assert_eq!(host.domains(), ["due"]);
+    assert!(!host.exists(later.path("vda")));
+}

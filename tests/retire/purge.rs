@@ -228,13 +228,15 @@ fn the_young_go_by_their_number_alone() {
         &["--expired"][..],
         &["--older-than", "0s"],
         &["--keep-last", "0"],
-        &["--until-free", "99999T"],
         &["1", "--expired"],
     ] {
         host.retire(&[&["purge", "--yes"], selection].concat())
             .expect(0);
         assert_eq!(states(&host), ["committed"], "{selection:?}");
     }
+    let told = host.retire_json(&["purge", "--until-free", "99999T", "--yes"]);
+    assert_eq!(told.expect(1).json_error()["error"]["code"], "still-short");
+    assert_eq!(states(&host), ["committed"]);
     host.retire(&["purge", "1", "--yes"]).expect(0);
     assert_eq!(states(&host), ["purged"]);
 }
@@ -261,8 +263,14 @@ fn the_newest_of_each_name_stay_and_the_oldest_make_room() {
         .map(|it| it.parse().unwrap())
         .collect();
     let far = ((free[0] * free[1]) * 2).to_string();
-    host.retire(&["purge", "--until-free", &far, "--keep-last", "1", "--yes"])
-        .expect(0);
+    let told = host
+        .retire(&["purge", "--until-free", &far, "--keep-last", "1", "--yes"])
+        .expect(5);
+    assert!(told.stdout.contains("Purged for good"), "{told}");
+    assert!(
+        told.stderr.contains("not so much could be made free"),
+        "{told}"
+    );
     assert_eq!(states(&host)[1..], ["committed", "purged", "committed"]);
 }
 
@@ -336,6 +344,44 @@ fn what_somebody_uses_by_now_is_not_destroyed() {
     assert_eq!(states(&host), ["committed"]);
     assert!(host.exists(&waiting));
     host.retire(&["purge", "1", "--yes"]).expect(0);
+}
+
+#[test]
+fn one_that_is_used_keeps_no_other_from_a_selection() {
+    let host = host();
+    for name in ["a", "b", "c"] {
+        retire(&host, name, &["--expires", "0s"]);
+    }
+    let overlay = format!("{}/overlay.qcow2", host.images);
+    let waiting = stored(&host, 1);
+    host.shell(&format!(
+        "qemu-img create -q -f qcow2 -F raw -b {waiting} {overlay}"
+    ));
+    let told = host
+        .retire_json(&["purge", "--expired", "-n"])
+        .expect(0)
+        .json();
+    let row = &told["transactions"][0];
+    assert_eq!(row["purge"], false, "{told}");
+    assert!(
+        row["why"].as_str().unwrap().contains("overlay.qcow2"),
+        "{told}"
+    );
+    let told = host.retire(&["purge", "--expired", "--yes"]).expect(0);
+    assert_eq!(told.stdout.lines().count(), 1, "{told}");
+    assert!(told.stderr.starts_with("not purged: 1 (a): "), "{told}");
+    assert_eq!(states(&host), ["committed", "purged", "purged"]);
+    // With nothing else to do it is the whole answer; by its number it is refused, too.
+    refused(host.retire_json(&["purge", "--expired", "--yes"]), "in-use");
+    refused(host.retire_json(&["purge", "--expired", "-n"]), "in-use");
+    refused(host.retire_json(&["purge", "1", "--yes"]), "in-use");
+    host.shell(&format!("rm {overlay}"));
+    let told = host
+        .retire_json(&["purge", "--expired", "--yes"])
+        .expect(0)
+        .json();
+    assert_eq!(told["skipped"].as_array().unwrap().len(), 0);
+    assert_eq!(states(&host), ["purged", "purged", "purged"]);
 }
 
 #[test]

@@ -76,6 +76,43 @@ fn what_is_wiped_is_on_the_raw_device_no_more() {
     }
 }
 
+/// Whoever writes elsewhere must not be certified. Without mkfs.btrfs the classification alone is tested,
+/// beside the code.
+#[test]
+fn a_file_system_that_writes_elsewhere_or_keeps_a_journal_of_the_data_says_so() {
+    let has_btrfs = std::process::Command::new("mkfs.btrfs")
+        .arg("--version")
+        .output()
+        .is_ok();
+    if has_btrfs {
+        let (host, medium) = host_on("btrfs");
+        retire(&host, &[]);
+        host.retire(&["purge", "1", "--wipe", "--yes"]).expect(0);
+        let wiped = certificate(&host);
+        assert_eq!(wiped["file_system"], "btrfs", "{wiped}");
+        assert!(
+            wiped["claim"].as_str().unwrap().starts_with("none"),
+            "{wiped}"
+        );
+        assert!(wiped["elsewhere_bytes"].as_u64().unwrap() > 0, "{wiped}");
+        assert!(on_device(&host, &medium) > 0, "and it is true");
+    }
+    let (host, medium) = host_on("ext4");
+    // As the file system's own default, which the list of mounts does not tell.
+    host.shell(&format!(
+        "PATH=$PATH:/usr/sbin:/sbin; tune2fs -o journal_data $(findmnt -no SOURCE {})",
+        medium.mount_point
+    ));
+    medium.remount(&host);
+    retire(&host, &[]);
+    host.retire(&["purge", "1", "--wipe", "--yes"]).expect(0);
+    let wiped = certificate(&host);
+    assert!(
+        wiped["claim"].as_str().unwrap().contains("journal"),
+        "{wiped}"
+    );
+}
+
 #[test]
 fn the_mark_of_the_retirement_is_honoured_and_nothing_else_overwrites() {
     let (host, medium) = host_on("ext4");

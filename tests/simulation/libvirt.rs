@@ -397,6 +397,10 @@ impl HypervisorView for Libvirt {
         Ok(None)
     }
 
+    fn with_metadata(&self, _: &str) -> Result<Vec<(Status, String)>> {
+        Ok(Vec::new())
+    }
+
     fn backup(&self, _: Uuid) -> Result<Option<String>> {
         Ok(None)
     }

@@ -129,6 +129,10 @@ impl StorageView for Files {
         false
     }
 
+    fn unmounted(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     fn image(&self, path: &Path, format: Option<&str>, _offset: u64) -> Result<Image> {
         self.look("image", path)?;
         let host = self.0.get();
@@ -435,6 +439,7 @@ impl Storage for Files {
         _: &Path,
         _: &FileFacts,
         _: virt_retire::model::WipeMethod,
+        _: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<Option<virt_retire::model::Wiped>> {
         Ok(None)
     }

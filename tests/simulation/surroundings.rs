@@ -84,6 +84,8 @@ impl Clock for Surroundings {
 }
 
 impl Control for Surroundings {
+    fn wiping(&self, _: &std::path::Path, _: u64, _: u64) {}
+
     fn may_begin(&self) -> bool {
         self.0.get().signals == 0
     }

@@ -85,3 +85,13 @@ fn destroy_transient() {
 fn apply() {
     fail_at_every_change(Verb::Apply, Bounded::Few(3), Scene::small);
 }
+
+#[test]
+fn purge() {
+    fail_at_every_change(Verb::Wipe, Bounded::Few(3), Scene::small);
+}
+
+#[test]
+fn hold() {
+    fail_at_every_change(Verb::Hold, Bounded::Few(2), Scene::small);
+}

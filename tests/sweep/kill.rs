@@ -72,6 +72,12 @@ fn purge() {
     kill_at_every_change(Verb::Purge, 12, Scene::small);
 }
 
+/// Carried on where it was synced last, and nothing is left beside the files.
+#[test]
+fn purge_with_wiping() {
+    kill_at_every_change(Verb::Wipe, 4, Scene::small);
+}
+
 #[test]
 fn hold() {
     kill_at_every_change(Verb::Hold, 4, Scene::small);

@@ -83,6 +83,16 @@ fn destroy_on_xfs() {
 }
 
 #[test]
+fn purge_on_xfs() {
+    cut_at_every_sync_on("xfs", Verb::Wipe, Bounded::Few(3), Scene::small_on);
+}
+
+#[test]
+fn hold_on_ext4() {
+    cut_at_every_sync_on("ext4", Verb::Hold, Bounded::Few(2), Scene::small_on);
+}
+
+#[test]
 fn rebuild_on_xfs() {
     cut_at_every_sync("xfs", Verb::Rebuild);
 }

@@ -521,10 +521,55 @@ fn a_disk_that_is_only_away_hides_what_it_stands_on() {
     in_use(&host, &guest, "away-kid");
     host.shell(&format!("umount {mount}"));
     unseen(&host, &guest, "away-kid");
-    // From a folder that holds others it has been removed.
-    host.shell(&format!("touch {mount}/other"));
+    // Whatever else lies where nothing is mounted.
+    host.shell(&format!("touch {mount}/NOT_MOUNTED"));
+    unseen(&host, &guest, "away-kid");
+    // From a folder that holds other images it has been removed.
+    host.shell(&format!(
+        "qemu-img create -q -f qcow2 {mount}/other.qcow2 8M"
+    ));
     free(&host, &guest);
+    // Unless the host is told to mount something there.
+    let fstab = host.scratch(&format!(
+        "# comment\nnas:/export\t{mount}/ nfs noauto 0 0\n"
+    ));
+    host.shell(&format!("mount --bind {fstab} /etc/fstab"));
+    unseen(&host, &guest, &format!("nothing is mounted at {mount}"));
+    // A pool there is hidden by that, too.
     host.virsh(&["undefine", "away-kid"]);
+    free(&host, &guest);
+    host.start_pool("fstab", mount);
+    unseen(&host, &guest, "pool 'fstab'");
+    host.shell(&format!("mount -t tmpfs none {mount}"));
+    free(&host, &guest);
+    host.shell(&format!("umount {mount}; umount /etc/fstab"));
+    free(&host, &guest);
+    stop_pool(&host, "fstab");
+    host.virsh(&["pool-undefine", "fstab"]);
+}
+
+#[test]
+fn a_pool_that_somebody_has_unmounted_under_libvirt() {
+    let host = host();
+    let guest = golden(&host, "pulled");
+    // mount(8) finds a loop device for a file, which goes with the mount.
+    let image = host.scratch("");
+    let target = "/var/lib/libvirt/pulled";
+    host.shell(&format!(
+        "truncate -s 64M {image}; mkfs.ext4 -q {image}; mkdir {target}"
+    ));
+    let source = ["--source-dev", &image, "--source-format", "ext4"];
+    let mut words = vec!["pool-define-as", "pulled", "fs", "--target", target];
+    words.extend(source);
+    host.virsh(&words);
+    host.virsh(&["pool-start", "pulled"]);
+    free(&host, &guest);
+    host.shell(&format!("umount {target}; touch {target}/NOT_MOUNTED"));
+    unseen(&host, &guest, "pool 'pulled'");
+    host.virsh(&["pool-destroy", "pulled"]);
+    host.virsh(&["pool-undefine", "pulled"]);
+    host.shell(&format!("rm -r {target}"));
+    free(&host, &guest);
 }
 
 #[test]

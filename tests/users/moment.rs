@@ -185,3 +185,25 @@ fn a_guest_that_is_started_meanwhile_is_retired_whole_or_not_at_all() {
     }
     eprintln!("{retired} retired, {kept} kept");
 }
+
+#[test]
+fn a_file_put_in_a_disks_place_between_the_moves_is_told() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("web")
+        .disk(Disk::unmanaged("first.raw"))
+        .disk(Disk::unmanaged("second.raw"))
+        .define(&host);
+    let first = guest.path("vda").to_owned();
+    let ran = in_between(&host, guest.path("vdb"), Moment::AtTheMove, || {
+        host.shell(&format!("echo foreign >{first}"));
+    });
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(
+        ran.stdout
+            .contains(&format!("{first} is another file by now")),
+        "{ran}"
+    );
+    host.retire(&["rollback", "1", "--yes"]).expect(3);
+    host.shell(&format!("rm {first}"));
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+}

@@ -27,7 +27,10 @@ pub fn destroy(path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {
     let found = match sys::open_at(&folder, name, OFlags::PATH | OFlags::NOFOLLOW) {
         Ok(found) => found,
         // The run that removed it may have been cut off before this.
-        Err(Errno::NOENT) => return sync().map(|()| 0),
+        Err(Errno::NOENT) => {
+            unmark(&folder, name, path)?;
+            return sync().map(|()| 0);
+        }
         Err(errno) => return Err(StorageError::io("look at", path, errno)),
     };
     let stat = sys::stat(&found).map_err(|errno| StorageError::io("look at", path, errno))?;
@@ -45,8 +48,14 @@ pub fn destroy(path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {
     } else {
         unlink(&folder, name, path, AtFlags::empty())?;
     }
+    unmark(&folder, name, path)?;
     sync()?;
     Ok(held.held().freed())
+}
+
+fn unmark(folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<(), StorageError> {
+    let failed = |errno| StorageError::io("remove the mark beside", path, errno);
+    super::wipe::remove_mark(folder, name).map_err(failed)
 }
 
 /// Never into what is mounted there.

@@ -24,7 +24,7 @@ pub fn digest(
 ) -> Result<Option<Digest>, StorageError> {
     let (found, stat) =
         look(&Entry::open(path)?)?.ok_or_else(|| StorageError::Gone(path.to_owned()))?;
-    let is_it = sys::identity(&stat).is_same_file(expected);
+    let is_it = sys::is(&stat, expected);
     if !is_it || facts::kind(&stat) != FileKind::Regular {
         return Err(StorageError::Swapped(path.to_owned()));
     }

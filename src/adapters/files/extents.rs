@@ -31,6 +31,21 @@ impl Extent {
     pub fn is_shared(&self) -> bool {
         self.flags & SHARED != 0
     }
+
+    /// The first `length` bytes, and the rest if there is one.
+    pub fn split(self, length: u64) -> (Self, Option<Self>) {
+        if length >= self.length {
+            return (self, None);
+        }
+        let first = Self { length, ..self };
+        let rest = Self {
+            logical: self.logical + length,
+            physical: self.physical + length,
+            length: self.length - length,
+            ..self
+        };
+        (first, Some(rest))
+    }
 }
 
 #[repr(C)]
@@ -110,6 +125,21 @@ pub fn data(file: &OwnedFd) -> rustix::io::Result<Vec<Extent>> {
     }
 }
 
+/// The part before byte `at` of the file.
+pub fn before(extents: &[Extent], at: u64) -> Vec<Extent> {
+    let begun = extents.iter().filter(|it| it.logical < at);
+    begun.map(|it| it.split(at - it.logical).0).collect()
+}
+
+/// The part from byte `at` of the file on.
+pub fn from(extents: &[Extent], at: u64) -> Vec<Extent> {
+    let whole = |it: &Extent| match it.logical >= at {
+        true => Some(*it),
+        false => it.split(at - it.logical).1,
+    };
+    extents.iter().filter_map(whole).collect()
+}
+
 /// How many bytes of `before` lie where they lay.
 pub fn overlap(before: &[Extent], after: &[Extent]) -> u64 {
     let mut same = 0;
@@ -159,5 +189,17 @@ mod tests {
             ..extent(0, 1_000, 100)
         };
         assert_eq!(overlap(&[told_nowhere], &[told_nowhere]), 0);
+    }
+
+    #[test]
+    fn extents_are_cut_at_a_byte_of_the_file() {
+        let all = [extent(0, 1_000, 100), extent(200, 5_000, 100)];
+        assert_eq!(before(&all, 0), []);
+        assert_eq!(from(&all, 0), all);
+        assert_eq!(before(&all, 250), [all[0], extent(200, 5_000, 50)]);
+        assert_eq!(from(&all, 250), [extent(250, 5_050, 50)]);
+        assert_eq!(before(&all, 150), [all[0]]);
+        assert_eq!(from(&all, 100), [all[1]]);
+        assert_eq!(from(&all, 300), []);
     }
 }

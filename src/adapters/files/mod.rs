@@ -3,7 +3,9 @@
 mod accessed;
 mod allocations;
 mod attributes;
+mod bounded;
 mod copy;
+mod declared_mounts;
 mod destroy;
 mod digest;
 mod durable;
@@ -96,6 +98,10 @@ impl StorageView for LocalFiles {
 
     fn is_systems(&self, folder: &Path) -> bool {
         protected::is_systems(folder)
+    }
+
+    fn unmounted(&self) -> Vec<PathBuf> {
+        declared_mounts::unmounted()
     }
 
     fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError> {
@@ -202,8 +208,9 @@ impl Storage for LocalFiles {
         path: &Path,
         expected: &FileFacts,
         method: WipeMethod,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<Option<Wiped>, StorageError> {
-        wipe::wipe(path, expected, method)
+        wipe::wipe(path, expected, method, progress)
     }
 
     fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64, StorageError> {

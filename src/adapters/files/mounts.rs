@@ -9,9 +9,28 @@ pub fn mount_points() -> std::io::Result<Vec<PathBuf>> {
     Ok(parse(&std::fs::read("/proc/self/mountinfo")?))
 }
 
-/// The fifth field of each line (proc_pid_mountinfo(5)).
+/// The same without those at which an automounter only waits to mount something.
+pub fn mounted() -> std::io::Result<Vec<PathBuf>> {
+    let text = std::fs::read("/proc/self/mountinfo")?;
+    let is_waiting = |line: &&[u8]| {
+        let mut fields = line
+            .split(|byte| *byte == b' ')
+            .skip_while(|it| *it != b"-");
+        fields.nth(1) == Some(b"autofs")
+    };
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .filter(|it| !is_waiting(it));
+    Ok(points(lines))
+}
+
 fn parse(text: &[u8]) -> Vec<PathBuf> {
-    text.split(|byte| *byte == b'\n')
+    points(text.split(|byte| *byte == b'\n'))
+}
+
+/// The fifth field of each line (proc_pid_mountinfo(5)).
+fn points<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<PathBuf> {
+    lines
         .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
         .map(|field| OsString::from_vec(unescape(field)).into())
         .collect()

@@ -2,12 +2,19 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::bounded;
 use super::image_name::{add, refusal};
 use crate::ports::{Image, Part, StorageError};
+
+/// A header is read in milliseconds; what takes longer is a pipe, or a server that does not answer.
+const LONGEST: Duration = Duration::from_secs(20);
+/// Bytes of an answer: a few hundred for each part of an image.
+const MOST: u64 = 16 << 20;
 
 /// What QEMU 10.0 reads and libvirt may name. A format outside this list is not understood; in
 /// particular none that makes a folder look like an image.
@@ -124,8 +131,14 @@ fn ask(path: &Path, format: &str, offset: u64) -> Result<Answer, StorageError> {
             return Ok(Answer::None(why.into()));
         }
     };
-    let output = match command.env("LC_ALL", "C").stdin(Stdio::null()).output() {
-        Ok(output) => output,
+    let output = match bounded::output(command.env("LC_ALL", "C"), LONGEST, MOST) {
+        Ok(Some(output)) => output,
+        Ok(None) => {
+            let seconds = LONGEST.as_secs();
+            return Ok(Answer::None(format!(
+                "qemu-img gave no answer within {seconds} seconds"
+            )));
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(Answer::None(format!(
                 "to read its {format} header takes the program qemu-img, which is not installed"

@@ -5,7 +5,7 @@ use virt::error::ErrorNumber;
 use virt::sys;
 
 use super::{Libvirt, errors, flags};
-use crate::ports::HypervisorError;
+use crate::ports::{HypervisorError, Status};
 
 const ELEMENT: i32 = sys::VIR_DOMAIN_METADATA_ELEMENT as i32;
 
@@ -30,6 +30,37 @@ impl Libvirt {
             Err(error) if errors::is(&error, ErrorNumber::NoDomainMetadata) => Ok(None),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// One call for each domain, and its state by two lists.
+    pub(super) fn all_with_metadata(
+        &self,
+        namespace: &str,
+    ) -> Result<Vec<(Status, String)>, HypervisorError> {
+        let failed = self.failed("listing the domains");
+        let list = |filter| self.connection.list_all_domains(filter).map_err(&failed);
+        let transient = list(sys::VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?
+            .iter()
+            .map(|domain| domain.uuid().map_err(&failed))
+            .collect::<Result<std::collections::HashSet<_>, _>>()?;
+        let mut all = Vec::new();
+        for domain in list(0)? {
+            let reference = self.reference(&domain)?;
+            let found = match self.read_metadata(reference.uuid, namespace) {
+                // It is gone meanwhile.
+                Err(HypervisorError::NoSuchDomain(_)) => None,
+                other => other?,
+            };
+            all.extend(found.map(|xml| {
+                let status = Status {
+                    active: domain.id().is_some(),
+                    persistent: !transient.contains(&reference.uuid),
+                    domain: reference,
+                };
+                (status, xml)
+            }));
+        }
+        Ok(all)
     }
 
     pub(super) fn write_metadata(

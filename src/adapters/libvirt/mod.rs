@@ -173,6 +173,10 @@ impl HypervisorView for Libvirt {
         self.read_metadata(uuid, namespace)
     }
 
+    fn with_metadata(&self, namespace: &str) -> Result<Vec<(Status, String)>, HypervisorError> {
+        self.all_with_metadata(namespace)
+    }
+
     fn backup(&self, uuid: Uuid) -> Result<Option<String>, HypervisorError> {
         self.read_backup(uuid)
     }

@@ -45,6 +45,11 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Whether all are asked for.
+    pub fn is_nothing(&self) -> bool {
+        self.limit.is_none() && self.filter() == Filter::default()
+    }
+
     pub fn filter(&self) -> Filter {
         Filter {
             domain: self.domain.clone(),
@@ -79,6 +84,19 @@ fn state(text: &str) -> Result<State, String> {
 
 /// RFC 3339; a date, which begins at midnight in UTC; or a span back from now.
 fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    point(text, "back from now", |now, span| now.checked_sub(span))
+}
+
+/// The same with a span that begins now.
+pub fn to_come(text: &str) -> Result<jiff::Timestamp, String> {
+    point(text, "from now", |now, span| now.checked_add(span))
+}
+
+fn point(
+    text: &str,
+    direction: &str,
+    at: impl Fn(jiff::Timestamp, std::time::Duration) -> Result<jiff::Timestamp, jiff::Error>,
+) -> Result<jiff::Timestamp, String> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Ok(time);
     }
@@ -91,13 +109,11 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
     let wrong = || {
         format!(
             "'{text}' is not a moment: RFC 3339 (2026-03-01T12:00:00Z), a date (2026-03-01), or a \
-             span back from now (7d)"
+             span {direction} (7d)"
         )
     };
     let span: Span = text.parse().map_err(|_| wrong())?;
-    crate::adapters::clock::now()
-        .checked_sub(span.duration())
-        .map_err(|_| wrong())
+    at(crate::adapters::clock::now(), span.duration()).map_err(|_| wrong())
 }
 
 #[cfg(test)]

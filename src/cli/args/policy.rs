@@ -27,7 +27,7 @@ pub enum PolicyCommand {
         /// A disk's target, such as vda
         #[arg(
             value_name = "TARGET",
-            required_unless_present_any = ["default", "protected"],
+            required_unless_present_any = ["default", "protected", "expires"],
             add = complete::targets()
         )]
         target: Option<String>,
@@ -40,6 +40,13 @@ pub enum PolicyCommand {
         /// Refuse undefine and destroy
         #[arg(long)]
         protected: bool,
+        /// Have `watch` retire the domain after that moment, once it is shut off: RFC 3339, a date, or a
+        /// span from now such as 30d
+        #[arg(long, value_name = "TIME", value_parser = super::filter::to_come)]
+        expires: Option<jiff::Timestamp>,
+        /// It is stopped for that where it runs then
+        #[arg(long, requires = "expires")]
+        stop: bool,
         #[command(flatten)]
         confirmation: Confirmation,
     },
@@ -57,6 +64,9 @@ pub enum PolicyCommand {
         /// Only the protection
         #[arg(long)]
         protected: bool,
+        /// Only the moment at which it expires
+        #[arg(long)]
+        expires: bool,
         #[command(flatten)]
         confirmation: Confirmation,
     },

@@ -12,6 +12,8 @@ use super::transaction::TransactionJson;
 pub struct Purged {
     transactions: Vec<PurgedJson>,
     freed_bytes: u64,
+    /// Those that were selected and stay, because somebody uses what waits of them.
+    skipped: Vec<SelectedJson>,
 }
 
 #[derive(Serialize)]
@@ -22,10 +24,11 @@ struct PurgedJson {
 }
 
 impl Purged {
-    pub fn new(done: &[Summary]) -> Self {
+    pub fn new(done: &[Summary], skipped: &[&Row]) -> Self {
         let freed = done.iter().map(|one| one.freed);
         Self {
             freed_bytes: freed.fold(0, u64::saturating_add),
+            skipped: skipped.iter().map(|row| SelectedJson::from(*row)).collect(),
             transactions: done
                 .iter()
                 .map(|one| PurgedJson {
@@ -62,16 +65,18 @@ impl Selected {
             freed_bytes: 0,
             would_free_bytes: space.total.freed(),
             space: space.into(),
-            transactions: rows
-                .iter()
-                .map(|row| SelectedJson {
-                    transaction: (&row.summary).into(),
-                    purge: row.goes(),
-                    why: match &row.fate {
-                        Fate::Goes(why) | Fate::Stays(why) => why.clone(),
-                    },
-                })
-                .collect(),
+            transactions: rows.iter().map(SelectedJson::from).collect(),
+        }
+    }
+}
+
+impl From<&Row> for SelectedJson {
+    fn from(row: &Row) -> Self {
+        let (Fate::Goes(why) | Fate::Stays(why)) = &row.fate;
+        Self {
+            transaction: (&row.summary).into(),
+            purge: row.goes(),
+            why: why.clone(),
         }
     }
 }

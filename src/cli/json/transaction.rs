@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use crate::model::{Hold, Overridden, Override, Space, Summary};
 
+use crate::watch::Expiring;
+
 use super::space::SpaceJson;
 
 #[derive(Serialize)]
@@ -26,13 +28,35 @@ pub struct Listed {
     listed: Transactions,
     /// What those that are listed hold.
     space: SpaceJson,
+    /// Domains that `watch` will retire by their policy.
+    expiring: Vec<ExpiringJson>,
+}
+
+#[derive(Serialize)]
+struct ExpiringJson {
+    domain: String,
+    domain_uuid: String,
+    expires_at: String,
+    active: bool,
+    /// It is stopped for that where it runs then.
+    stop: bool,
 }
 
 impl Listed {
-    pub fn new(summaries: &[Summary], space: &Space) -> Self {
+    pub fn new(summaries: &[Summary], space: &Space, expiring: &[Expiring]) -> Self {
         Self {
             listed: Transactions::new(summaries),
             space: space.into(),
+            expiring: expiring
+                .iter()
+                .map(|one| ExpiringJson {
+                    domain: one.domain.name.clone(),
+                    domain_uuid: one.domain.uuid.to_string(),
+                    expires_at: one.at.to_string(),
+                    active: one.active,
+                    stop: one.stop,
+                })
+                .collect(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use indicatif::HumanBytes;
 
 use crate::model::Summary;
+use crate::watch::Expiring;
 
 use super::super::safe::safe;
 use super::layout::{align_right, drawn, table, time};
@@ -33,6 +34,23 @@ pub fn list(summaries: &[Summary]) -> String {
         ]);
     }
     drawn(&table)
+}
+
+/// Domains that are there yet, and that their policy has retired.
+pub fn expiring(all: &[Expiring]) -> String {
+    let line = |one: &Expiring| {
+        format!(
+            "{} expires {}: then `virt-retire watch` retires it, {}.",
+            safe(&one.domain.name),
+            time(one.at),
+            match (one.stop, one.active) {
+                (true, _) => "and stops it where it runs",
+                (false, true) => "once it is shut off (it runs now)",
+                (false, false) => "once it is shut off",
+            }
+        )
+    };
+    all.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn state(summary: &Summary) -> String {

@@ -49,6 +49,17 @@ pub fn rows(rows: &[Row]) -> String {
     drawn(&table)
 }
 
+/// One that was selected and stays.
+pub fn skipped(row: &Row) -> String {
+    let (Fate::Goes(why) | Fate::Stays(why)) = &row.fate;
+    format!(
+        "not purged: {} ({}): {}",
+        row.summary.id,
+        safe(&row.summary.domain.name),
+        safe(why)
+    )
+}
+
 /// One line for all of them: what a timer's mail should say.
 pub fn purged(done: &[Summary]) -> String {
     let freed = done

@@ -94,6 +94,13 @@ impl Listener for Teller<'_> {
                     safe(&guest.name)
                 ),
             ),
+            News::ExpiredAndRuns { guest } => self.say_once(
+                guest.uuid,
+                format!(
+                    "{} has expired by its policy and runs; it is retired once it is shut off",
+                    safe(&guest.name)
+                ),
+            ),
             News::NotLookedAt { guest, error } => {
                 let error = CliError::from(error);
                 self.say_once(
@@ -106,7 +113,7 @@ impl Listener for Teller<'_> {
                 self.say_once(
                     guest.uuid,
                     format!(
-                        "{} has ended, and its storage could not be retired: {} ({})",
+                        "{} has ended or expired, and could not be retired: {} ({})",
                         safe(&guest.name),
                         safe(&error.told()),
                         safe(&error.hint)

@@ -21,6 +21,16 @@ impl Engine<'_> {
     ) -> Result<Vec<Refusal>, EngineError> {
         let mut refusals = Vec::new();
         for transaction in transactions {
+            refusals.extend(self.used(transaction)?);
+        }
+        refusals.extend(self.stood_upon(transactions, going)?);
+        Ok(refusals)
+    }
+
+    /// Who uses what waits of one transaction, but for other transactions, and what of it is not there.
+    pub(super) fn used(&self, transaction: &Transaction) -> Result<Vec<Refusal>, EngineError> {
+        let mut refusals = Vec::new();
+        {
             let used = used_in_quarantine(&self.world, transaction)?;
             for (step, moved, stored) in transaction.files() {
                 if transaction.progress().get(step) == Some(&Progress::Destroyed) {
@@ -56,7 +66,6 @@ impl Engine<'_> {
             }
             refusals.extend(self.second_names(transaction)?);
         }
-        refusals.extend(self.stood_upon(transactions, going)?);
         Ok(refusals)
     }
 
@@ -117,7 +126,7 @@ impl Engine<'_> {
     }
 
     /// Other transactions whose domains would come back on these files.
-    fn stood_upon(
+    pub(super) fn stood_upon(
         &self,
         transactions: &[Transaction],
         going: &[TransactionId],

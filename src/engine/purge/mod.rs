@@ -17,6 +17,8 @@ use crate::model::{
     Verb, WipeMethod,
 };
 
+use crate::ports::StorageError;
+
 use super::Engine;
 use super::decide::{decided, wrong_state};
 use super::error::{EngineError, Failure};
@@ -53,6 +55,54 @@ impl Engine<'_> {
         match refusals.is_empty() {
             true => Ok(transactions),
             false => Err(EngineError::Refused { refusals }),
+        }
+    }
+
+    /// Which of `ids` cannot be purged now, each with the reasons, if all of `going` but those went
+    /// together: what a selection leaves out, where a number would be refused.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or libvirt does not answer.
+    pub fn kept_from_purge(
+        &self,
+        ids: &[TransactionId],
+        going: &[TransactionId],
+    ) -> Result<Vec<(TransactionId, Vec<Refusal>)>, EngineError> {
+        let mut kept: Vec<(TransactionId, Vec<Refusal>)> = Vec::new();
+        let mut left = Vec::new();
+        for id in ids {
+            let transaction = self.journal.read(*id)?;
+            let mut refusals: Vec<Refusal> = held(&transaction).into_iter().collect();
+            if refusals.is_empty() {
+                refusals = match self.used(&transaction) {
+                    // What waits of it cannot be looked at: that concerns no other one.
+                    Err(EngineError::Storage(error)) => vec![out_of_reach(&transaction, &error)],
+                    other => other?,
+                };
+            }
+            match refusals.is_empty() {
+                true => left.push(transaction),
+                false => kept.push((*id, refusals)),
+            }
+        }
+        // One that stays may stand on one that was to go.
+        loop {
+            let is_kept = |id: &TransactionId| kept.iter().any(|(one, _)| one == id);
+            let going: Vec<TransactionId> =
+                going.iter().copied().filter(|id| !is_kept(id)).collect();
+            let mut next = Vec::new();
+            let before = kept.len();
+            for transaction in left {
+                let refusals = self.stood_upon(std::slice::from_ref(&transaction), &going)?;
+                match refusals.is_empty() {
+                    true => next.push(transaction),
+                    false => kept.push((transaction.id, refusals)),
+                }
+            }
+            if kept.len() == before {
+                return Ok(kept);
+            }
+            left = next;
         }
     }
 
@@ -197,7 +247,15 @@ impl Engine<'_> {
             return Ok(None);
         };
         let unused = self.still_unused(transaction, step);
-        let wiped = unused.and_then(|()| Ok(self.world.storage.wipe(&stored, &facts, method)?));
+        let control = self.world.control;
+        let mut progress = |done, all| {
+            control.wiping(&stored, done, all);
+            !control.wants_out()
+        };
+        let wiped = unused.and_then(|()| {
+            let storage = self.world.storage;
+            Ok(storage.wipe(&stored, &facts, method, &mut progress)?)
+        });
         match wiped {
             Ok(wiped) => Ok(wiped.map(|wiped| EventKind::Wiped {
                 step,
@@ -293,6 +351,15 @@ impl Engine<'_> {
 
 fn can_be_purged(transaction: &Transaction) -> bool {
     matches!(transaction.state(), State::Committed | State::Purging)
+}
+
+fn out_of_reach(transaction: &Transaction, error: &StorageError) -> Refusal {
+    Refusal {
+        code: RefusalCode::PlaceChanged,
+        subject: transaction.id.to_string(),
+        message: format!("transaction {}: {error}", transaction.id),
+        hint: format!("fix that, then: virt-retire purge {}", transaction.id),
+    }
 }
 
 /// The steps whose files are still to be destroyed; the record, by which a person can restore, last.

@@ -27,7 +27,7 @@ impl Selection {
     }
 
     /// It is its number alone that names it.
-    fn is_by_id_alone(&self) -> bool {
+    pub fn is_by_id_alone(&self) -> bool {
         let Self {
             ids,
             expired,

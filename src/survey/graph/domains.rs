@@ -12,9 +12,10 @@ use crate::xml::{
 };
 
 use super::super::cached::CachedStorage;
-use super::super::chain::{self, Hides, Obstacle, Start};
+use super::super::chain::{self, Hides, Start};
 use super::super::pools::Pools;
 use super::Graph;
+use super::missing::Missing;
 
 /// What one state of a domain names.
 struct State<'a> {
@@ -272,47 +273,24 @@ impl One<'_> {
             });
         }
         for obstacle in &walk.obstacles {
-            if self.hides_users(&walk, obstacle, start.format) {
-                let domain = &self.domain.status.domain;
-                let (name, when) = (&domain.name, &self.when);
-                let what = format!("{how}{when} of domain '{name}': {}", obstacle.what);
-                self.graph.unseen_of.insert((domain.uuid, what));
-            }
-        }
-    }
-
-    /// Whether something may be below an obstacle that would be in use. A raw image stands on
-    /// nothing, wherever it is.
-    fn hides_users(&self, walk: &chain::Walk, obstacle: &Obstacle, format: Option<&str>) -> bool {
-        match obstacle.hides {
-            Hides::Nothing => false,
-            Hides::More => true,
-            Hides::Missing if walk.layers.is_empty() && format == Some("raw") => false,
-            Hides::Missing => self.is_away(&obstacle.what.path),
-        }
-    }
-
-    /// Whether a file that is not there may only be away: the folder to which its path leads is empty,
-    /// as a place is at which nothing is mounted. From a folder that holds others it was removed.
-    fn is_away(&self, path: &Path) -> bool {
-        for folder in path.ancestors().skip(1) {
-            let found = self
-                .storage
-                .resolve(folder)
-                .and_then(|resolved| Ok((self.storage.glance(&resolved.real)?, resolved.real)));
-            match found {
-                Ok((Some(_), real)) => {
-                    return self
-                        .storage
-                        .list(&real)
-                        .is_ok_and(|entries| entries.is_empty());
+            // A raw image stands on nothing, wherever it is.
+            let is_raw = walk.layers.is_empty() && start.format == Some("raw");
+            let domain = &self.domain.status.domain;
+            let (name, when) = (&domain.name, &self.when);
+            let what = format!("{how}{when} of domain '{name}': {}", obstacle.what);
+            match obstacle.hides {
+                Hides::Nothing => {}
+                Hides::Missing if is_raw => {}
+                Hides::More => {
+                    self.graph.unseen_of.insert((domain.uuid, what));
                 }
-                Ok((None, _)) => {}
-                // What may not be looked at is noted already.
-                Err(_) => return false,
+                Hides::Missing => self.graph.missing.push(Missing {
+                    owner: domain.uuid,
+                    path: obstacle.what.path.clone(),
+                    what,
+                }),
             }
         }
-        false
     }
 
     fn transient(&mut self, source: &Source) {

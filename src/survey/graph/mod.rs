@@ -6,6 +6,7 @@
 
 mod domains;
 mod images;
+mod missing;
 
 pub(super) use images::Depth;
 
@@ -40,6 +41,8 @@ pub(super) struct Graph {
     descended: HashSet<Key>,
     /// Where the domains' images lie.
     folders: BTreeSet<PathBuf>,
+    /// Images of domains that are not there.
+    missing: Vec<missing::Missing>,
     /// `<transient/>` disks, and whose they are.
     transient: HashMap<Key, Vec<DomainRef>>,
     unseen: BTreeSet<String>,

@@ -24,6 +24,8 @@ pub enum Verb {
     Rebuild,
     /// Of another domain's transaction, which is gone for good after it.
     Purge,
+    /// The same with `--wipe`.
+    Wipe,
     Hold,
     /// `policy set`.
     Policy,
@@ -59,6 +61,7 @@ impl Verb {
             Verb::Recover => "recover",
             Verb::Rebuild => "rebuild",
             Verb::Purge => "purge",
+            Verb::Wipe => "purge --wipe",
             Verb::Hold => "hold",
             Verb::Policy => "policy set",
             Verb::WatchLiving => "watch (guest runs)",
@@ -121,6 +124,10 @@ impl Verb {
                 scene.retire_another()?;
                 Ok(words(&["purge", &latest()?, "--yes"]))
             }
+            Verb::Wipe => {
+                scene.retire_another()?;
+                Ok(words(&["purge", &latest()?, "--wipe", "--yes"]))
+            }
             Verb::Hold => {
                 run(&undefine)?;
                 Ok(words(&["hold", &latest()?, "--reason", "audit", "--yes"]))
@@ -157,7 +164,7 @@ impl Verb {
             Verb::Commit | Verb::Hold => (Now::Retired, Now::Retired),
             Verb::Rebuild => (Now::Unknown, Now::Retired),
             // What cannot go back goes forward; and a policy is a change of the XML.
-            Verb::Recover | Verb::Policy | Verb::Purge => (Now::Unknown, Now::Unknown),
+            Verb::Recover | Verb::Policy | Verb::Purge | Verb::Wipe => (Now::Unknown, Now::Unknown),
         }
     }
 
@@ -175,7 +182,7 @@ impl Verb {
         };
         match ran.code {
             0 if self == Verb::Policy => keeps_vda(scene)?,
-            0 if self == Verb::Purge => scene.purged()?,
+            0 if matches!(self, Verb::Purge | Verb::Wipe) => scene.purged()?,
             0 => must_be(after)?,
             1 | 3 => must_be(before)?,
             4 if before != Now::Unknown => must_be(before)?,
@@ -208,7 +215,7 @@ impl Verb {
                 }
             }
             Verb::Policy => scene.run(&["policy", "clear", &scene.name, "--yes"])?,
-            Verb::Purge => {
+            Verb::Purge | Verb::Wipe => {
                 recover()?;
                 // Killed before its first record, it has not begun.
                 let (id, state) = scene.latest()?.ok_or("no transaction")?;

@@ -5,9 +5,14 @@
 //! (xfs, btrfs), and what they hold is others'. That the writing went to the same place is seen by
 //! asking for the extents again afterwards; a file system that writes elsewhere (btrfs, xfs with
 //! always_cow) is so found out, and the certificate says it.
+//!
+//! Every so many bytes what was written is synced, judged and marked beside the file ([`mark`]), so that
+//! a run that was cut off is carried on from there.
 
+mod mark;
 mod medium;
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -22,25 +27,58 @@ use super::relocate::is_same;
 use super::{attributes, facts, sys};
 use crate::model::{FileFacts, FileKind, WipeMethod, Wiped};
 use crate::ports::StorageError;
+use mark::Mark;
+use serde::{Deserialize, Serialize};
+
+pub use mark::remove as remove_mark;
 
 /// Bytes that are written at once.
 const CHUNK: usize = 1 << 20;
+/// Bytes after which a run that is cut off need not begin anew: some seconds of a slow disk.
+const STRIDE: u64 = 256 << 20;
 
 /// Bytes.
-#[derive(Default)]
-struct Sum {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sum {
     overwritten: u64,
     shared: u64,
     elsewhere: u64,
     discarded: u64,
     /// Some file's extents are told by nobody.
     is_blind: bool,
+    /// The file system's own journal has the data of some file, too.
+    is_journaled: bool,
 }
 
+impl Sum {
+    fn add(&mut self, other: &Self) {
+        self.overwritten += other.overwritten;
+        self.shared += other.shared;
+        self.elsewhere += other.elsewhere;
+        self.discarded += other.discarded;
+        self.is_blind |= other.is_blind;
+        self.is_journaled |= other.is_journaled;
+    }
+}
+
+/// `progress` hears of bytes done and of all of them, and says whether to go on.
 pub fn wipe(
     path: &Path,
     expected: &FileFacts,
     method: WipeMethod,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Wiped>, StorageError> {
+    in_strides(path, expected, method, progress, STRIDE)
+}
+
+pub type Progress<'a> = dyn FnMut(u64, u64) -> bool + 'a;
+
+fn in_strides(
+    path: &Path,
+    expected: &FileFacts,
+    method: WipeMethod,
+    progress: &mut Progress<'_>,
+    stride: u64,
 ) -> Result<Option<Wiped>, StorageError> {
     let Some(folder) = open_ours(path.parent().unwrap_or(Path::new("/")))? else {
         return Ok(None);
@@ -58,8 +96,12 @@ pub fn wipe(
     }
     let mut sum = Sum::default();
     match expected.kind {
-        FileKind::Regular => one(&found, path, method, &mut sum)?,
-        FileKind::Directory => below(&found, path, method, &mut sum)?,
+        FileKind::Regular => {
+            let mut mark = Mark::found(&folder, name, expected, method);
+            one(&found, path, &mut mark, method, stride, progress, true)?;
+            sum = mark.sum;
+        }
+        FileKind::Directory => below(&found, path, expected, method, progress, &mut sum)?,
         // A symlink, a device: nothing that is overwritten.
         _ => return Ok(None),
     }
@@ -79,7 +121,9 @@ pub fn wipe(
 fn below(
     folder: &OwnedFd,
     path: &Path,
+    facts_of_all: &FileFacts,
     method: WipeMethod,
+    progress: &mut Progress<'_>,
     sum: &mut Sum,
 ) -> Result<(), StorageError> {
     let failed = |errno: Errno| StorageError::io("overwrite below", path, errno);
@@ -97,66 +141,140 @@ fn below(
             sys::open_at(&opened, &name, OFlags::PATH | OFlags::NOFOLLOW).map_err(failed)?;
         let stat = sys::stat(&inner).map_err(failed)?;
         match facts::kind(&stat) {
-            FileKind::Regular => one(&inner, &path.join(name), method, sum)?,
-            FileKind::Directory => below(&inner, &path.join(name), method, sum)?,
+            FileKind::Regular => {
+                // Small ones: they are begun anew.
+                let mut mark = Mark::new(facts_of_all, method);
+                let path = path.join(name);
+                one(&inner, &path, &mut mark, method, STRIDE, progress, false)?;
+                sum.add(&mark.sum);
+            }
+            FileKind::Directory => {
+                below(
+                    &inner,
+                    &path.join(name),
+                    facts_of_all,
+                    method,
+                    progress,
+                    sum,
+                )?;
+            }
             _ => {}
         }
     }
     Ok(())
 }
 
+/// From where `mark` says on. `keeps_mark`: it is written down, beside the file.
 fn one(
     found: &OwnedFd,
     path: &Path,
+    mark: &mut Mark,
     method: WipeMethod,
-    sum: &mut Sum,
+    stride: u64,
+    progress: &mut Progress<'_>,
+    keeps_mark: bool,
 ) -> Result<(), StorageError> {
     let failed = |errno: Errno| StorageError::io("overwrite", path, errno);
     let stat = sys::stat(found).map_err(failed)?;
     // Another name is another's file.
     if stat.stx_nlink > 1 {
-        sum.shared += stat.stx_blocks.saturating_mul(512);
+        mark.sum.shared += stat.stx_blocks.saturating_mul(512);
         return Ok(());
     }
     if attributes::forbidding(found.as_fd(), &stat) != 0 {
         attributes::unlock(found.as_fd(), path)?;
     }
     let file = sys::reopen_to_write(found.as_fd()).map_err(failed)?;
+    mark.sum.is_journaled |= attributes::is_data_journaled(&file);
     let before = match extents::of(&file) {
         Ok(before) => before,
         // No FIEMAP: the data alone can be found, and where it lies is told by nobody.
         Err(Errno::OPNOTSUPP | Errno::NOTTY) => {
-            sum.is_blind = true;
+            mark.sum.is_blind = true;
             extents::data(&file).map_err(failed)?
         }
         Err(errno) => return Err(failed(errno)),
     };
-    let (shared, own): (Vec<Extent>, Vec<Extent>) = before.iter().partition(|it| it.is_shared());
-    sum.shared += shared.iter().map(|it| it.length).sum::<u64>();
-    if method == WipeMethod::Discard {
-        for extent in &own {
-            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            retry_on_intr(|| rustix::fs::fallocate(&file, flags, extent.logical, extent.length))
-                .map_err(failed)?;
-            sum.discarded += extent.length;
+    let all: u64 = before.iter().map(|it| it.length).sum();
+    let mut done: u64 = extents::before(&before, mark.to)
+        .iter()
+        .map(|it| it.length)
+        .sum();
+    let mut stretch: Vec<Extent> = Vec::new();
+    let mut left: VecDeque<Extent> = extents::from(&before, mark.to).into();
+    // The last turn, of nothing, syncs and judges what is left of a stride.
+    while let Some(extent) = left.pop_front() {
+        let so_far: u64 = stretch.iter().map(|it| it.length).sum();
+        let room = stride.saturating_sub(so_far).max(1);
+        let (part, rest) = extent.split(room);
+        if let Some(rest) = rest {
+            left.push_front(rest);
         }
-        return retry_on_intr(|| rustix::fs::fdatasync(&file)).map_err(failed);
+        if !part.is_shared() {
+            let mut told = |bytes: u64| progress(done + bytes, all);
+            match method {
+                WipeMethod::Discard => punch(&file, &part).map_err(failed)?,
+                WipeMethod::Zero | WipeMethod::Random => {
+                    if !fill(&file, &part, method, &mut told).map_err(failed)? {
+                        return Err(StorageError::Stopped(path.to_owned()));
+                    }
+                }
+            }
+        }
+        done += part.length;
+        stretch.push(part);
+        if left.is_empty() || so_far + part.length >= stride {
+            retry_on_intr(|| rustix::fs::fdatasync(&file)).map_err(failed)?;
+            judge(&file, &stretch, method, &mut mark.sum).map_err(failed)?;
+            mark.to = part.logical + part.length;
+            stretch.clear();
+            // A single stride is as quickly done again.
+            if keeps_mark && all > stride {
+                mark.write(path)?;
+            }
+            if !progress(done, all) {
+                return Err(StorageError::Stopped(path.to_owned()));
+            }
+        }
     }
-    for extent in &own {
-        fill(&file, extent, method).map_err(failed)?;
-    }
-    retry_on_intr(|| rustix::fs::fdatasync(&file)).map_err(failed)?;
+    Ok(())
+}
+
+/// Adds up what became of a stretch that has been written to and synced.
+fn judge(
+    file: &OwnedFd,
+    stretch: &[Extent],
+    method: WipeMethod,
+    sum: &mut Sum,
+) -> rustix::io::Result<()> {
+    let (shared, own): (Vec<Extent>, Vec<Extent>) = stretch.iter().partition(|it| it.is_shared());
+    sum.shared += shared.iter().map(|it| it.length).sum::<u64>();
     let all: u64 = own.iter().map(|it| it.length).sum();
+    if method == WipeMethod::Discard {
+        sum.discarded += all;
+        return Ok(());
+    }
     let same = match sum.is_blind {
         true => 0,
-        false => extents::overlap(&own, &extents::of(&file).map_err(failed)?),
+        false => extents::overlap(&own, &extents::of(file)?),
     };
     sum.overwritten += same;
     sum.elsewhere += all.saturating_sub(same);
     Ok(())
 }
 
-fn fill(file: &OwnedFd, extent: &Extent, method: WipeMethod) -> rustix::io::Result<()> {
+fn punch(file: &OwnedFd, extent: &Extent) -> rustix::io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    retry_on_intr(|| rustix::fs::fallocate(file, flags, extent.logical, extent.length))
+}
+
+/// False where `told`, which hears of the bytes written, wants it to stop.
+fn fill(
+    file: &OwnedFd,
+    extent: &Extent,
+    method: WipeMethod,
+    told: &mut dyn FnMut(u64) -> bool,
+) -> rustix::io::Result<bool> {
     let mut chunk = vec![0; CHUNK];
     let (mut at, mut left) = (extent.logical, extent.length);
     while left > 0 {
@@ -171,8 +289,11 @@ fn fill(file: &OwnedFd, extent: &Extent, method: WipeMethod) -> rustix::io::Resu
         }
         at += written as u64;
         left -= written as u64;
+        if !told(extent.length - left) {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn random(mut part: &mut [u8]) -> rustix::io::Result<()> {
@@ -205,6 +326,9 @@ fn claim(sum: &Sum, method: WipeMethod, medium: &medium::Medium) -> String {
             sum.shared
         ));
     }
+    if sum.is_journaled {
+        but.push("the file system's journal had the data too (chattr +j)".to_owned());
+    }
     if let Some(doubt) = &medium.doubt {
         but.push(doubt.clone());
     }
@@ -220,31 +344,5 @@ fn claim(sum: &Sum, method: WipeMethod, medium: &medium::Medium) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_claim_is_never_more_than_what_was_seen() {
-        let medium = medium::Medium::default();
-        let told = |sum: Sum, method| claim(&sum, method, &medium);
-        let sum = || Sum {
-            overwritten: 4096,
-            ..Sum::default()
-        };
-        assert!(told(sum(), WipeMethod::Zero).starts_with("clear"));
-        assert!(told(sum(), WipeMethod::Discard).starts_with("none"));
-        for less in [
-            Sum { shared: 1, ..sum() },
-            Sum {
-                elsewhere: 1,
-                ..sum()
-            },
-            Sum {
-                is_blind: true,
-                ..sum()
-            },
-        ] {
-            assert!(told(less, WipeMethod::Random).starts_with("none"));
-        }
-    }
-}
+#[path = "../wipe_tests.rs"]
+mod tests;

@@ -12,6 +12,8 @@ pub(super) struct Edit {
     target: Option<(String, Option<Verdict>)>,
     default: Option<Option<Verdict>>,
     protected: Option<bool>,
+    /// The moment, and whether a guest that runs then is stopped.
+    expiry: Option<(Option<jiff::Timestamp>, bool)>,
 }
 
 impl Edit {
@@ -20,11 +22,13 @@ impl Edit {
         fate: Option<Word>,
         default: Option<Word>,
         protected: bool,
+        expiry: Option<(jiff::Timestamp, bool)>,
     ) -> Result<Self, CliError> {
         let mut edit = Self {
             target: None,
             default: default.map(|word| Some(word.into())),
             protected: protected.then_some(true),
+            expiry: expiry.map(|(at, stop)| (Some(at), stop)),
         };
         match (target, fate) {
             (Some(target), Some(fate)) => {
@@ -47,16 +51,25 @@ impl Edit {
         Ok(edit)
     }
 
-    pub(super) fn clear(target: Option<&str>, default: bool, protected: bool) -> Self {
+    pub(super) fn clear(
+        target: Option<&str>,
+        default: bool,
+        protected: bool,
+        expires: bool,
+    ) -> Self {
         Self {
             target: target.map(|target| (target.to_owned(), None)),
             default: default.then_some(None),
             protected: protected.then_some(false),
+            expiry: expires.then_some((None, false)),
         }
     }
 
     fn clears_all(&self) -> bool {
-        self.target.is_none() && self.default.is_none() && self.protected.is_none()
+        self.target.is_none()
+            && self.default.is_none()
+            && self.protected.is_none()
+            && self.expiry.is_none()
     }
 
     /// # Errors
@@ -81,6 +94,9 @@ impl Edit {
         if let Some(protected) = self.protected {
             policy.protected = protected;
         }
+        if let Some((at, stop)) = self.expiry {
+            (policy.expires_at, policy.stop) = (at, stop);
+        }
         Ok(policy)
     }
 
@@ -102,6 +118,14 @@ impl Edit {
                 }
                 .to_owned(),
             );
+        }
+        match self.expiry {
+            Some((Some(at), stop)) => parts.push(format!(
+                "retired by `virt-retire watch` after {at}{}",
+                if stop { ", and stopped for that" } else { "" }
+            )),
+            Some((None, _)) => parts.push("does not expire".to_owned()),
+            None => {}
         }
         if parts.is_empty() {
             return format!("Clear the whole policy of {}?", safe(&domain.name));

@@ -39,9 +39,12 @@ pub fn run(context: &Context, what: &PolicyCommand) -> Result<(), CliError> {
             fate,
             default,
             protected,
+            expires,
+            stop,
             confirmation,
         } => {
-            let edit = Edit::set(target.as_deref(), *fate, *default, *protected)?;
+            let expiry = expires.map(|at| (at, *stop));
+            let edit = Edit::set(target.as_deref(), *fate, *default, *protected, expiry)?;
             change(context, domain, &edit, *confirmation)
         }
         PolicyCommand::Clear {
@@ -49,9 +52,10 @@ pub fn run(context: &Context, what: &PolicyCommand) -> Result<(), CliError> {
             target,
             default,
             protected,
+            expires,
             confirmation,
         } => {
-            let edit = Edit::clear(target.as_deref(), *default, *protected);
+            let edit = Edit::clear(target.as_deref(), *default, *protected, *expires);
             change(context, domain, &edit, *confirmation)
         }
     }

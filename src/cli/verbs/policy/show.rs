@@ -41,6 +41,8 @@ impl Found {
             domain_uuid: self.status.domain.uuid.to_string(),
             default: self.policy.default.map(Verdict::word),
             protected: self.policy.protected,
+            expires_at: self.policy.expires_at.map(|at| at.to_string()),
+            stop: self.policy.stop,
             disks: own.chain(strangers).collect(),
             problems: &self.problems,
         }
@@ -76,6 +78,15 @@ impl Found {
             },
             self.policy.default.map_or("none", Verdict::word),
         )];
+        if let Some(at) = self.policy.expires_at {
+            lines.push(format!(
+                "  expires {at}: then `virt-retire watch` retires it, {}",
+                match self.policy.stop {
+                    true => "and stops it where it runs",
+                    false => "once it is shut off",
+                }
+            ));
+        }
         for disk in self.disks_of(only) {
             let word = match (self.policy.of(&disk.target), self.decides(disk)) {
                 (Some(own), _) => own.word().to_owned(),
@@ -106,6 +117,10 @@ struct PolicyJson<'a> {
     domain_uuid: String,
     default: Option<&'a str>,
     protected: bool,
+    /// From when on `watch` retires it.
+    expires_at: Option<String>,
+    /// Also where it runs then.
+    stop: bool,
     disks: Vec<WordJson<'a>>,
     problems: &'a [String],
 }

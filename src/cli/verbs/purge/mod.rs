@@ -1,19 +1,24 @@
 //! `purge`: what waits in quarantine goes for good.
 
 mod ask;
+mod goal;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::sled_journal::SledJournal;
-use crate::engine::{self, Engine, EngineError, Row, Selection};
-use crate::model::{DomainRef, Space, State, Summary, Transaction, TransactionId, WipeMethod};
+use crate::engine::{self, Engine, EngineError, Fate, Row, Selection};
+use crate::model::{
+    DomainRef, Refusal, Space, State, Summary, Transaction, TransactionId, WipeMethod,
+};
 use crate::ports::{JournalError, JournalReader};
 
 use super::super::args::{Confirmation, Output, PurgeWhat};
 use super::super::confirm::can_ask;
 use super::super::context::{Context, Host};
+use super::super::control::say;
 use super::super::error::{CliError, Exit};
 use super::super::{evidence, ids, json, text};
 use crate::retire::{Changed, Decided, Decision, listed};
+use goal::Goal;
 
 /// How it is done.
 pub struct How {
@@ -44,39 +49,57 @@ pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliErro
     if !context.has_journal()? {
         return match selection.ids.as_ref().and_then(|ids| ids.first()) {
             Some(first) => Err(JournalError::NoSuchTransaction(*first).into()),
-            None => tell(context, &[]),
+            None => tell(context, &[], &[]),
         };
     }
-    let rows = rows(context, &context.reader("purge")?, &selection)?;
+    let reader = context.reader("purge")?;
+    let mut rows = rows(context, &reader, &selection)?;
     refuse_named(context, &rows, &selection)?;
-    let going = going(&rows);
+    let goal = Goal::of(context, &reader, &selection)?;
+    drop(reader);
     if dry_run {
-        return show(context, &rows, &going);
+        let left_out = match going(&rows).is_empty() {
+            true => Vec::new(),
+            false => look(context, &mut rows, &selection)?.1,
+        };
+        show(context, &rows)?;
+        return match going(&rows).is_empty() && !left_out.is_empty() {
+            true => Err(refused(left_out)),
+            false => Ok(()),
+        };
     }
-    if going.is_empty() {
+    if going(&rows).is_empty() {
         // A clock that cannot be believed is no silence.
         if !context.quiet && context.output == Output::Text {
             rows.iter().filter(|row| has_jumped(row)).for_each(|row| {
                 let one = std::slice::from_ref(row);
-                super::super::control::say(&text::rows(one));
+                say(&text::rows(one));
             });
         }
-        return tell(context, &[]);
+        tell(context, &[], &[])?;
+        return goal.reached(context, false);
     }
     if !confirmation.yes {
         // What will be refused anyway is refused without a question.
-        let hosts = look(context, &going)?;
+        let (hosts, left_out) = look(context, &mut rows, &selection)?;
+        if going(&rows).is_empty() {
+            return Err(refused(left_out));
+        }
         let all = context.reader("purge")?.summaries()?;
-        super::super::control::say(&text::selection(&rows, &space(context, &rows)?));
+        say(&text::selection(&rows, &space(context, &rows)?));
         ask::ask(&rows, &all, &hosts)?;
     }
+    let going = going(&rows);
     let purpose = format!("purge {}", listed(&going));
     let mut journal = context.journal(&purpose)?;
     // Selected again while nobody of ours can change it: only what was shown, and still fits.
-    let again = self::rows(context, &journal, &selection)?;
-    let still = self::going(&again);
-    let going: Vec<TransactionId> = going.into_iter().filter(|id| still.contains(id)).collect();
-    carry_out(context, &mut journal, &going, how)
+    let mut again = self::rows(context, &journal, &selection)?;
+    for row in &mut again {
+        if row.goes() && !going.contains(&row.summary.id) {
+            row.fate = Fate::Stays("it was not shown".into());
+        }
+    }
+    carry_out(context, &mut journal, again, &selection, &goal, how)
 }
 
 fn selection(context: &Context, what: &PurgeWhat) -> Result<Selection, CliError> {
@@ -117,7 +140,7 @@ fn going(rows: &[Row]) -> Vec<TransactionId> {
 }
 
 fn has_jumped(row: &Row) -> bool {
-    matches!(&row.fate, engine::Fate::Stays(why) if why.contains("the clock has jumped"))
+    matches!(&row.fate, Fate::Stays(why) if why.contains("the clock has jumped"))
 }
 
 /// What was named and can never go is refused, whatever else was said.
@@ -145,16 +168,12 @@ fn refuse_named(context: &Context, rows: &[Row], selection: &Selection) -> Resul
 }
 
 /// `-n`: the same table, and the same refusals.
-fn show(context: &Context, rows: &[Row], going: &[TransactionId]) -> Result<(), CliError> {
+fn show(context: &Context, rows: &[Row]) -> Result<(), CliError> {
     let space = space(context, rows)?;
     match context.output {
-        Output::Json => json::print(&json::Selected::new(rows, &space))?,
-        Output::Text if rows.is_empty() => text::out("Nothing to purge.")?,
-        Output::Text => text::out(&text::selection(rows, &space))?,
-    }
-    match going.is_empty() {
-        true => Ok(()),
-        false => look(context, going).map(|_| ()),
+        Output::Json => json::print(&json::Selected::new(rows, &space)),
+        Output::Text if rows.is_empty() => text::out("Nothing to purge."),
+        Output::Text => text::out(&text::selection(rows, &space)),
     }
 }
 
@@ -168,17 +187,79 @@ fn space(context: &Context, rows: &[Row]) -> Result<Space, CliError> {
     )?)
 }
 
-/// Looks at what waits of these, and changes nothing.
+/// Connections, each with the transactions that were made there.
+type Hosts = Vec<(Host, Vec<TransactionId>)>;
+
+/// Looks at what waits of those that go, and changes nothing. What is named by its number alone is
+/// refused where something is in its way; what a selection found is left out, and its row says why.
 fn look(
     context: &Context,
-    going: &[TransactionId],
-) -> Result<Vec<(Host, Vec<TransactionId>)>, CliError> {
+    rows: &mut [Row],
+    selection: &Selection,
+) -> Result<(Hosts, LeftOut), CliError> {
     let mut journal = context.journal("a look before a purge")?;
-    let hosts = hosts(context, &read(&journal, going)?)?;
-    for (host, ids) in &hosts {
-        Engine::new(host.world(), &mut journal).may_purge(ids, going)?;
+    let hosts = hosts(context, &read(&journal, &going(rows))?)?;
+    let left_out = leave_out(&mut journal, &hosts, rows, selection)?;
+    Ok((hosts, left_out))
+}
+
+fn leave_out(
+    journal: &mut SledJournal,
+    hosts: &Hosts,
+    rows: &mut [Row],
+    selection: &Selection,
+) -> Result<LeftOut, CliError> {
+    let mut left_out = Vec::new();
+    if selection.is_by_id_alone() {
+        let going = going(rows);
+        for (host, ids) in hosts {
+            Engine::new(host.world(), journal).may_purge(ids, &going)?;
+        }
+        return Ok(left_out);
     }
-    Ok(hosts)
+    // One that stays may stand on one of another connection.
+    loop {
+        let going = going(rows);
+        let mut kept = Vec::new();
+        for (host, ids) in hosts {
+            let ids: Vec<TransactionId> = ids
+                .iter()
+                .copied()
+                .filter(|id| going.contains(id))
+                .collect();
+            let engine = Engine::new(host.world(), journal);
+            kept.extend(engine.kept_from_purge(&ids, &going)?);
+        }
+        if kept.is_empty() {
+            return Ok(left_out);
+        }
+        for (id, refusals) in kept {
+            for row in rows.iter_mut().filter(|row| row.summary.id == id) {
+                row.fate = Fate::Stays(told(&refusals));
+            }
+            left_out.push((id, refusals));
+        }
+    }
+}
+
+/// What a selection found and nobody can take, with the reasons.
+type LeftOut = Vec<(TransactionId, Vec<Refusal>)>;
+
+fn refused(left_out: LeftOut) -> CliError {
+    let all: Vec<Refusal> = left_out.into_iter().flat_map(|(_, all)| all).collect();
+    CliError::refused(&all)
+}
+
+/// Without the number, which the row has.
+fn told(refusals: &[Refusal]) -> String {
+    let messages = refusals.iter().map(|one| {
+        let text = one.message.as_str();
+        let rest = text
+            .strip_prefix("transaction ")
+            .and_then(|it| it.split_once(": "));
+        rest.map_or(text, |(_, rest)| rest)
+    });
+    messages.collect::<Vec<_>>().join("; ")
 }
 
 fn read(reader: &dyn JournalReader, ids: &[TransactionId]) -> Result<Vec<Transaction>, CliError> {
@@ -214,11 +295,13 @@ fn hosts(
 fn carry_out(
     context: &Context,
     journal: &mut SledJournal,
-    going: &[TransactionId],
+    mut rows: Vec<Row>,
+    selection: &Selection,
+    goal: &Goal,
     how: &How,
 ) -> Result<(), CliError> {
-    let wanted = read(journal, going)?;
-    let purpose = format!("purge {}", listed(going));
+    let wanted = read(journal, &going(&rows))?;
+    let purpose = format!("purge {}", listed(&going(&rows)));
     let hosts = hosts(context, &wanted)?;
     let mut locks = Vec::new();
     for (host, ids) in &hosts {
@@ -228,17 +311,32 @@ fn carry_out(
             .map(|one| one.domain().clone())
             .collect();
         locks.push(context.lock(&host.world(), &domains, &purpose)?);
-        // All are looked at before the first is touched.
-        Engine::new(host.world(), journal).may_purge(ids, going)?;
     }
+    // All are looked at before the first is touched.
+    let left_out = leave_out(journal, &hosts, &mut rows, selection)?;
+    let going = going(&rows);
+    if going.is_empty() {
+        return match left_out.is_empty() {
+            true => tell(context, &[], &[]),
+            false => Err(refused(left_out)),
+        };
+    }
+    let skipped: Vec<&Row> = rows
+        .iter()
+        .filter(|row| left_out.iter().any(|(id, _)| *id == row.summary.id))
+        .collect();
     context.begin()?;
     let mut done: Vec<Transaction> = Vec::new();
     let mut failed = None;
     'all: for (host, ids) in &hosts {
         let mut engine = Engine::new(host.world(), journal);
-        for id in ids {
+        for id in ids.iter().filter(|id| going.contains(id)) {
+            // More may have come back than was certain to.
+            if goal.is_reached_for(context, wanted.iter().find(|one| one.id == *id)) {
+                continue;
+            }
             let by = evidence::gather(host.uri(), how.reason.clone(), Vec::new());
-            match engine.purge(*id, going, how.wipe, by) {
+            match engine.purge(*id, &going, how.wipe, by) {
                 Ok(transaction) => done.push(transaction),
                 Err(error) => {
                     failed = Some(error);
@@ -249,10 +347,13 @@ fn carry_out(
     }
     let summaries: Vec<Summary> = done.iter().map(Transaction::summary).collect();
     match failed {
-        None => tell(context, &summaries),
+        None => {
+            tell(context, &summaries, &skipped)?;
+            goal.reached(context, !done.is_empty())
+        }
         Some(error) => {
             if !done.is_empty() {
-                tell(context, &summaries)?;
+                tell(context, &summaries, &skipped)?;
             }
             let decided = Decided {
                 decision: Decision::Purge,
@@ -266,10 +367,13 @@ fn carry_out(
     }
 }
 
-/// Quiet with nothing to do, one line otherwise.
-fn tell(context: &Context, done: &[Summary]) -> Result<(), CliError> {
+/// Quiet with nothing to do, one line otherwise, and one for each that should have gone and is used.
+fn tell(context: &Context, done: &[Summary], skipped: &[&Row]) -> Result<(), CliError> {
+    if context.output == Output::Text {
+        skipped.iter().for_each(|row| say(&text::skipped(row)));
+    }
     let told = match context.output {
-        Output::Json => json::print(&json::Purged::new(done)),
+        Output::Json => json::print(&json::Purged::new(done, skipped)),
         Output::Text if context.quiet || done.is_empty() => Ok(()),
         Output::Text => text::out(&text::purged(done)),
     };
