@@ -1,7 +1,7 @@
 # What a person types here. Building and testing themselves are cargo's affair.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test sweep fuzz bench lint demo
+.PHONY: help deps build deb rpm test sweep fuzz bench lint demo
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -11,6 +11,12 @@ deps: ## Install libvirt, QEMU and what else the tests use (root, where somethin
 
 build: ## Build the program, for debugging
 	cargo build
+
+deb: ## A Debian package, in target/package
+	@packaging/build deb
+
+rpm: ## An RPM, in target/package
+	@packaging/build rpm
 
 # Three quarters of a test's time is waiting, for the disk and for libvirt: twice as many at once as there
 # are processors.
