@@ -169,8 +169,33 @@ const AFTER_COMMANDS: &[Section] = &[
              $XDG_CONFIG_HOME/virt-retire/config.toml.",
             "/var/lib/virt-retire\tThe state folder of root, with the journal; of another user \
              $XDG_STATE_HOME/virt-retire.",
+            "/usr/lib/systemd/system/virt-retire-recover.service\tRecovers at boot what a crash left. \
+             Beside it, and not enabled by themselves: virt-retire-purge.timer, for what has expired, \
+             and virt-retire-watch.service.",
             ".virt-retire\tA quarantine, on each file system that files were retired from. Each \
              transaction has a folder in it with a manifest that a person can restore from.",
+        ],
+    ),
+    (
+        "EXAMPLES",
+        &[
+            "virt-retire doctor\tWhat would stop a retirement on this host, and what other tools left.",
+            "virt-retire volumes web1\tEverything that it stores its state in, chains included.",
+            "virt-retire users default/web1.qcow2\tWho uses a volume, inside libvirt and outside of it.",
+            "virt-retire policy set web1 vda remove\tIts own word on a disk, so that no flag is needed.",
+            "virt-retire undefine web1 --reason 'as its policy says'\tRetires it by that.",
+            "virt-retire list --domain 'web*' --since 7d\tWhat of that name was retired in a week.",
+            "virt-retire show last\tThe newest of all, whole.",
+            "virt-retire hold last --reason 'audit'\tNothing purges it until release.",
+            "virt-retire release last\tThe same is free to be purged again.",
+            "virt-retire rollback last --as-name web1-old --new-uuid\tIt comes back beside a new \
+             guest of its name.",
+            "virt-retire destroy web1-old --remove-all-storage --expires 30d\tStopped at once if it \
+             runs, and kept for thirty days.",
+            "virt-retire purge --expired --dry-run\tWhat would go for good now.",
+            "virt-retire log --checkpoint\tOne line to keep elsewhere: it proves later that nothing \
+             before it was changed.",
+            "virt-retire verify\tQuarantine and log are as they were left.",
         ],
     ),
     (
@@ -205,7 +230,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_manual(folder.path()).unwrap();
         let main = std::fs::read_to_string(folder.path().join("virt-retire.1")).unwrap();
-        for heading in ["QUICK TOUR", "STATES", "EXIT STATUS", "FILES", "LIMITS"] {
+        for heading in [
+            "QUICK TOUR",
+            "STATES",
+            "WHICH DISKS GO",
+            "SPACE",
+            "EXIT STATUS",
+            "FILES",
+            "EXAMPLES",
+            "LIMITS",
+        ] {
             assert!(main.contains(heading), "{heading}\n{main}");
         }
         for verb in Arguments::command().get_subcommands() {

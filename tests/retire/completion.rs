@@ -27,6 +27,49 @@ fn offered(host: &PrivateHost, words: &[&str]) -> Vec<String> {
     offered
 }
 
+/// The same of zsh, whose widget would show what `_describe` is given, and of fish.
+const OTHERS: [(&str, &str); 2] = [
+    (
+        "zsh",
+        r#"PATH=$(dirname "$1"):$PATH; shift
+           autoload -Uz compinit; compinit -u -D
+           source <(COMPLETE=zsh virt-retire)
+           _describe() { print -rl -- "${(@P)3}" }
+           words=("$@"); CURRENT=$#words
+           _clap_dynamic_completer_virt_retire"#,
+    ),
+    (
+        "fish",
+        r#"set -x PATH (dirname $argv[1]) $PATH
+           COMPLETE=fish virt-retire | source
+           complete -C "$argv[2..]""#,
+    ),
+];
+
+fn offered_by(
+    host: &PrivateHost,
+    shell: &str,
+    script: &str,
+    words: &[&str],
+) -> Option<Vec<String>> {
+    if host.run(&["sh", "-c", &format!("command -v {shell}")]).code != 0 {
+        eprintln!("not tried: this machine has no {shell}");
+        return None;
+    }
+    let own = match shell {
+        "zsh" => vec!["zsh", "-f", "-c", script, "zsh", BINARY, "virt-retire"],
+        _ => vec!["fish", "--no-config", "-c", script, BINARY, "virt-retire"],
+    };
+    let told = host.run(&[&own[..], words].concat()).expect(0).stdout;
+    // A description may follow.
+    let names = told
+        .lines()
+        .map(|line| line.split([':', '\t']).next().unwrap());
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.sort();
+    Some(names)
+}
+
 #[test]
 fn names_are_live_and_the_journal_is_not_held() {
     let host = PrivateHost::start();
@@ -36,6 +79,11 @@ fn names_are_live_and_the_journal_is_not_held() {
     }
     assert_eq!(offered(&host, &["undefine", "we"]), ["web1", "web2"]);
     assert_eq!(offered(&host, &["policy", "show", "d"]), ["db1"]);
+    for (shell, script) in OTHERS {
+        if let Some(names) = offered_by(&host, shell, script, &["undefine", "we"]) {
+            assert_eq!(names, ["web1", "web2"], "{shell}");
+        }
+    }
     let storage = ["undefine", "web1", "--storage", "vda,v"];
     assert_eq!(offered(&host, &storage), ["vda,vda", "vda,vdb"]);
     assert!(

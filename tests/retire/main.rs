@@ -18,6 +18,7 @@ mod holds;
 mod json;
 mod locality;
 mod managed_storage;
+mod manual;
 mod meanwhile;
 mod names;
 mod order;

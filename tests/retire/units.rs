@@ -103,7 +103,7 @@ impl Sandbox {
         let refused: Vec<&str> = self.refused.iter().copied().collect();
         let refused = refused.join(",");
         let script = format!(
-            "umask {} && exec setpriv {} strace -f -q -o {log} \
+            "umask {} && exec setpriv {} strace -f --seccomp-bpf -q -o {log} \
              -e trace={refused},socket,clone,clone3 \
              -e inject={refused}:error=EPERM -- \"$@\"",
             self.umask,
