@@ -212,11 +212,9 @@ fn a_retirement_goes_and_comes_back_under_the_units_settings() {
     let started = |unit: &str| {
         let all = service(unit);
         let (_, line) = all.into_iter().find(|(key, _)| key == "ExecStart").unwrap();
-        let words = line
-            .strip_prefix("/usr/bin/virt-retire ")
+        line.strip_prefix("/usr/bin/virt-retire ")
             .unwrap()
-            .to_owned();
-        words
+            .to_owned()
     };
     let run = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
