@@ -1,40 +1,71 @@
 //! Several transactions in one command: asked about before, and told of afterwards.
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, RollbackRequest};
 use crate::model::{Transaction, TransactionId};
 use crate::ports::{JournalError, JournalReader};
-use crate::retire::{Changed, Decided, Decision, listed};
+use crate::retire::{self, Changed, Decided, Decision};
 
 use super::confirm::{can_ask, confirm};
 use super::context::Context;
 use super::control::say;
 use super::error::CliError;
+use super::safe::safe;
 use super::{report, text};
 
-/// Shows what each transaction is and what of it waits where, and asks. What will be refused anyway
-/// is refused without a question.
-pub fn ask(context: &Context, ids: &[TransactionId], decision: Decision) -> Result<(), CliError> {
+/// Asks whether these stand.
+///
+/// # Errors
+/// No terminal, or a no; one of them would be refused anyway, which nobody is asked about.
+pub fn ask_commit(context: &Context, ids: &[TransactionId]) -> Result<(), CliError> {
+    let transactions = read(context, ids, Decision::Commit)?;
+    retire::may_commit(context, ids)?;
+    for transaction in &transactions {
+        say(&text::transaction(transaction));
+    }
+    confirm(&format!(
+        "Commit {}? Until it is purged, rollback still undoes it.",
+        text::ranges(ids)
+    ))
+}
+
+/// Asks whether these come back, and says as what.
+///
+/// # Errors
+/// As [`ask_commit`].
+pub fn ask_rollback(
+    context: &Context,
+    ids: &[TransactionId],
+    request: &RollbackRequest,
+) -> Result<(), CliError> {
+    let transactions = read(context, ids, Decision::Rollback)?;
+    retire::may_roll_back(context, ids, request)?;
+    say(&text::would_come_back(&transactions));
+    let mut how = String::new();
+    if let Some(name) = &request.name {
+        how.push_str(&format!(" as {}", safe(name)));
+    }
+    if request.new_uuid {
+        how.push_str(", under a new UUID");
+    }
+    if request.files_only {
+        how.push_str(", its files alone");
+    }
+    confirm(&format!("Roll back {}{how}?", text::ranges(ids)))
+}
+
+fn read(
+    context: &Context,
+    ids: &[TransactionId],
+    decision: Decision,
+) -> Result<Vec<Transaction>, CliError> {
     can_ask()?;
     if let (Some(first), false) = (ids.first(), context.has_journal()?) {
         return Err(JournalError::NoSuchTransaction(*first).into());
     }
-    let reader = context.reader(decision.verb())?;
-    let transactions = ids
-        .iter()
-        .map(|id| reader.read(*id))
-        .collect::<Result<Vec<_>, _>>()?;
     // Nobody else is kept waiting while the operator reads.
-    drop(reader);
-    decision.refuse_wrong(&transactions)?;
-    for transaction in &transactions {
-        say(&text::would_come_back(transaction));
-    }
-    let verb = match decision {
-        Decision::Commit => "Commit",
-        Decision::Rollback => "Roll back",
-        Decision::Purge => "Purge",
-    };
-    confirm(&format!("{verb} {}?", listed(ids)))
+    let reader = context.reader(decision.verb())?;
+    let read = ids.iter().map(|id| reader.read(*id));
+    Ok(read.collect::<Result<_, _>>()?)
 }
 
 /// Tells what became of them.

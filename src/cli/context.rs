@@ -17,6 +17,7 @@ use crate::retire::Error;
 use crate::survey::{self, SurveyError};
 
 use super::args::{Arguments, Form, Output};
+use super::commands;
 use super::control::{Terminal, say};
 use super::environment::variable;
 use super::error::CliError;
@@ -31,7 +32,11 @@ pub struct Context {
     /// `--output csv`, which `log` alone has.
     pub csv: bool,
     pub quiet: bool,
+    /// How often `-v` was given.
+    pub verbose: u8,
     pub settings: Settings,
+    /// Options of every verb that a line to be typed needs too.
+    pub globals: Vec<String>,
     /// `--connect`: unlike a setting, it is this command's own word on where to go.
     connect: Option<String>,
     control: Terminal,
@@ -64,6 +69,8 @@ impl Context {
             output: arguments.output.into(),
             csv: arguments.output == Form::Csv,
             quiet: arguments.quiet,
+            verbose: arguments.verbose,
+            globals: commands::globals(arguments, &settings),
             settings,
             connect: arguments.connect.clone(),
             control: Terminal::new(
@@ -108,6 +115,13 @@ impl Context {
             made_at: made_at.to_owned(),
             connected: host.uri().to_owned(),
         })
+    }
+
+    /// Whether somebody who is not root asks for what is root's: the system's libvirt, and its files.
+    pub fn wants_roots(&self) -> bool {
+        let uri = self.settings.uri.value.as_deref().unwrap_or_default();
+        let path = uri.split('?').next().unwrap_or_default();
+        !rustix::process::geteuid().is_root() && path.ends_with("/system")
     }
 
     fn host_at(&self, uri: Option<&str>) -> Result<Host, Error> {

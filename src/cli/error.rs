@@ -11,7 +11,7 @@ use crate::retire::{self, Changed};
 use crate::survey::SurveyError;
 
 use super::args::Output;
-use super::safe::{safe, visible_json};
+use super::safe::{safe, visible, visible_json};
 
 /// The contract's exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,20 @@ pub struct CliError {
     pub hint: String,
     /// `None` where the message says it, or where it goes without saying.
     pub changed: Option<Box<Changed>>,
+    more: Box<More>,
+}
+
+/// What an error has besides, or not.
+#[derive(Debug, Default)]
+struct More {
     /// Several refusals, each with its hint, for a person who reads them one by one.
     apart: Vec<(String, String)>,
+    /// The name of which there is no domain, if that is the error.
+    no_such_domain: Option<String>,
+    /// The kernel or libvirt denies it to whoever runs the program.
+    is_denied: bool,
+    /// The whole of it as a person reads it, where that is more than a message and a hint.
+    screen: Option<String>,
 }
 
 impl CliError {
@@ -56,7 +68,7 @@ impl CliError {
             message: message.into(),
             hint: hint.into(),
             changed: None,
-            apart: Vec::new(),
+            more: Box::default(),
         }
     }
 
@@ -87,10 +99,33 @@ impl CliError {
             Changed::Half { .. } => {
                 self.exit = Exit::Unfinished;
                 self.hint = "fix the cause, then: virt-retire recover".into();
-                self.apart.clear();
+                self.more = Box::default();
             }
         }
         self.changed = Some(Box::new(changed));
+        self
+    }
+
+    /// The name of which there is no domain, if that is the error.
+    pub fn no_such_domain(&self) -> Option<&str> {
+        self.more.no_such_domain.as_deref()
+    }
+
+    /// Whether it comes of rights that whoever runs the program does not have.
+    pub fn is_denied(&self) -> bool {
+        self.more.is_denied
+    }
+
+    #[must_use]
+    pub fn denied(mut self, is_denied: bool) -> Self {
+        self.more.is_denied |= is_denied;
+        self
+    }
+
+    /// For a person, in these words.
+    #[must_use]
+    pub fn shown_as(mut self, screen: String) -> Self {
+        self.more.screen = Some(screen);
         self
     }
 
@@ -136,7 +171,7 @@ impl CliError {
             lines(|refusal| &refusal.hint),
         );
         if refusals.len() > 1 {
-            error.apart = refusals
+            error.more.apart = refusals
                 .iter()
                 .map(|refusal| (refusal.message.clone(), refusal.hint.clone()))
                 .collect();
@@ -189,18 +224,33 @@ impl From<HypervisorError> for CliError {
                 ("libvirt-xml", "please report this XML; nothing was changed")
             }
         };
-        Self::new(Exit::Error, code, error.to_string(), hint)
+        let mut told = Self::new(Exit::Error, code, error.to_string(), hint);
+        match error {
+            HypervisorError::NoSuchDomain(name) => told.more.no_such_domain = Some(name),
+            // libvirt says so in words alone.
+            HypervisorError::Unreachable { cause, .. } => {
+                let denies = ["Permission denied", "authentication", "access denied"];
+                told.more.is_denied = denies.iter().any(|word| cause.contains(word));
+            }
+            _ => {}
+        }
+        told
     }
 }
 
 impl From<StorageError> for CliError {
     fn from(error: StorageError) -> Self {
+        let is_denied = matches!(
+            &error,
+            StorageError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied
+        );
         Self::new(
             Exit::Error,
             "storage",
             error.to_string(),
             "nothing was changed; fix the cause and try again",
         )
+        .denied(is_denied)
     }
 }
 
@@ -318,6 +368,10 @@ impl From<retire::Error> for CliError {
                      rollback {id}"
                 ),
             ),
+            Error::Refused(refused) => {
+                let refusals: Vec<Refusal> = refused.refusals().cloned().collect();
+                Self::refused(&refusals)
+            }
             Error::NotRetired(failed) => Self::from(failed.error).having(changed),
             Error::Open(recoveries) => Self::open(&recoveries, message),
             Error::Unrecorded(findings) => Self::new(
@@ -503,13 +557,18 @@ struct Body<'a> {
 pub fn print(error: &CliError, output: Output) {
     let mut stderr = std::io::stderr().lock();
     let _ = match output {
-        Output::Text if error.apart.is_empty() => writeln!(
+        Output::Text if error.more.screen.is_some() => {
+            let screen = error.more.screen.as_deref().unwrap_or_default();
+            writeln!(stderr, "{}", visible(screen))
+        }
+        Output::Text if error.more.apart.is_empty() => writeln!(
             stderr,
             "error: {}\n hint: {}",
             safe(&error.told()),
             safe(&error.hint)
         ),
         Output::Text => error
+            .more
             .apart
             .iter()
             .try_for_each(|(message, hint)| {

@@ -1,11 +1,11 @@
 //! The transactions that the words on the command line mean.
 
-use crate::model::{Filter, TransactionId};
+use crate::model::{Filter, TransactionId, quoted};
 use crate::ports::{JournalError, JournalReader};
 
 use super::args::Meant;
 use super::context::Context;
-use super::error::CliError;
+use super::error::{CliError, Exit};
 
 /// Each once, in the operator's order.
 ///
@@ -37,6 +37,53 @@ pub fn meant(context: &Context, words: &[Meant]) -> Result<Vec<TransactionId>, C
         }
     }
     Ok(ids)
+}
+
+/// The same for a way back: a later transaction may have taken what an earlier one's domain stands on,
+/// so that a range begins with its newest. What is named one by one is in the operator's order.
+///
+/// # Errors
+/// As [`meant`].
+pub fn meant_back(context: &Context, words: &[Meant]) -> Result<Vec<TransactionId>, CliError> {
+    let mut ids = Vec::new();
+    for word in words {
+        let one = meant(context, std::slice::from_ref(word))?;
+        for id in one.into_iter().rev() {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// The newest transaction of a domain that `rollback` could bring back.
+///
+/// # Errors
+/// There is none: exit 1, nothing changed.
+pub fn newest_of(context: &Context, domain: &str) -> Result<TransactionId, CliError> {
+    let mut found = None;
+    if context.has_journal()? {
+        context.reader("list")?.newest(&mut |summary| {
+            let one = &summary.domain;
+            let is_it = one.name == domain || one.uuid.to_string() == domain.to_lowercase();
+            if is_it && summary.state.is_restorable() {
+                found = Some(summary.id);
+            }
+            Ok(found.is_none())
+        })?;
+    }
+    found.ok_or_else(|| {
+        CliError::unchanged(
+            Exit::Error,
+            "no-such-transaction",
+            format!("no transaction of {domain} can be rolled back"),
+            format!(
+                "to see what there is: virt-retire list --domain {}",
+                quoted(domain)
+            ),
+        )
+    })
 }
 
 /// The newest transaction's id; 0, which no transaction has, where there is none.

@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod commands;
 mod complete;
 mod confirm;
 mod context;
@@ -13,7 +14,9 @@ mod help;
 mod ids;
 mod json;
 mod limits;
+mod notice;
 mod own_folders;
+mod pager;
 mod plans;
 mod report;
 mod retired;

@@ -1,33 +1,138 @@
 //! Plans before they are carried out: shown, asked about, refused.
 
-use crate::retire::Planned;
+use crate::model::{DomainRef, Plan, Removal, Step};
+use crate::retire::{self, Planned, Refused};
 
-use super::args::Output;
+use super::args::{How, Output};
+use super::commands;
 use super::confirm::{can_ask, confirm};
 use super::context::Context;
 use super::control::say;
 use super::error::CliError;
-use super::text;
+use super::safe::safe;
+use super::text::{self, Look, Width};
 
-pub fn show(planned: &[Planned]) -> Result<(), CliError> {
-    let plans: Vec<String> = planned
-        .iter()
-        .map(|planned| text::plan(&planned.plan))
-        .collect();
-    text::out(&plans.join("\n\n"))
+impl Context {
+    pub fn look(&self) -> Look {
+        Look {
+            width: Width::of_screen(),
+            whole: self.verbose > 0,
+        }
+    }
+}
+
+/// What each plan does, and what all of it comes to.
+fn screen(context: &Context, planned: &[Planned]) -> String {
+    let plans: Vec<&Plan> = planned.iter().map(|one| &one.plan).collect();
+    text::plans(&plans, context.look())
+}
+
+/// The answer of `plan`; what is refused is the error's to tell.
+pub fn show(
+    context: &Context,
+    planned: &[Planned],
+    removal: &Removal,
+    saved: Option<&std::path::Path>,
+) -> Result<(), CliError> {
+    text::out(&screen(context, planned))?;
+    let plans: Vec<&Plan> = planned.iter().map(|one| &one.plan).collect();
+    if !plans.iter().all(|plan| plan.is_executable()) {
+        return Ok(());
+    }
+    let more = match (context.verbose, plans.len()) {
+        (0, 1) => " Steps: -v",
+        (0, _) => " Disks and steps: -v",
+        _ => "",
+    };
+    text::out(&format!(
+        "{}\nNothing was changed.{more}",
+        text::total(&plans)
+    ))?;
+    let command = match saved {
+        Some(file) => {
+            let file = crate::model::quoted(&file.to_string_lossy());
+            format!("virt-retire apply {}", safe(&file))
+        }
+        None => {
+            let domains = plans.iter().map(|plan| &plan.domain);
+            commands::retire(context, domains, removal, None)
+        }
+    };
+    text::out(&format!("Do it:  {command}"))
 }
 
 /// Shows the plans where the question is asked: on stderr, as stdout is for the answer.
 pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
+    let plans: Vec<&Plan> = planned.iter().map(|one| &one.plan).collect();
+    let shown = format!("{}\n{}", screen(context, planned), text::total(&plans));
     match context.output {
-        Output::Text => show(planned)?,
+        Output::Text => text::out(&shown)?,
         // Without anyone to ask, stderr has the one document that says so.
         Output::Json => {
             can_ask()?;
-            for planned in planned {
-                say(&text::plan(&planned.plan));
-            }
+            say(&shown);
         }
     }
-    confirm("Go on?")
+    confirm(&question(&plans))
+}
+
+/// What no rollback gives back is named.
+fn question(plans: &[&Plan]) -> String {
+    let stop = |plan: &Plan| {
+        plan.steps.iter().find_map(|step| match step {
+            Step::Stop { graceful } => Some(*graceful),
+            _ => None,
+        })
+    };
+    let stopped = plans.iter().filter(|plan| plan.active);
+    let stopped: Vec<&&Plan> = stopped.filter(|plan| stop(plan).is_some()).collect();
+    let who = match stopped[..] {
+        [] => return "Go on?".to_owned(),
+        [one] => format!("{} is", safe(&one.domain.name)),
+        _ => format!("{} guests are", stopped.len()),
+    };
+    match stopped.first().and_then(|plan| stop(plan)).flatten() {
+        None => format!("{who} switched off at once, and unsaved memory is lost. Go on?"),
+        Some(seconds) => {
+            format!("{who} asked to switch off, and has {seconds} s for that. Go on?")
+        }
+    }
+}
+
+/// An error that has the plans' refusals, told as a screen: grouped by domain, and with the one line
+/// that would pass.
+pub fn refused(context: &Context, how: Option<&How>, error: retire::Error) -> CliError {
+    let retire::Error::Refused(refused) = &error else {
+        return error.into();
+    };
+    let screen = refusals(context, how, refused);
+    CliError::from(error).shown_as(screen)
+}
+
+fn refusals(context: &Context, how: Option<&How>, refused: &Refused) -> String {
+    let Refused { plans, passing } = refused;
+    let width = Width::of_screen();
+    let mut lines = Vec::new();
+    for plan in plans.iter().filter(|plan| !plan.is_executable()) {
+        let name = safe(&plan.domain.name);
+        lines.push(format!(
+            "error: {name} cannot be retired yet. Nothing was changed."
+        ));
+        lines.push(text::refused(plan, width));
+    }
+    let domains: Vec<&DomainRef> = plans.iter().map(|plan| &plan.domain).collect();
+    lines.push(match passing {
+        Some(removal) => format!(
+            " hint: Everything:  {}",
+            commands::retire(context, domains, removal, how)
+        ),
+        None => {
+            let names: Vec<String> = domains.iter().map(|one| safe(&one.typed())).collect();
+            format!(
+                " hint: then look again: virt-retire plan {} with the same flags",
+                names.join(" ")
+            )
+        }
+    });
+    lines.join("\n")
 }

@@ -15,9 +15,8 @@ pub fn transactions(context: &Context, touched: &[Summary]) {
     let told = match context.output {
         Output::Json => json::print(&json::Transactions::new(touched)),
         Output::Text if context.quiet => Ok(()),
-        Output::Text => touched
-            .iter()
-            .try_for_each(|summary| text::out(&text::done(summary))),
+        Output::Text if touched.is_empty() => Ok(()),
+        Output::Text => text::out(&text::done(touched)),
     };
     if let Err(untold) = told {
         error::print(&untold, context.output);

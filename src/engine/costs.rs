@@ -2,6 +2,8 @@
 
 use crate::model::{Fate, FileRole, Step, Verdict};
 
+use crate::xml::mac_addresses;
+
 use super::World;
 use super::restoration::Restoration;
 use super::steps::{Kept, kept_nvram};
@@ -58,9 +60,11 @@ impl Restoration<'_> {
             );
         }
         if rename.macs.is_empty() {
-            costs.push(
-                "its network cards have the addresses they had (--new-macs changes them)".into(),
-            );
+            let xml = self.transaction.definition.xml.reveal();
+            let has_cards = mac_addresses(xml).is_ok_and(|all| !all.is_empty());
+            costs.extend(has_cards.then(|| {
+                "its network cards have the addresses they had (--new-macs changes them)".into()
+            }));
         } else {
             let new: Vec<&str> = rename.macs.iter().map(|(_, new)| new.as_str()).collect();
             costs.push(format!(

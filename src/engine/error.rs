@@ -60,7 +60,7 @@ pub enum EngineError {
     #[error("the domain's saved XML is not understood: {0}")]
     Xml(crate::xml::XmlError),
     /// Nothing was changed.
-    #[error("transaction {id} is {}: it cannot be {verb}", state.word())]
+    #[error("transaction {id} {}: it cannot be {verb}", standing(*state))]
     WrongState {
         id: TransactionId,
         state: State,
@@ -75,7 +75,7 @@ pub enum EngineError {
         gone: Vec<PathBuf>,
     },
     /// Nothing was changed.
-    #[error("{subject} belongs to transaction {by}, which is {}", state.word())]
+    #[error("{subject} belongs to transaction {by}, which {}", standing(*state))]
     Claimed {
         subject: String,
         by: TransactionId,
@@ -125,6 +125,15 @@ impl EngineError {
             }
             _ => None,
         }
+    }
+}
+
+/// Nobody is at work on it, since whoever says this holds the journal.
+fn standing(state: State) -> String {
+    match state {
+        State::Planned | State::Executing | State::RollingBack => "was interrupted".into(),
+        State::Purging => "was interrupted in its purge".into(),
+        other => format!("is {}", other.word()),
     }
 }
 

@@ -60,4 +60,9 @@ impl Evidence {
     pub fn name(&self) -> &str {
         self.login.as_deref().unwrap_or(&self.user)
     }
+
+    /// As whom that user ran the program, where it was another one.
+    pub fn acted_as(&self) -> Option<&str> {
+        (self.name() != self.user).then_some(self.user.as_str())
+    }
 }

@@ -166,6 +166,8 @@ pub struct DomainFacts {
     pub domain: DomainRef,
     pub title: Option<String>,
     pub active: bool,
+    /// It is active, and its processors stand still.
+    pub paused: bool,
     pub persistent: bool,
     pub definition: Definition,
     pub disks: Vec<DiskFacts>,

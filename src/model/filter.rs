@@ -132,6 +132,8 @@ mod tests {
             started_at: "2026-03-01T12:00:00Z".parse().unwrap(),
             finished_at: None,
             user: "mira".into(),
+            acted_as: None,
+            taken_back_by: None,
             reason: None,
             bytes: 0,
             size: 0,

@@ -22,8 +22,7 @@ pub struct DomainRef {
 }
 
 impl DomainRef {
-    /// The domain as one word of a command that is shown to be typed: its name in quotes, or its
-    /// UUID where the name could be read as a flag or cannot be shown as it is. Names are other
+    /// The domain as one word of a command that is shown to be typed: its name, or its UUID where the name could be read as a flag or cannot be shown as it is. Names are other
     /// people's, and hints are copied into shells.
     pub fn typed(&self) -> String {
         if self.name.starts_with('-') || !self.name.chars().all(is_shown) {
@@ -33,8 +32,14 @@ impl DomainRef {
     }
 }
 
-/// One word for a shell, whatever is in it: hints are copied there.
+/// One word for a shell, whatever is in it: hints are copied there. What a shell reads as it is has no
+/// quotes.
 pub fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,+@%=".contains(&byte);
+    // `~` and `=` mean something at the beginning of a word.
+    if !text.is_empty() && !text.starts_with('=') && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -51,7 +56,9 @@ mod tests {
             }
             .typed()
         };
-        assert_eq!(typed("web1"), "'web1'");
+        assert_eq!(typed("web1"), "web1");
+        assert_eq!(typed("my web"), "'my web'");
+        assert_eq!(typed(""), "''");
         assert_eq!(typed("x'; reboot; '"), r"'x'\''; reboot; '\'''");
         assert_eq!(typed("--all"), uuid::Uuid::nil().to_string());
         assert_eq!(typed("a\u{9b}b"), uuid::Uuid::nil().to_string());

@@ -115,7 +115,10 @@ pub struct DiskPlan {
     pub access: Access,
     pub fate: Fate,
     pub reason: Reason,
+    /// Bytes, apparent.
     pub size: u64,
+    /// Bytes, allocated on the disk.
+    pub allocated: u64,
     pub chain: Vec<ChainLink>,
     pub used_by: Vec<User>,
     /// Of an image that is not a disk of the definition: who has it at `target`, or had it. The snapshot
@@ -138,6 +141,8 @@ pub struct Plan {
     pub domain: DomainRef,
     pub title: Option<String>,
     pub active: bool,
+    /// It is active, and its processors stand still.
+    pub paused: bool,
     pub persistent: bool,
     pub refusals: Vec<Refusal>,
     pub disks: Vec<DiskPlan>,
@@ -175,8 +180,11 @@ impl Plan {
 
     fn at_rest(&self) -> Plan {
         let mut plan = self.clone();
+        // Whether it is asked to switch itself off is decided by a refusal, which is compared.
+        plan.paused = false;
         for disk in &mut plan.disks {
             disk.size = 0;
+            disk.allocated = 0;
         }
         let steps = plan.steps.iter_mut().filter_map(|step| match step {
             Step::Quarantine(moved) | Step::CopyState(moved) => Some(moved),

@@ -463,16 +463,28 @@ impl Transaction {
 
     /// Whether an operator's `rollback` wanted it back, as a failed step or `recover` does not.
     pub fn was_asked_back(&self) -> bool {
-        let is_rollback = |kind: &EventKind| {
+        self.events.iter().any(|event| {
             matches!(
-                kind,
+                event.kind,
                 EventKind::Decided {
                     verb: Verb::Rollback,
                     ..
                 }
             )
-        };
-        self.events.iter().any(|event| is_rollback(&event.kind))
+        })
+    }
+
+    /// See [`Summary::taken_back_by`].
+    fn taken_back_by(&self) -> Option<Verb> {
+        let decided = self
+            .events
+            .iter()
+            .rev()
+            .find_map(|event| match &event.kind {
+                EventKind::Decided { verb, .. } if verb.takes_back() => Some(verb),
+                _ => None,
+            });
+        decided.cloned()
     }
 
     /// Whether a running guest ended on this transaction's account: it stopped it, or retired what a
@@ -518,6 +530,8 @@ impl Transaction {
             started_at: self.started_at,
             finished_at: self.finished_at(),
             user: self.evidence.name().to_owned(),
+            acted_as: self.evidence.acted_as().map(str::to_owned),
+            taken_back_by: self.taken_back_by(),
             reason: self.evidence.reason.clone(),
             bytes: self.plan.allocated(),
             size: self.plan.bytes(),
@@ -595,6 +609,11 @@ pub struct Summary {
     pub finished_at: Option<Timestamp>,
     /// See [`Evidence::name`].
     pub user: String,
+    /// As whom that user ran the program, where it was another one: `sudo`, `su`.
+    pub acted_as: Option<String>,
+    /// The latest of `rollback` and `recover` that somebody has run on it; none of a retirement that
+    /// failed and was put back by itself.
+    pub taken_back_by: Option<Verb>,
     pub reason: Option<String>,
     /// Allocated, each inode once.
     pub bytes: u64,
@@ -666,7 +685,12 @@ impl Summary {
             EventKind::Noted { .. } | EventKind::SetAside { .. } | EventKind::Imported { .. } => {
                 self.notes.extend(event.kind.note());
             }
-            EventKind::Decided { by, .. } => self.overrides.extend(overridden(by, event.at)),
+            EventKind::Decided { verb, by } => {
+                if verb.takes_back() {
+                    self.taken_back_by = Some(verb.clone());
+                }
+                self.overrides.extend(overridden(by, event.at));
+            }
             EventKind::Renamed(rename) => self.restored_as = Some(rename.domain.clone()),
             EventKind::Amended(amendment) => self.files_only = amendment.files_only,
             EventKind::Settled { bytes, size, .. } => {

@@ -29,6 +29,11 @@ impl Verb {
         }
     }
 
+    /// Whether it can lead to a domain that is there again.
+    pub fn takes_back(&self) -> bool {
+        matches!(self, Self::Rollback | Self::Recover)
+    }
+
     pub fn from_word(word: String) -> Self {
         match word.as_str() {
             "commit" => Self::Commit,

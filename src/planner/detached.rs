@@ -19,6 +19,7 @@ pub fn told(facts: &DomainFacts) -> impl Iterator<Item = DiskPlan> + '_ {
         fate: Fate::Keep,
         reason: detached.reason.clone(),
         size: detached.file.facts.size,
+        allocated: detached.file.facts.allocated,
         chain: (detached.chain.iter())
             .map(|link| ChainLink {
                 path: link.file.path.clone(),

@@ -148,6 +148,7 @@ fn decided(
             fate,
             reason,
             size: disk.file.as_ref().map_or(0, |file| file.facts.size),
+            allocated: disk.file.as_ref().map_or(0, |file| file.facts.allocated),
             chain,
             used_by,
             remembered_by: disk.live_only.then(|| RUNNING_GUEST.to_owned()),

@@ -32,6 +32,7 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
     let artefacts = artefacts::decide(facts, removal, disks_go, &kept_files, &mut refusals);
     let removes_files = disks_go || !artefacts.moves.is_empty();
     refusals.extend(running(facts, removal, removes_files));
+    refusals.extend(deaf(facts, removal));
     refusals.extend(unseen(facts, removal, removes_files));
 
     let steps = if refusals.is_empty() {
@@ -44,6 +45,7 @@ pub fn plan(facts: &DomainFacts, removal: &Removal) -> Plan {
         domain: facts.domain.clone(),
         title: facts.title.clone(),
         active: facts.active,
+        paused: facts.paused,
         persistent: facts.persistent,
         refusals,
         disks: (decided.into_iter().map(|disk| disk.plan))
@@ -97,6 +99,23 @@ fn running(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Optio
         hint: format!(
             "to stop it first: virt-retire destroy {0} with the same flags; to undefine it and \
              let it run on: virt-retire undefine {0} --keep-storage",
+            facts.domain.typed()
+        ),
+    })
+}
+
+/// A guest whose processors stand still hears of no request to switch itself off.
+fn deaf(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
+    let is_asked = removal.stop_first && removal.graceful.is_some();
+    (facts.paused && is_asked).then(|| Refusal {
+        code: RefusalCode::ActiveDomain,
+        subject: facts.domain.name.clone(),
+        message: format!(
+            "domain {} is paused: it would not hear that it is asked to switch itself off",
+            facts.domain.name
+        ),
+        hint: format!(
+            "let it run first: virsh resume {}; or leave --graceful out, and it is switched off",
             facts.domain.typed()
         ),
     })

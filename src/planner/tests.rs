@@ -85,6 +85,7 @@ pub(super) fn facts(disks: Vec<DiskFacts>) -> DomainFacts {
         },
         title: None,
         active: false,
+        paused: false,
         persistent: true,
         definition: Definition {
             xml: SecretXml::new("<domain/>".into()),

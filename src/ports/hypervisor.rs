@@ -44,6 +44,8 @@ pub enum FilesAre {
 pub struct Status {
     pub domain: DomainRef,
     pub active: bool,
+    /// It is active, and its processors stand still. Of domains that are listed it is not asked.
+    pub paused: bool,
     pub persistent: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::model::{DomainRef, State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
 use super::Error;
-use super::site::{Site, journal_of};
+use super::site::{Connected, Site, journal_of};
 
 /// What is decided of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,11 +119,7 @@ pub fn rollback(
     let mut journal = journal_of(site, ids, &purpose)?;
     let wanted = read(&*journal, ids)?;
     refuse_imported_among_others(&wanted)?;
-    let made_at = made_at(&wanted)?;
-    let host = match wanted.iter().any(Transaction::is_imported) {
-        true => site.connect_if_at(made_at)?,
-        false => site.connect_to(made_at)?,
-    };
+    let host = host_of(site, &wanted)?;
     let world = host.world();
     let _locks = site.lock(&world, &domains(&wanted), &purpose)?;
     let mut engine = Engine::new(world, &mut *journal);
@@ -140,6 +136,53 @@ pub fn rollback(
         decided.started = decided.done.iter().map(again).collect();
     }
     Ok(decided)
+}
+
+/// What [`commit`] would be refused for, before anybody is asked. Nothing is held afterwards.
+///
+/// # Errors
+/// As [`commit`]; nothing was changed.
+pub fn may_commit(site: &dyn Site, ids: &[TransactionId]) -> Result<(), Error> {
+    let decision = Decision::Commit;
+    let mut journal = journal_of(site, ids, &decision.purpose(ids))?;
+    let wanted = read(&*journal, ids)?;
+    decision.refuse_wrong(&wanted)?;
+    let host = site.connect_to(made_at(&wanted)?)?;
+    let engine = Engine::new(host.world(), &mut *journal);
+    for id in ids {
+        engine.may_commit(*id)?;
+    }
+    Ok(())
+}
+
+/// The same of [`rollback`].
+///
+/// # Errors
+/// As [`rollback`]; nothing was changed.
+pub fn may_roll_back(
+    site: &dyn Site,
+    ids: &[TransactionId],
+    request: &RollbackRequest,
+) -> Result<(), Error> {
+    let decision = Decision::Rollback;
+    let mut journal = journal_of(site, ids, &decision.purpose(ids))?;
+    let wanted = read(&*journal, ids)?;
+    decision.refuse_wrong(&wanted)?;
+    refuse_imported_among_others(&wanted)?;
+    let host = host_of(site, &wanted)?;
+    let engine = Engine::new(host.world(), &mut *journal);
+    for (index, id) in ids.iter().enumerate() {
+        engine.may_roll_back(*id, request, &ids[..index])?;
+    }
+    refuse_rivals(&wanted)
+}
+
+fn host_of(site: &dyn Site, wanted: &[Transaction]) -> Result<Box<dyn Connected>, Error> {
+    let made_at = made_at(wanted)?;
+    match wanted.iter().any(Transaction::is_imported) {
+        true => site.connect_if_at(made_at),
+        false => site.connect_to(made_at),
+    }
 }
 
 /// One after the other, until one fails.

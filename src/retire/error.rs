@@ -7,7 +7,7 @@ use crate::model::{Refusal, TransactionId};
 use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
 use crate::survey::SurveyError;
 
-use super::Changed;
+use super::{Changed, Refused};
 
 #[derive(Debug, Error)]
 pub enum Error {
@@ -42,6 +42,9 @@ pub enum Error {
     /// A range must not reach for what nothing proves ours.
     #[error("transaction {0} is imported: nothing proves that this program wrote what it says")]
     ImportedAmongOthers(TransactionId),
+    /// Of these plans at least one is refused.
+    #[error("{}", .0.refusals().map(|it| it.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Refused(Box<Refused>),
     /// A batch of retirements failed.
     #[error("{}", .0.error)]
     NotRetired(Box<NotRetired>),
@@ -85,6 +88,7 @@ impl Error {
             | Self::Scattered { .. }
             | Self::Rivals { .. }
             | Self::ImportedAmongOthers(_)
+            | Self::Refused(_)
             | Self::Broken
             | Self::Away => Changed::Nothing,
         }

@@ -8,8 +8,10 @@
 mod awaited;
 mod changed;
 mod decide;
+mod differences;
 mod error;
 mod overrides;
+mod passing;
 mod recover;
 mod site;
 mod undefine;
@@ -17,16 +19,18 @@ mod undefine;
 use std::time::Duration;
 
 pub use changed::Changed;
-pub use decide::{Decided, Decision, commit, listed, rollback};
+pub use decide::{Decided, Decision, commit, listed, may_commit, may_roll_back, rollback};
+pub use differences::differences;
 pub use error::Error;
+pub use passing::Refused;
 pub use recover::{LeftOpen, RecoveryReport, left_open, refuse_open};
 pub use site::{Connected, Site};
 pub use undefine::{Failed, Request, Retired, Saved, Undefine};
 
-use crate::engine::{Batch, Engine, EngineError, Retirement, World};
+use crate::engine::{Batch, Engine, Retirement, World};
 use crate::model::{
     DigestKind, DomainFacts, DomainRef, Evidence, Plan, Refusal, RefusalCode, Removal, Summary,
-    Transaction,
+    Transaction, quoted,
 };
 use crate::planner;
 use crate::survey::{CachedStorage, Survey, SurveyError};
@@ -35,6 +39,8 @@ use crate::survey::{CachedStorage, Survey, SurveyError};
 pub struct Planned {
     pub facts: DomainFacts,
     pub plan: Plan,
+    /// What was asked for, its disks by the names that they have.
+    pub removal: Removal,
     /// As which of the domains it was named, from 0.
     pub position: usize,
 }
@@ -60,14 +66,15 @@ pub fn plan(
     }
     let all: Vec<_> = found.iter().map(|(facts, meant)| (facts, meant)).collect();
     let plans = planner::batch(&all);
-    let mut found: Vec<_> = found.into_iter().map(|(facts, _)| Some(facts)).collect();
+    let mut found: Vec<_> = found.into_iter().map(Some).collect();
     Ok(plans
         .into_iter()
         .filter_map(|(index, plan)| {
-            let facts = found.get_mut(index)?.take()?;
+            let (facts, removal) = found.get_mut(index)?.take()?;
             Some(Planned {
                 facts,
                 plan,
+                removal,
                 position: index,
             })
         })
@@ -89,30 +96,27 @@ fn named(world: &World, words: &[String]) -> Result<Vec<DomainRef>, SurveyError>
     Ok(found)
 }
 
-/// Why these plans are not executed.
-fn refusals(planned: &[Planned]) -> Vec<Refusal> {
-    let all = planned.iter().flat_map(|one| &one.plan.refusals);
-    all.cloned().collect()
-}
-
 /// # Errors
 /// One of these plans is refused.
 pub fn refuse(planned: &[Planned]) -> Result<(), Error> {
-    let refusals = refusals(planned);
-    match refusals.is_empty() {
+    match planned.iter().all(|one| one.plan.is_executable()) {
         true => Ok(()),
-        false => Err(EngineError::Refused { refusals }.into()),
+        false => Err(Error::Refused(Box::new(Refused::new(planned)))),
     }
 }
 
-/// The refusal of what is not as it was when its plan was made.
-pub fn changed(domain: &DomainRef) -> Refusal {
+/// The refusal of what is not as it was when its plan was made; `how` in words, as far as that is known.
+pub fn changed(domain: &DomainRef, how: &[String]) -> Refusal {
+    let how = match how.is_empty() {
+        true => String::new(),
+        false => format!(": {}", how.join("; ")),
+    };
     Refusal {
         code: RefusalCode::ChangedSincePlan,
         subject: domain.name.clone(),
         message: format!(
-            "domain '{}', its disks or their users have changed since the plan was made",
-            domain.name
+            "domain {}, its disks or their users have changed since the plan was made{how}",
+            quoted(&domain.name)
         ),
         hint: format!(
             "look at it again: virt-retire plan {} with the same flags",
@@ -122,17 +126,30 @@ pub fn changed(domain: &DomainRef) -> Refusal {
 }
 
 /// Whether the plans that were shown are those that would be executed now; if not, the first that
-/// has changed.
-fn first_changed<'a>(shown: &[Planned], now: &'a [Planned]) -> Option<&'a DomainRef> {
-    let is_same = |now: &Planned| {
+/// has changed, and how.
+fn first_changed<'a>(
+    shown: &[Planned],
+    now: &'a [Planned],
+) -> Option<(&'a DomainRef, Vec<String>)> {
+    let of = |now: &Planned| {
         let mut shown = shown.iter();
-        let shown = shown.find(|shown| shown.plan.domain.uuid == now.plan.domain.uuid);
-        shown.is_some_and(|shown| {
-            shown.plan.is_same_as(&now.plan) && shown.facts.definition == now.facts.definition
-        })
+        shown.find(|shown| shown.plan.domain.uuid == now.plan.domain.uuid)
     };
-    let changed = now.iter().find(|now| !is_same(now));
-    changed.map(|planned| &planned.plan.domain)
+    let mut changed = now.iter().filter_map(|now| {
+        let domain = &now.plan.domain;
+        let Some(shown) = of(now) else {
+            return Some((domain, Vec::new()));
+        };
+        let definition_is_same = shown.facts.definition == now.facts.definition;
+        if shown.plan.is_same_as(&now.plan) && definition_is_same {
+            return None;
+        }
+        Some((
+            domain,
+            differences(&shown.plan, &now.plan, definition_is_same),
+        ))
+    });
+    changed.next()
 }
 
 /// Runs the plans as one batch. `evidence` says who does it and why, of what could not be looked at

@@ -34,8 +34,8 @@ pub struct Saved<'a> {
     pub domain: DomainRef,
     /// The URI where it was made.
     pub made_at: String,
-    /// Whether a plan made now is that one.
-    pub is_still: &'a dyn Fn(&Planned) -> bool,
+    /// In what a plan made now is another one, in words; `None` where it is that one.
+    pub differs: &'a dyn Fn(&Planned) -> Option<Vec<String>>,
 }
 
 /// A retirement that has not begun.
@@ -130,14 +130,14 @@ impl<'a> Undefine<'a> {
             let domain = &planned.plan.domain;
             // The name may be another domain's by now, and that one is not locked.
             if domains.iter().all(|locked| locked.uuid != domain.uuid) {
-                return Err(changed(domain).into());
+                return Err(changed(domain, &[]).into());
             }
         }
         self.refuse(&planned)?;
         if let Some(shown) = &self.shown
-            && let Some(domain) = first_changed(shown, &planned)
+            && let Some((domain, how)) = first_changed(shown, &planned)
         {
-            return Err(changed(domain).into());
+            return Err(changed(domain, &how).into());
         }
         let journal = &mut *journal;
         match self.request.each {
@@ -162,10 +162,13 @@ impl<'a> Undefine<'a> {
             return Ok(planned?);
         };
         match planned {
-            Ok(planned) if planned.iter().all(saved.is_still) => Ok(planned),
+            Ok(planned) => match planned.iter().find_map(saved.differs) {
+                None => Ok(planned),
+                Some(how) => Err(changed(&saved.domain, &how).into()),
+            },
             // A domain that is no more has changed, too.
-            Ok(_) | Err(SurveyError::Hypervisor(HypervisorError::NoSuchDomain(_))) => {
-                Err(changed(&saved.domain).into())
+            Err(SurveyError::Hypervisor(HypervisorError::NoSuchDomain(_))) => {
+                Err(changed(&saved.domain, &["it is gone".to_owned()]).into())
             }
             Err(error) => Err(error.into()),
         }

@@ -131,6 +131,7 @@ impl<'a> Survey<'a> {
         let status = Status {
             domain: domain.clone(),
             active: false,
+            paused: false,
             persistent: false,
         };
         self.facts(status, definition)
@@ -172,6 +173,7 @@ impl<'a> Survey<'a> {
             domain: domain.clone(),
             title: xml.title.clone(),
             active: status.active,
+            paused: status.paused,
             persistent: status.persistent,
             definition,
             disks,

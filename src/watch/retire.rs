@@ -71,6 +71,7 @@ pub(super) fn retire(
     let planned = vec![Planned {
         facts,
         plan,
+        removal: removal.clone(),
         position: 0,
     }];
     let mut engine = Engine::new(host.world(), &mut *journal);
@@ -106,7 +107,7 @@ fn refuse_strangers(host: &dyn Connected, watched: &Watched, plan: &Plan) -> Res
         let Some((path, then)) = known else { continue };
         if !Presence::at(host.world().storage, path, then)?.is_it() {
             return Err(EngineError::Refused {
-                refusals: vec![changed(&watched.domain)],
+                refusals: vec![changed(&watched.domain, &[])],
             }
             .into());
         }

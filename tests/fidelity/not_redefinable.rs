@@ -280,7 +280,10 @@ fn or_its_files_alone() {
     assert_same(&files, &Identity::of_files(&host, &disks));
     assert!(host.domains().is_empty(), "nobody told libvirt");
     let list = host.retire(&["list"]).expect(0).stdout;
-    assert!(list.contains("rolled-back, files alone"), "{list}");
+    assert!(
+        list.contains("undone") && list.contains(", files alone"),
+        "{list}"
+    );
     // The definition is not lost with the quarantine.
     let saved = host
         .retire(&["show", "1", "--security-info"])

@@ -206,6 +206,7 @@ pub fn plan() -> Plan {
         fate: Fate::Quarantine,
         reason: Reason::RemoveUnmanaged,
         size: 1 << 40,
+        allocated: 3 << 20,
         chain: vec![ChainLink {
             facts: Some(facts(30)),
             reason: Some("it is garbage".into()),
@@ -283,6 +284,7 @@ pub fn plan() -> Plan {
         },
         title: Some("the web".into()),
         active: true,
+        paused: true,
         persistent: true,
         refusals: vec![Refusal {
             code: RefusalCode::PolicyInvalid,

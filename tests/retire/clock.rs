@@ -123,12 +123,7 @@ fn a_clock_that_jumped_forward_purges_nothing_that_was_not_due() {
         assert!(told.stderr.contains("the clock has jumped"), "{told}");
         assert_eq!(told.stdout, "", "{told}");
     }
-    assert!(
-        host.retire(&["list"])
-            .expect(0)
-            .stdout
-            .contains("committed")
-    );
+    assert!(host.retire(&["list"]).expect(0).stdout.contains("retired"));
     // Its number is the operator's own word.
     clock.retire(next_year, &["purge", "1", "--yes"]).expect(0);
 }
@@ -157,7 +152,7 @@ fn a_clock_before_1970_is_told_and_nothing_is_called_damaged() {
         }
         // Looking on needs no sled.
         let listed = clock.retire(moment, &["list"]).expect(0);
-        assert!(listed.stdout.contains("rolled-back"), "{listed}");
+        assert!(listed.stdout.contains("undone"), "{listed}");
     }
     assert_same(&before, &Identity::capture(&host, "shop", &[]));
     host.retire(&["recover", "--yes"]).expect(0);

@@ -29,6 +29,7 @@ mod pools;
 mod prompts;
 mod purge;
 mod roundtrip;
+mod screens;
 mod session;
 mod settings;
 mod space;

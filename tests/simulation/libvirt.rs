@@ -124,6 +124,7 @@ impl Daemon {
         Some(Status {
             domain: DomainRef { name, uuid },
             active: running.is_some(),
+            paused: false,
             persistent: defined.is_some(),
         })
     }

@@ -1,7 +1,8 @@
 //! Finding domains, and what state they are in.
 
 use uuid::Uuid;
-use virt::domain::Domain;
+use virt::domain::{Domain, DomainState};
+use virt::enumutil::Enum;
 use virt::error::ErrorNumber;
 use virt::sys;
 
@@ -101,9 +102,16 @@ impl Libvirt {
         let Some(persistent) = self.present(call, domain.is_persistent())? else {
             return Ok(None);
         };
+        let state = match active {
+            true => self.present(call, domain.state())?,
+            false => None,
+        };
+        let is_paused = |state| state == Enum::Known(DomainState::Paused);
+        let paused = state.is_some_and(|(state, _)| is_paused(state));
         Ok(Some(Status {
             domain: self.reference(&domain)?,
             active,
+            paused,
             persistent,
         }))
     }
@@ -132,6 +140,7 @@ impl Libvirt {
             let reference = self.reference(&domain)?;
             let status = Status {
                 active: domain.id().is_some(),
+                paused: false,
                 persistent: !transient.contains(&reference.uuid),
                 domain: reference,
             };

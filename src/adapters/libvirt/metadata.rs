@@ -54,6 +54,7 @@ impl Libvirt {
             all.extend(found.map(|xml| {
                 let status = Status {
                     active: domain.id().is_some(),
+                    paused: false,
                     persistent: !transient.contains(&reference.uuid),
                     domain: reference,
                 };

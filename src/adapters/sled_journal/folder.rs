@@ -50,6 +50,11 @@ pub(super) fn check(state_dir: &Path) -> Result<(), JournalError> {
         return Err(refuse(state_dir, "is not a folder".into()));
     }
     let me = rustix::process::geteuid().as_raw();
+    // Root's folder is root's, and stays so.
+    if found.uid() == 0 && me != 0 {
+        let cause = "belongs to root: run the command with sudo".to_owned();
+        return Err(refuse(state_dir, cause));
+    }
     if found.uid() != me {
         return Err(refuse(
             state_dir,

@@ -14,6 +14,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// The journal, or what its holder shows of it.
 pub struct Reader {
     source: Source,
+    is_busy: bool,
     state_dir: PathBuf,
     wait: Duration,
     purpose: String,
@@ -37,10 +38,14 @@ pub fn open_reader(
     purpose: &str,
     on_wait: &mut dyn FnMut(&str),
 ) -> Result<Reader, JournalError> {
+    let mut is_busy = false;
     let source = match SledJournal::open(state_dir, MOMENT.min(wait), purpose, &mut |_| {}) {
         Ok(journal) => Source::Journal(Box::new(journal)),
         Err(JournalError::Held { .. }) => match ViewReader::open(state_dir)? {
-            Some(view) => Source::View(Box::new(view)),
+            Some(view) => {
+                is_busy = true;
+                Source::View(Box::new(view))
+            }
             None => {
                 let journal = SledJournal::open(state_dir, wait, purpose, on_wait)?;
                 Source::Journal(Box::new(journal))
@@ -56,6 +61,7 @@ pub fn open_reader(
     };
     Ok(Reader {
         source,
+        is_busy,
         state_dir: state_dir.to_owned(),
         wait,
         purpose: purpose.to_owned(),
@@ -73,6 +79,11 @@ impl Reader {
             Source::Journal(journal) => Some(journal),
             Source::View(_) => None,
         }
+    }
+
+    /// Whether another process holds the journal, and may be at work on what is open.
+    pub fn is_busy(&self) -> bool {
+        self.is_busy
     }
 
     /// Whether this is not the journal itself, but what a process that held it has shown.

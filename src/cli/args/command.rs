@@ -12,7 +12,7 @@ use super::journal::JournalCommand;
 use super::policy::PolicyCommand;
 use super::purge::{PurgeWhat, Wipe};
 use super::removal::RemovalTargets;
-use super::transactions::{Departure, Identity, Ids, Meant, hold_name, meant, one_meant};
+use super::transactions::{Departure, Identity, Ids, Meant, Undone, hold_name, meant, one_meant};
 use crate::model::Logged;
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +62,7 @@ pub enum Command {
     #[command(visible_alias = "undo")]
     Rollback {
         #[command(flatten)]
-        ids: Ids,
+        ids: Undone,
         /// Start the domain again; one that was transient is transient again
         #[arg(long)]
         start: bool,

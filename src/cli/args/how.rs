@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::super::settings::Retention;
+use crate::model::quoted;
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Confirmation {
@@ -56,5 +57,18 @@ impl Power {
 
     pub(super) fn patience(&self) -> Option<u64> {
         self.graceful.then_some(self.timeout)
+    }
+}
+
+impl How {
+    /// The same for a line to be typed; whether it asks is decided when that line is typed.
+    pub fn typed(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        words.extend(self.prepare.then(|| "--prepare".to_owned()));
+        words.extend(self.each.then(|| "--each".to_owned()));
+        let reason = self.reason.as_deref();
+        words.extend(reason.map(|reason| format!("--reason {}", quoted(reason))));
+        words.extend(self.expires.map(|expires| format!("--expires {expires}")));
+        words
     }
 }

@@ -24,7 +24,7 @@ pub use how::{Confirmation, How, Power};
 pub use journal::JournalCommand;
 pub use policy::{PolicyCommand, Word};
 pub use purge::PurgeWhat;
-pub use removal::RemovalTargets;
+pub use removal::{RemovalTargets, typed};
 pub use transactions::{Departure, Identity, Meant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub enum PolicyCommand {
         /// Name, UUID or id
         #[arg(value_name = "DOMAIN", add = complete::domains())]
         domain: String,
-        /// A disk's target, such as vda
+        /// A disk's target, such as vda; keep or remove in its place is --default
         #[arg(
             value_name = "TARGET",
             required_unless_present_any = ["default", "protected", "expires"],

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::model::{Removal, StorageFlags, Verdict};
+use crate::model::{Removal, StorageFlags, Verdict, quoted};
 
 use super::super::complete;
 use super::how::Power;
@@ -128,6 +128,64 @@ impl RemovalFlags {
     }
 }
 
+/// The flags that ask for this, for a line to be typed; `--all` where they are many.
+pub fn typed(removal: &Removal) -> Vec<String> {
+    let Removal {
+        storage,
+        managed_save,
+        snapshots_metadata,
+        checkpoints_metadata,
+        nvram,
+        tpm,
+        wipe_storage,
+        delete_volume_snapshots,
+        accept_unseen,
+        accept_not_redefinable,
+        accept_broken_chain,
+        override_protection,
+        stop_first: _,
+        graceful,
+    } = removal;
+    let mut flags = Vec::new();
+    if let Some(named) = &storage.named {
+        let names: Vec<String> = named.iter().map(|name| name.replace(',', ",,")).collect();
+        flags.push(format!("--storage {}", quoted(&names.join(","))));
+    }
+    let all = *managed_save
+        && *snapshots_metadata
+        && *checkpoints_metadata
+        && nvram.is_some()
+        && tpm.is_some();
+    let is = |verdict: &Option<Verdict>, wanted| *verdict == Some(wanted);
+    let switches = [
+        (storage.all, "--remove-all-storage"),
+        (storage.managed, "--remove-managed-storage"),
+        (storage.unmanaged, "--remove-unmanaged-storage"),
+        (storage.keep, "--keep-storage"),
+        (all, "--all"),
+        (*managed_save && !all, "--managed-save"),
+        (*snapshots_metadata && !all, "--snapshots-metadata"),
+        (*checkpoints_metadata && !all, "--checkpoints-metadata"),
+        (is(nvram, Verdict::Remove) && !all, "--nvram"),
+        (is(nvram, Verdict::Keep), "--keep-nvram"),
+        (is(tpm, Verdict::Remove) && !all, "--tpm"),
+        (is(tpm, Verdict::Keep), "--keep-tpm"),
+        (*wipe_storage, "--wipe-storage"),
+        (
+            *delete_volume_snapshots,
+            "--delete-storage-volume-snapshots",
+        ),
+        (*accept_unseen, "--accept-unseen"),
+        (*accept_not_redefinable, "--accept-not-redefinable"),
+        (*accept_broken_chain, "--accept-broken-chain"),
+        (*override_protection, "--override-protection"),
+    ];
+    let given = switches.into_iter().filter(|(given, _)| *given);
+    flags.extend(given.map(|(_, flag)| flag.to_owned()));
+    flags.extend(graceful.map(|seconds| format!("--graceful --timeout {seconds}")));
+    flags
+}
+
 /// One list of disks, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Names(Vec<String>);
@@ -161,7 +219,37 @@ fn verdict(remove: bool, keep: bool) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[test]
+    fn flags_that_are_shown_mean_what_was_meant() {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            what: RemovalTargets,
+        }
+        let read = |flags: &str| {
+            let words = ["x", "web1"].into_iter().chain(flags.split(' '));
+            let line = Line::try_parse_from(words.filter(|word| !word.is_empty()));
+            line.ok().map(|line| line.what.removal.removal(None))
+        };
+        for flags in [
+            "",
+            "--storage vda,/srv/a,,b.img",
+            "--remove-all-storage --all",
+            "--remove-managed-storage --remove-unmanaged-storage --all --keep-nvram",
+            "--keep-storage --managed-save --snapshots-metadata --nvram",
+            "--checkpoints-metadata --keep-tpm --wipe-storage --delete-storage-volume-snapshots",
+            "--accept-unseen --accept-not-redefinable --accept-broken-chain --override-protection",
+        ] {
+            let meant = read(flags).unwrap();
+            let shown = typed(&meant).join(" ");
+            assert_eq!(shown, flags);
+            assert_eq!(read(&shown), Some(meant));
+        }
+    }
 
     #[test]
     fn a_list_is_read_as_virsh_reads_it() {

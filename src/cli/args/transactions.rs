@@ -15,6 +15,23 @@ pub struct Ids {
     pub ids: Vec<Meant>,
 }
 
+/// Which transactions come back.
+#[derive(Debug, Args)]
+pub struct Undone {
+    /// A transaction's number, as `list` shows it; a range 4-8 or 4..8; last, last-1
+    #[arg(
+        required_unless_present = "domain",
+        conflicts_with = "domain",
+        value_name = "ID",
+        value_parser = meant,
+        add = complete::ids()
+    )]
+    pub ids: Vec<Meant>,
+    /// The newest of this domain, by the name or UUID that it had
+    #[arg(long, value_name = "NAME")]
+    pub domain: Option<String>,
+}
+
 /// A word for one transaction or several. What `last` is only the journal knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meant {

@@ -37,6 +37,8 @@ pub(super) struct DiskJson {
     fate: &'static str,
     reason: &'static str,
     size_bytes: u64,
+    /// Allocated.
+    bytes: u64,
     chain: Vec<LinkJson>,
     used_by: Vec<UserJson>,
     /// Of an image that is not a disk of the definition.
@@ -58,6 +60,7 @@ impl From<&DiskPlan> for DiskJson {
             fate: disk.fate.word(),
             reason: disk.reason.text(),
             size_bytes: disk.size,
+            bytes: disk.allocated,
             chain: disk.chain.iter().map(LinkJson::from).collect(),
             used_by: disk.used_by.iter().map(UserJson::from).collect(),
             remembered_by: disk.remembered_by.clone(),

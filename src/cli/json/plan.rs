@@ -25,6 +25,7 @@ struct DomainJson {
     name: String,
     uuid: String,
     active: bool,
+    paused: bool,
     persistent: bool,
     title: Option<String>,
 }
@@ -49,6 +50,7 @@ impl From<&Plan> for PlanJson {
                 name: plan.domain.name.clone(),
                 uuid: plan.domain.uuid.to_string(),
                 active: plan.active,
+                paused: plan.paused,
                 persistent: plan.persistent,
                 title: plan.title.clone(),
             },

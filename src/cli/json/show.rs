@@ -35,7 +35,12 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn new(transaction: &Transaction, in_quarantine: &[usize], secrets: bool) -> Self {
+    pub fn new(
+        transaction: &Transaction,
+        in_quarantine: &[usize],
+        gone: &[usize],
+        secrets: bool,
+    ) -> Self {
         let evidence = &transaction.evidence;
         Self {
             transaction: (&transaction.summary()).into(),
@@ -62,6 +67,7 @@ impl Shown {
                 .filter(|(index, ..)| in_quarantine.contains(index))
                 .map(|(index, moved, stored)| StoredJson {
                     digest: transaction.digest(index).map(ToString::to_string),
+                    present: !gone.contains(&index),
                     original: path(&moved.path),
                     stored: path(&stored),
                     bytes: moved.facts.allocated,
@@ -84,6 +90,8 @@ struct StoredJson {
     size_bytes: u64,
     /// `ALGORITHM:HEX`, where the setting `digest` was on.
     digest: Option<String>,
+    /// Whether it is where it should be.
+    present: bool,
 }
 
 /// A pool volume among the domain's disks, as libvirt described it before anything was changed.

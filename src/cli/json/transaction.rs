@@ -71,6 +71,8 @@ pub(super) struct TransactionJson {
     started_at: String,
     finished_at: Option<String>,
     user: String,
+    /// As whom that user ran the program, where it was another one.
+    acted_as: Option<String>,
     reason: Option<String>,
     /// Allocated, each inode once.
     bytes: u64,
@@ -158,6 +160,7 @@ impl From<&Summary> for TransactionJson {
             started_at: summary.started_at.to_string(),
             finished_at: summary.finished_at.map(|at| at.to_string()),
             user: summary.user.clone(),
+            acted_as: summary.acted_as.clone(),
             reason: summary.reason.clone(),
             bytes: summary.bytes,
             size_bytes: summary.size,

@@ -55,6 +55,15 @@ impl Retention {
     }
 }
 
+impl std::fmt::Display for Retention {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Retention::For(span) => span.fmt(f),
+            Retention::Forever => f.write_str("never"),
+        }
+    }
+}
+
 impl std::str::FromStr for Retention {
     type Err = String;
 
@@ -240,10 +249,13 @@ fn protect(given: &Given<'_>) -> Result<Setting<Vec<glob::Pattern>>, CliError> {
     }
 }
 
+/// Root's state folder, where nobody says another.
+pub const ROOTS_STATE: &str = "/var/lib/virt-retire";
+
 /// The contract's default: `/var/lib/virt-retire` for root, else below the XDG state folder.
-fn default_state_dir() -> Result<PathBuf, CliError> {
+pub fn default_state_dir() -> Result<PathBuf, CliError> {
     if rustix::process::geteuid().is_root() {
-        return Ok("/var/lib/virt-retire".into());
+        return Ok(ROOTS_STATE.into());
     }
     file::personal("XDG_STATE_HOME", ".local/state").ok_or_else(|| {
         CliError::new(

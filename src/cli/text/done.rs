@@ -1,10 +1,11 @@
-//! What every verb that changed a transaction says of it.
+//! What every verb that changed transactions says of them.
 
-use indicatif::HumanBytes;
-
-use crate::model::{State, Summary};
+use crate::model::{State, Summary, TransactionId};
 
 use super::super::safe::safe;
+use super::layout::{Columns, Width};
+use super::size::size;
+use super::standing::held_bytes;
 
 /// Until when it is kept. A date alone: what matters is whether there is time to look at it.
 pub(super) fn until(summary: &Summary) -> String {
@@ -15,51 +16,163 @@ pub(super) fn until(summary: &Summary) -> String {
     }
 }
 
-/// One line after a verb that changed a transaction.
-pub fn done(summary: &Summary) -> String {
+/// After a verb that changed transactions: what became of each, and what to type next.
+pub fn done(touched: &[Summary]) -> String {
+    match touched {
+        [one] => single(one),
+        all => several(all),
+    }
+}
+
+fn single(summary: &Summary) -> String {
     let id = summary.id;
-    let next = match summary.state {
-        State::Prepared => {
-            format!("decide: virt-retire commit {id}, or virt-retire rollback {id}")
-        }
-        State::Committed if summary.bytes > 0 => format!(
-            "to undo: virt-retire rollback {id}; to free the space now: virt-retire purge {id}"
+    let name = safe(&summary.domain.name);
+    let held = match held_bytes(summary) {
+        0 => String::new(),
+        bytes => format!(
+            ", {} held in quarantine and not freed, {}",
+            size(bytes),
+            until(summary)
         ),
-        State::Committed => format!("to undo: virt-retire rollback {id}"),
-        State::RolledBack => match &summary.restored_as {
-            Some(domain) => format!("back as {}, {}", safe(&domain.name), domain.uuid),
-            None => "everything is back where it was".to_owned(),
-        },
-        _ => format!("to see it: virt-retire show {id}"),
     };
-    let waiting = match summary.state {
-        State::Prepared | State::Committed if summary.bytes > 0 => {
-            format!(
-                ", {} held in quarantine and not freed, {}",
-                HumanBytes(summary.bytes),
-                until(summary)
-            )
+    let mut lines = vec![format!("{id} {name} {}", became(summary))];
+    let next = match summary.state {
+        State::Prepared => Some(format!(
+            "Decide:  virt-retire commit {id}  or virt-retire rollback {id}"
+        )),
+        State::Committed if summary.bytes > 0 => Some(format!(
+            "Undo:  virt-retire rollback {id}  · free the space:  virt-retire purge {id}"
+        )),
+        State::Committed => Some(format!("Undo:  virt-retire rollback {id}")),
+        State::RolledBack | State::Purged => None,
+        _ => Some(format!("See:  virt-retire show {id}")),
+    };
+    if matches!(summary.state, State::Prepared | State::Committed) {
+        lines[0].push_str(&held);
+    }
+    lines[0].push('.');
+    lines.extend(remarks(summary));
+    lines.extend(next);
+    lines.join("\n")
+}
+
+/// What became of it, as a sentence goes on after its name.
+fn became(summary: &Summary) -> String {
+    match (summary.state, &summary.restored_as) {
+        (State::Committed, _) => "is retired".to_owned(),
+        (State::Prepared, _) => "is prepared".to_owned(),
+        (State::RolledBack, _) if summary.files_only => {
+            "stays undefined, and its files are back".to_owned()
         }
-        _ => String::new(),
-    };
-    let mut lines = vec![format!(
-        "Transaction {id}: domain {} is {}{waiting} ({next}).",
-        safe(&summary.domain.name),
-        summary.state.word(),
-    )];
-    lines.extend(
-        summary
-            .notes
-            .iter()
-            .map(|note| format!("Note: {}.", safe(note))),
-    );
-    lines.extend(summary.holds.iter().map(|hold| {
+        (State::RolledBack, Some(domain)) => {
+            format!("is back as {}, {}", safe(&domain.name), domain.uuid)
+        }
+        (State::RolledBack, None) if summary.notes.is_empty() => "is back as it was".to_owned(),
+        (State::RolledBack, None) => "is back".to_owned(),
+        (state, _) => format!("is {}", state.word()),
+    }
+}
+
+fn remarks(summary: &Summary) -> impl Iterator<Item = String> + '_ {
+    let notes = summary.notes.iter();
+    let notes = notes.map(|note| format!("Note: {}.", safe(note)));
+    notes.chain(summary.holds.iter().map(|hold| {
         format!(
             "Held as '{}' by {}: {}",
             safe(&hold.name),
             safe(&hold.user),
             safe(&hold.reason)
         )
-    }));
+    }))
+}
+
+const ROWS: Columns<4> = Columns {
+    right: &[0, 3],
+    elastic: 1,
+    least: 12,
+};
+
+/// A row for each, and one line for all of them.
+fn several(touched: &[Summary]) -> String {
+    let rows: Vec<[String; 4]> = (touched.iter())
+        .map(|summary| {
+            [
+                summary.id.to_string(),
+                safe(&summary.domain.name),
+                became(summary),
+                match held_bytes(summary) {
+                    0 => String::new(),
+                    bytes => size(bytes),
+                },
+            ]
+        })
+        .collect();
+    let drawn = ROWS.drawn(&rows, Width::of_screen());
+    let mut lines = Vec::new();
+    for (row, summary) in drawn.into_iter().zip(touched) {
+        lines.push(row);
+        lines.extend(remarks(summary));
+    }
+    lines.extend(undo_all(touched));
     lines.join("\n")
+}
+
+fn undo_all(touched: &[Summary]) -> Option<String> {
+    let retired = touched.iter().filter(|one| one.state.is_restorable());
+    let retired: Vec<&Summary> = retired.collect();
+    if retired.is_empty() {
+        return None;
+    }
+    let bytes = retired.iter().map(|one| held_bytes(one));
+    let held = size(bytes.fold(0, u64::saturating_add));
+    let ids: Vec<TransactionId> = retired.iter().map(|one| one.id).collect();
+    let ids = ranges(&ids);
+    let number = retired.len();
+    Some(
+        match retired.iter().all(|one| one.state == State::Prepared) {
+            true => format!(
+                "{number} prepared, {held} held in quarantine and not freed.\n\
+             Decide:  virt-retire commit {ids}  or virt-retire rollback {ids}"
+            ),
+            false => format!(
+                "{number} retired, {held} held in quarantine and not freed.\n\
+             Undo all:  virt-retire rollback {ids}"
+            ),
+        },
+    )
+}
+
+/// `2-16`, or `2-4 7`, as every verb takes them.
+pub fn ranges(ids: &[TransactionId]) -> String {
+    let mut sorted: Vec<u64> = ids.iter().map(|id| id.0).collect();
+    sorted.sort_unstable();
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for id in sorted {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 >= id => *last = id,
+            _ => runs.push((id, id)),
+        }
+    }
+    let words: Vec<String> = (runs.into_iter())
+        .map(|(first, last)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}-{last}"),
+        })
+        .collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_one_after_the_other_are_a_range() {
+        let ranges = |ids: &[u64]| {
+            let ids: Vec<TransactionId> = ids.iter().copied().map(TransactionId).collect();
+            super::ranges(&ids)
+        };
+        assert_eq!(ranges(&[7]), "7");
+        assert_eq!(ranges(&[4, 2, 3, 7, 9, 8]), "2-4 7-9");
+    }
 }

@@ -28,7 +28,7 @@ pub(super) fn events(transaction: &Transaction) -> String {
             EventKind::Intent {
                 step: index,
                 direction,
-            } => format!("{} {index} {}", direction.word(), step(*index)),
+            } => format!("{} {} {}", direction.word(), index + 1, step(*index)),
             EventKind::Outcome {
                 step: index,
                 direction,
@@ -39,7 +39,7 @@ pub(super) fn events(transaction: &Transaction) -> String {
                     Ok(true) => "already done".to_owned(),
                     Err(error) => format!("failed: {}", safe(error)),
                 };
-                format!("{} {index} {}: {how}", direction.word(), step(*index))
+                format!("{} {} {}: {how}", direction.word(), index + 1, step(*index))
             }
             EventKind::Decided { verb, by } => {
                 format!("{} by {}", safe(verb.word()), who(by))

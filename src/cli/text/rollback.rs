@@ -1,46 +1,58 @@
 //! Around a decision: what waits in quarantine before it, what is there again after `rollback`.
 
-use indicatif::HumanBytes;
-
 use crate::model::Transaction;
 
 use super::super::safe::{safe, safe_path};
-use super::layout::time;
+use super::layout::{Width, shortened};
+use super::size::{count, size};
+use super::standing::{Circumstances, Clock, held_bytes, standing};
 
-/// Before `rollback` or `commit` asks: which transaction it is, and what of it waits where.
-pub fn would_come_back(transaction: &Transaction) -> String {
+/// Which transaction it is, how it stands, and what it holds: one line.
+pub fn transaction(transaction: &Transaction) -> String {
     let summary = transaction.summary();
-    let mut lines = vec![format!(
-        "Transaction {}: domain {} ({}), {} since {}",
+    let mut line = format!(
+        "{} {} · {}",
         transaction.id,
         safe(&transaction.domain().name),
-        transaction.domain().uuid,
-        summary.state.word(),
-        time(
-            transaction
-                .events
-                .last()
-                .map_or(transaction.started_at, |event| event.at)
-        ),
-    )];
+        standing(&summary, Circumstances::default(), &Clock::here()),
+    );
+    match held_bytes(&summary) {
+        0 => {}
+        bytes => line.push_str(&format!(" · {} in quarantine", size(bytes))),
+    }
     if let Some(reason) = &summary.reason {
-        lines.push(format!("  reason: {}", safe(reason)));
+        line.push_str(&format!(" · {}", safe(reason)));
     }
     if transaction.is_imported() {
-        lines.push(
-            "  it is imported: nothing proves that this program wrote what it says of the domain and \
-             its files"
-                .into(),
+        line.push_str(
+            "\n  it is imported: nothing proves that this program wrote what it says of the domain and \
+             its files",
         );
     }
-    lines.extend(transaction.files().map(|(_, moved, stored)| {
-        format!(
-            "  {} ({}) → {}",
-            safe_path(&stored),
-            HumanBytes(moved.facts.size),
-            safe_path(&moved.path)
-        )
-    }));
+    line
+}
+
+/// Before `rollback` asks: the same, and where each file comes back. Of several transactions the line
+/// has to do.
+pub fn would_come_back(transactions: &[Transaction]) -> String {
+    let mut lines = Vec::new();
+    for one in transactions {
+        lines.push(transaction(one));
+        if transactions.len() > 1 {
+            lines.push(format!("  {} back", count(one.files().count(), "file")));
+            continue;
+        }
+        let width = Width::of_screen();
+        lines.extend(one.files().map(|(_, moved, _)| {
+            let size = size(moved.facts.allocated);
+            let path = safe_path(&moved.path);
+            let path = match width {
+                Width(Some(width)) => shortened(&path, width.saturating_sub(18)),
+                Width(None) => path,
+            };
+            format!("  back  {size:>9}  {path}")
+        }));
+    }
     lines.join("\n")
 }
 
@@ -54,15 +66,12 @@ pub fn came_back(transaction: &Transaction) -> String {
         if definition.autostart.always || definition.autostart.once {
             also.push_str(", with autostart");
         }
-        for (count, what) in [
+        for (number, what) in [
             (definition.snapshots.len(), "snapshot"),
             (definition.checkpoints.len(), "checkpoint"),
         ] {
-            if count > 0 {
-                also.push_str(&format!(
-                    ", with {count} {what}{}",
-                    if count == 1 { "" } else { "s" }
-                ));
+            if number > 0 {
+                also.push_str(&format!(", with {}", count(number, what)));
             }
         }
         lines.push(format!(
@@ -75,7 +84,7 @@ pub fn came_back(transaction: &Transaction) -> String {
         format!(
             "  {} is back ({})",
             safe_path(&path),
-            HumanBytes(moved.facts.size)
+            size(moved.facts.allocated)
         )
     }));
     lines.join("\n")

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::journal::saved_plan;
-use crate::retire::{Planned, Request, Saved, Undefine};
+use crate::retire::{self, Planned, Request, Saved, Undefine};
 
 use super::super::args::How;
 use super::super::context::Context;
@@ -24,10 +24,12 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let saved = saved_plan::decode(&bytes).map_err(|error| unusable(error.to_string()))?;
 
     rules::override_reason(&saved.removal, how)?;
-    let is_still = |planned: &Planned| {
-        planned.plan.is_same_as(&saved.plan)
-            && saved_plan::fingerprint(&planned.facts.definition)
-                .is_ok_and(|fingerprint| fingerprint == saved.definition)
+    let differs = |planned: &Planned| {
+        let now = &planned.plan;
+        let definition_is_same = saved_plan::fingerprint(&planned.facts.definition)
+            .is_ok_and(|fingerprint| fingerprint == saved.definition);
+        let is_same = now.is_same_as(&saved.plan) && definition_is_same;
+        (!is_same).then(|| retire::differences(&saved.plan, now, definition_is_same))
     };
     let domain = saved.plan.domain.clone();
     let request = Request {
@@ -42,7 +44,7 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
     let plan = Saved {
         domain,
         made_at: saved.uri.clone(),
-        is_still: &is_still,
+        differs: &differs,
     };
     let undefine = Undefine::of_saved(context, request, plan)?;
     if !how.confirmation.yes {

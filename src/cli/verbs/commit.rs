@@ -1,7 +1,7 @@
 //! `commit`: the decision that a prepared transaction stands.
 
 use crate::model::TransactionId;
-use crate::retire::{self, Decision};
+use crate::retire;
 
 use super::super::args::Confirmation;
 use super::super::batch;
@@ -14,7 +14,7 @@ pub fn run(
     confirmation: Confirmation,
 ) -> Result<(), CliError> {
     if !confirmation.yes {
-        batch::ask(context, ids, Decision::Commit)?;
+        batch::ask_commit(context, ids)?;
     }
     batch::tell(context, &mut retire::commit(context, ids)?)
 }

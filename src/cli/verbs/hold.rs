@@ -54,7 +54,7 @@ pub fn release(
 fn ask(context: &Context, ids: &[TransactionId], verb: &str) -> Result<(), CliError> {
     can_ask()?;
     for transaction in read(context, ids)? {
-        say(&text::would_come_back(&transaction));
+        say(&text::transaction(&transaction));
     }
     confirm(&format!("{verb} {}?", listed(ids)))
 }

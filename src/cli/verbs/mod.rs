@@ -27,7 +27,7 @@ use std::time::Duration;
 use super::args::{Arguments, Command, Power};
 use super::context::Context;
 use super::error::CliError;
-use super::{ids, rules};
+use super::{ids, notice, rules};
 use crate::model::Filter;
 
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
@@ -47,24 +47,44 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
     if let Some(how) = arguments.command.how() {
         rules::reason(&context, how)?;
     }
-    match arguments.command {
+    let tells_by_itself = notice::tells_by_itself(&arguments.command);
+    let result = carry_out(&context, arguments.command);
+    let result = result.map_err(|error| {
+        let error = notice::with_retired(&context, error);
+        notice::for_root(&context, error)
+    });
+    // An error that is about it says so itself.
+    let is_told = |error: &CliError| {
+        matches!(
+            error.code,
+            "claimed" | "wrong-state" | "stuck" | "unfinished"
+        )
+    };
+    if !tells_by_itself && !result.as_ref().is_err_and(is_told) {
+        notice::interrupted(&context);
+    }
+    result
+}
+
+fn carry_out(context: &Context, command: Command) -> Result<(), CliError> {
+    match command {
         Command::Plan {
             what,
             save,
             destroy,
         } => {
             let power = destroy.then_some(&Power::AT_ONCE);
-            plan::run(&context, &what.gathered(), power, save.as_deref())
+            plan::run(context, &what.gathered(), power, save.as_deref())
         }
-        Command::Apply { file, how } => apply::run(&context, &file, &how),
+        Command::Apply { file, how } => apply::run(context, &file, &how),
         Command::Undefine { what, how } => {
-            undefine::run(&context, "undefine", &what.gathered(), None, &how)
+            undefine::run(context, "undefine", &what.gathered(), None, &how)
         }
         Command::Destroy { what, power, how } => {
-            undefine::run(&context, "destroy", &what.gathered(), Some(&power), &how)
+            undefine::run(context, "destroy", &what.gathered(), Some(&power), &how)
         }
         Command::Commit { ids, confirmation } => {
-            commit::run(&context, &ids::meant(&context, &ids.ids)?, confirmation)
+            commit::run(context, &ids::meant(context, &ids.ids)?, confirmation)
         }
         Command::Rollback {
             ids,
@@ -73,9 +93,17 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             start,
             confirmation,
         } => {
-            let ids = ids::meant(&context, &ids.ids)?;
+            let named = match &ids.domain {
+                Some(domain) => vec![ids::newest_of(context, domain)?],
+                None => ids::meant(context, &ids.ids)?,
+            };
+            let ids = match ids.domain {
+                Some(_) => named.clone(),
+                None => ids::meant_back(context, &ids.ids)?,
+            };
             let request = rollback::request(identity, departure)?;
-            rollback::run(&context, &ids, &request, start, confirmation)
+            let ids = rollback::Ids { named, ids };
+            rollback::run(context, &ids, &request, start, confirmation)
         }
         Command::Hold {
             ids,
@@ -83,8 +111,8 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             name,
             confirmation,
         } => hold::hold(
-            &context,
-            &ids::meant(&context, &ids.ids)?,
+            context,
+            &ids::meant(context, &ids.ids)?,
             &hold::Which {
                 name: name.as_deref(),
                 reason: Some(&reason),
@@ -96,8 +124,8 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             name,
             confirmation,
         } => hold::release(
-            &context,
-            &ids::meant(&context, &ids.ids)?,
+            context,
+            &ids::meant(context, &ids.ids)?,
             &hold::Which {
                 name: name.as_deref(),
                 reason: None,
@@ -117,38 +145,38 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
                 reason,
                 confirmation,
             };
-            purge::run(&context, &what, &how)
+            purge::run(context, &what, &how)
         }
-        Command::Recover { confirmation } => recover::run(&context, confirmation),
+        Command::Recover { confirmation } => recover::run(context, confirmation),
         Command::Rebuild {
             from,
             add,
             confirmation,
-        } => rebuild::run(&context, &from, add, confirmation),
+        } => rebuild::run(context, &from, add, confirmation),
         Command::Watch {
             once,
             interval,
             yes: _,
-        } => watch::run(&context, once, Duration::from_secs(interval)),
-        Command::Policy { what } => policy::run(&context, &what),
-        Command::Volumes { domain } => volumes::run(&context, &domain),
-        Command::Users { what } => users::run(&context, &what),
-        Command::Config { what } => config::run(&context, what),
-        Command::Doctor => doctor::run(&context),
+        } => watch::run(context, once, Duration::from_secs(interval)),
+        Command::Policy { what } => policy::run(context, &what),
+        Command::Volumes { domain } => volumes::run(context, &domain),
+        Command::Users { what } => users::run(context, &what),
+        Command::Config { what } => config::run(context, what),
+        Command::Doctor => doctor::run(context),
         Command::Manual { folder } => manual(&folder),
-        Command::List { filter } => list::run(&context, &filter),
+        Command::List { filter } => list::run(context, &filter),
         Command::Log {
             filter,
             kind: kinds,
             checkpoint,
         } => match checkpoint {
-            true => log::print_checkpoint(&context),
+            true => log::print_checkpoint(context),
             false => {
                 let wanted = Filter {
                     kinds,
                     ..filter.filter()
                 };
-                log::run(&context, &wanted, filter.limit)
+                log::run(context, &wanted, filter.limit)
             }
         },
         Command::Verify {
@@ -158,17 +186,17 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         } => {
             let ids = match ids.is_empty() {
                 true => Vec::new(),
-                false => ids::meant(&context, &ids)?,
+                false => ids::meant(context, &ids)?,
             };
-            verify::run(&context, &ids, deep, checkpoint.as_deref())
+            verify::run(context, &ids, deep, checkpoint.as_deref())
         }
-        Command::Prove { id } => match ids::meant(&context, &[id])?[..] {
-            [id, ..] => prove::run(&context, id),
+        Command::Prove { id } => match ids::meant(context, &[id])?[..] {
+            [id, ..] => prove::run(context, id),
             [] => Ok(()),
         },
-        Command::Journal { what } => journal::run(&context, what),
-        Command::Show { id, security_info } => match ids::meant(&context, &[id])?[..] {
-            [id, ..] => show::run(&context, id, security_info),
+        Command::Journal { what } => journal::run(context, what),
+        Command::Show { id, security_info } => match ids::meant(context, &[id])?[..] {
+            [id, ..] => show::run(context, id, security_info),
             [] => Ok(()),
         },
     }

@@ -33,9 +33,12 @@ pub fn run(
     let plans = planned.iter().map(|planned| &planned.plan);
     match context.output {
         Output::Json => json::print(&json::Plans::new(plans))?,
-        Output::Text => plans::show(&planned)?,
+        Output::Text => {
+            let saved = save.filter(|_| reachable.is_ok());
+            plans::show(context, &planned, &removal, saved)?;
+        }
     }
-    retire::refuse(&planned)?;
+    retire::refuse(&planned).map_err(|error| plans::refused(context, None, error))?;
     reachable
 }
 

@@ -1,40 +1,28 @@
 //! `recover`: finish or undo whatever a crash left open. Safe at every boot.
 
 use crate::engine::Finding;
-use crate::model::Transaction;
 use crate::retire::{self, RecoveryReport};
 
 use super::super::args::{Confirmation, Output};
-use super::super::confirm::confirm;
+use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
+use super::super::control::say;
 use super::super::error::CliError;
-use super::super::safe::safe;
 use super::super::{json, text};
 
 pub fn run(context: &Context, confirmation: Confirmation) -> Result<(), CliError> {
     let left = retire::left_open(context)?;
     // A clean journal needs no question.
     if !(left.open().is_empty() || confirmation.yes) {
-        confirm(&format!("Finish or undo {}?", named(left.open())))?;
+        can_ask()?;
+        for transaction in left.open() {
+            say(&text::left_open(transaction));
+        }
+        confirm("Go on?")?;
     }
     let report = left.recover(context)?;
     tell(context, &report)?;
     Ok(report.refuse_open()?)
-}
-
-fn named(open: &[Transaction]) -> String {
-    let words: Vec<String> = open
-        .iter()
-        .map(|transaction| {
-            format!(
-                "transaction {} of domain '{}' ({})",
-                transaction.id,
-                safe(&transaction.domain().name),
-                transaction.state().word()
-            )
-        })
-        .collect();
-    words.join(", ")
 }
 
 fn tell(context: &Context, report: &RecoveryReport) -> Result<(), CliError> {

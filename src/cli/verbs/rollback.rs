@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::engine::{NotAgain, RollbackRequest};
 use crate::model::{SecretXml, Transaction, TransactionId};
-use crate::retire::{self, Decided, Decision};
+use crate::retire::{self, Decided};
 
 use super::super::args::{Confirmation, Departure, Identity, Output};
 use super::super::context::Context;
@@ -47,9 +47,17 @@ fn read(file: &Path) -> Result<String, CliError> {
     })
 }
 
+/// Which transactions come back.
+pub struct Ids {
+    /// In the order in which they are told of: the operator's.
+    pub named: Vec<TransactionId>,
+    /// In the order in which they come back.
+    pub ids: Vec<TransactionId>,
+}
+
 pub fn run(
     context: &Context,
-    ids: &[TransactionId],
+    Ids { named, ids }: &Ids,
     request: &RollbackRequest,
     start: bool,
     confirmation: Confirmation,
@@ -63,9 +71,11 @@ pub fn run(
         ));
     }
     if !confirmation.yes {
-        batch::ask(context, ids, Decision::Rollback)?;
+        batch::ask_rollback(context, ids, request)?;
     }
     let mut decided = retire::rollback(context, ids, request, start)?;
+    let place = |one: &Transaction| named.iter().position(|id| *id == one.id);
+    decided.done.sort_by_key(place);
     batch::tell(context, &mut decided)?;
     if context.output == Output::Text && !context.quiet {
         tell_of_guests(&decided, start);

@@ -1,19 +1,23 @@
 //! `show`: one transaction, whole.
 
+use crate::engine;
 use crate::model::{Progress, TransactionId};
-
 use crate::ports::{JournalError, JournalReader};
 
 use super::super::args::Output;
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::{json, text};
+use super::super::text::{Asked, Circumstances};
+use super::super::{json, pager, text};
 
 pub fn run(context: &Context, id: TransactionId, security_info: bool) -> Result<(), CliError> {
     if !context.has_journal()? {
         return Err(JournalError::NoSuchTransaction(id).into());
     }
-    let transaction = context.reader("show")?.read(id)?;
+    let reader = context.reader("show")?;
+    let transaction = reader.read(id)?;
+    let is_busy = reader.is_busy();
+    drop(reader);
     let in_quarantine: Vec<usize> = transaction
         .progress()
         .into_iter()
@@ -26,12 +30,26 @@ pub fn run(context: &Context, id: TransactionId, security_info: bool) -> Result<
         })
         .map(|(index, _)| index)
         .collect();
-    match context.output {
-        Output::Json => json::print(&json::Shown::new(
+    let gone = engine::missing(&context.files(), &transaction);
+    if context.output == Output::Json {
+        return json::print(&json::Shown::new(
             &transaction,
             &in_quarantine,
+            &gone,
             security_info,
-        )),
-        Output::Text => text::out(&text::show(&transaction, &in_quarantine, security_info)),
+        ));
     }
+    let about = Circumstances {
+        is_busy,
+        is_missing: !gone.is_empty(),
+        held: None,
+    };
+    let asked = Asked {
+        secrets: security_info,
+        look: context.look(),
+    };
+    pager::show(
+        context,
+        &text::show(&transaction, &in_quarantine, about, asked),
+    )
 }

@@ -27,7 +27,11 @@ pub fn run(
     };
     let mut undefine = Undefine::new(context, request)?;
     if !how.confirmation.yes {
-        plans::ask(context, undefine.propose()?)?;
+        let proposed = undefine.propose();
+        let planned = proposed.map_err(|error| plans::refused(context, Some(how), error))?;
+        plans::ask(context, planned)?;
     }
-    retired::tell(context, undefine.carry_out()?)
+    let retired = undefine.carry_out();
+    let retired = retired.map_err(|error| plans::refused(context, Some(how), error))?;
+    retired::tell(context, retired)
 }

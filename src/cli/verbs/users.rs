@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::model::FileRef;
+use crate::model::{FileRef, Transaction};
 use crate::ports::HypervisorError;
 use crate::survey::{CachedStorage, Survey, SurveyError};
 
@@ -12,6 +12,7 @@ use super::super::args::Output;
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use super::super::json::{self, UserJson};
+use super::super::notice;
 use super::super::safe::{lossless, safe, safe_path};
 use super::super::text;
 
@@ -19,8 +20,21 @@ pub fn run(context: &Context, what: &Path) -> Result<(), CliError> {
     let host = context.host()?;
     let cached = CachedStorage::new(&host.storage);
     let survey = Survey::new(&host.hypervisor, &cached, &host.census)?;
-    let path = meant(&survey, what)?;
+    let path = match meant(&survey, what) {
+        Ok(path) => path,
+        Err(error) => {
+            let names = what.to_str().and_then(|text| text.split_once('/'));
+            let retired = names
+                .and_then(|(pool, volume)| notice::with_volume(context, pool, volume))
+                .ok_or(error)?;
+            return tell_retired(context, what, &retired);
+        }
+    };
+    let retired = notice::with_path(context, &path);
     let Some(file) = survey.users_of(&path)? else {
+        if let Some(retired) = retired {
+            return tell_retired(context, &path, &retired);
+        }
         return Err(CliError::new(
             Exit::Error,
             "no-such-file",
@@ -38,11 +52,47 @@ pub fn run(context: &Context, what: &Path) -> Result<(), CliError> {
                 volume: pooled.map(|pooled| pooled.volume.clone()),
                 users: file.users.iter().map(UserJson::from).collect(),
                 protected: file.protected.clone(),
+                retired_by: retired.as_ref().map(|one| one.id.0),
                 unseen,
             })
         }
-        Output::Text => text::out(&told(&file, &unseen)),
+        Output::Text => {
+            text::out(&told(&file, &unseen))?;
+            match &retired {
+                Some(retired) => text::out(&format!(
+                    "Another file of that path is in quarantine. {}",
+                    way_back(retired)
+                )),
+                None => Ok(()),
+            }
+        }
     }
+}
+
+/// It is not there, because a transaction has it.
+fn tell_retired(context: &Context, what: &Path, by: &Transaction) -> Result<(), CliError> {
+    match context.output {
+        Output::Json => json::print(&Users {
+            path: lossless(what.as_os_str()),
+            pool: None,
+            volume: None,
+            users: Vec::new(),
+            protected: None,
+            retired_by: Some(by.id.0),
+            unseen: Vec::new(),
+        }),
+        Output::Text => text::out(&format!(
+            "{} was retired with domain {}, {}. {}",
+            safe_path(what),
+            safe(&by.domain().name),
+            text::Clock::here().moment(by.started_at),
+            way_back(by)
+        )),
+    }
+}
+
+fn way_back(by: &Transaction) -> String {
+    format!("Undo:  virt-retire rollback {}", by.id)
 }
 
 /// A path where it can be one only; else a volume, if there is a pool of that name and the volume
@@ -83,6 +133,8 @@ struct Users {
     users: Vec<UserJson>,
     /// Why it would never be removed, whoever asks.
     protected: Option<String>,
+    /// The newest transaction that has a file of this path in quarantine.
+    retired_by: Option<u64>,
     unseen: Vec<String>,
 }
 

@@ -269,6 +269,8 @@ mod tests {
                 started_at: Timestamp::from_second(START).unwrap(),
                 finished_at: None,
                 user: "root".into(),
+                acted_as: None,
+                taken_back_by: None,
                 reason: None,
                 bytes: 0,
                 size: 0,

@@ -80,6 +80,8 @@ frozen!(struct DiskPlan = model::DiskPlan {
     chain: Vec<ChainLink>,
     used_by: Vec<User>,
     remembered_by: Option<String>,
+} else {
+    allocated: 0,
 });
 
 frozen!(struct Plan = model::Plan {
@@ -92,6 +94,7 @@ frozen!(struct Plan = model::Plan {
     steps: Vec<Step>,
     unseen: Vec<String>,
 } else {
+    paused: false,
     kept: None,
     not_redefinable: None,
     unread: Vec::new(),

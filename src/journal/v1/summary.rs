@@ -85,6 +85,8 @@ impl Load<model::Summary> for Summary {
             started_at: started_at.load(),
             finished_at: finished_at.load(),
             user,
+            acted_as: None,
+            taken_back_by: None,
             reason,
             bytes,
             size: bytes,

@@ -16,6 +16,18 @@ mirror!(struct Overridden = model::Overridden {
     user: String,
     at: Time,
 });
+/// A verb is stored as its word, as in an event.
+impl Load<model::Verb> for String {
+    fn load(self) -> model::Verb {
+        model::Verb::from_word(self)
+    }
+}
+
+impl Mirror<model::Verb> for String {
+    fn store(verb: &model::Verb) -> Self {
+        verb.word().to_owned()
+    }
+}
 
 mirror!(struct Line = model::Summary {
     id: Id,
@@ -25,6 +37,8 @@ mirror!(struct Line = model::Summary {
     started_at: Time,
     finished_at: Option<Time>,
     user: String,
+    acted_as: Option<String>,
+    taken_back_by: Option<String>,
     reason: Option<String>,
     bytes: u64,
     size: u64,
