@@ -85,6 +85,19 @@ pub fn candidates(
     for (root, cause) in sources.own.passed.iter().chain(&sources.chosen.passed) {
         found.unusable.push(told(root, cause));
     }
+    for folder in sources.own.renamed.iter().chain(&sources.chosen.renamed) {
+        let cause = match quarantine.record(folder) {
+            Ok(record) => match manifest::read_record(&record.bytes) {
+                Ok(transaction) => format!(
+                    "it was renamed; as {}-{} in that place it is found again",
+                    transaction.id, transaction.uuid
+                ),
+                Err(error) => format!("its record: {error}"),
+            },
+            Err(cause) => cause,
+        };
+        found.unusable.push(told(folder, &cause));
+    }
     // What is proven counts first, in whichever folder it lies.
     readings.sort_by_key(|reading| reading.standing);
     let mut kept: Vec<Reading> = Vec::new();

@@ -4,7 +4,7 @@
 //! numbers again. Looked at by `recover`, by `verify`, and whenever a transaction is begun.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::journal::manifest;
 use crate::model::{Transaction, TransactionId, quoted};
@@ -29,6 +29,12 @@ pub enum Finding {
         folder: PathBuf,
         cause: String,
     },
+    /// A transaction's folder that has another name by now, so that nothing finds its files.
+    Renamed {
+        id: TransactionId,
+        folder: PathBuf,
+        back: PathBuf,
+    },
 }
 
 impl Finding {
@@ -37,12 +43,15 @@ impl Finding {
         match self {
             Finding::Unrecorded { .. } => "not-in-journal",
             Finding::Unproven { .. } => "unproven",
+            Finding::Renamed { .. } => "renamed",
         }
     }
 
     pub fn folder(&self) -> &PathBuf {
         match self {
-            Finding::Unrecorded { folder, .. } | Finding::Unproven { folder, .. } => folder,
+            Finding::Unrecorded { folder, .. }
+            | Finding::Unproven { folder, .. }
+            | Finding::Renamed { folder, .. } => folder,
         }
     }
 
@@ -65,6 +74,10 @@ impl Finding {
             Finding::Unproven { id, cause, .. } => {
                 format!("what is in quarantine as transaction {id} is not this journal's: {cause}")
             }
+            Finding::Renamed { id, back, .. } => format!(
+                "the folder of transaction {id} in quarantine was renamed, and is looked for as {}",
+                back.display()
+            ),
         }
     }
 
@@ -79,8 +92,29 @@ impl Finding {
                 "if you know where it comes from: virt-retire rebuild --add --from {}",
                 quoted(&folder.display().to_string())
             ),
+            Finding::Renamed { folder, back, .. } => rename_back(folder, back),
         }
     }
+}
+
+/// As a person types it.
+pub(super) fn rename_back(folder: &Path, back: &Path) -> String {
+    format!(
+        "rename it back: mv -T {} {}",
+        quoted(&folder.display().to_string()),
+        quoted(&back.display().to_string())
+    )
+}
+
+/// Where a renamed folder of ours is looked for, and whose it is. Nothing of what nobody proves ours.
+pub(super) fn of_renamed(
+    quarantine: &dyn Quarantine,
+    folder: &Path,
+) -> Option<(Transaction, PathBuf)> {
+    let record = quarantine.record(folder).ok()?;
+    let transaction = manifest::read_record(&record.bytes).ok()?;
+    let name = format!("{}-{}", transaction.id, transaction.uuid);
+    (record.proof == Proof::Holds).then(|| (transaction, folder.with_file_name(name)))
 }
 
 /// What a look at the own quarantine roots has shown.
@@ -103,7 +137,17 @@ pub fn compare(
     let mut known = Known { journal, all: None };
     let mut comparison = Comparison::default();
     let mut told: Vec<uuid::Uuid> = Vec::new();
-    for folder in quarantine.own()?.folders {
+    let own = quarantine.own()?;
+    for folder in own.renamed {
+        if let Some((transaction, back)) = of_renamed(quarantine, &folder) {
+            comparison.findings.push(Finding::Renamed {
+                id: transaction.id,
+                folder,
+                back,
+            });
+        }
+    }
+    for folder in own.folders {
         match journal.summary(folder.id)? {
             Some(summary) if summary.uuid == folder.uuid => {
                 if !folder.has_proof {

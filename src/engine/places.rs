@@ -7,6 +7,7 @@ use crate::model::{FileKind, Refusal, RefusalCode, Transaction};
 use crate::ports::StorageError;
 
 use super::World;
+use super::comparison::{of_renamed, rename_back};
 
 /// Another file is where one of the transaction's would come back to.
 pub(super) fn occupied(transaction: &Transaction, place: &Path) -> Refusal {
@@ -40,12 +41,19 @@ pub(super) fn fault(
         subject: folder.display().to_string(),
         message: format!("nothing can go back to {}: {why}", folder.display()),
         hint: format!(
-            "make the folder again as it was, or say where its files should go: virt-retire rollback \
-             {} --path {}=NEW",
+            "{}, or say where its files should go: virt-retire rollback {} --path {}=NEW",
+            match is_read_only(world, folder) {
+                true => "let the file system be written to (mount -o remount,rw)",
+                false => "make the folder again as it was",
+            },
             transaction.id,
             folder.display()
         ),
     })
+}
+
+pub(super) fn is_read_only(world: &World, folder: &Path) -> bool {
+    matches!(world.storage.room(folder), Ok(Some(room)) if room.read_only)
 }
 
 /// Whether files of the quarantine can be renamed into the folder, by trying it.
@@ -109,4 +117,22 @@ pub(super) fn absence(world: &World, path: &Path) -> Result<String, StorageError
             missing.display()
         ),
     })
+}
+
+/// What to do about a folder of the quarantine that is not where it is looked for; `None` where it is.
+pub(super) fn way_to(world: &World, transaction: &Transaction, folder: &Path) -> Option<String> {
+    if matches!(world.storage.glance(folder), Ok(Some(_))) {
+        return None;
+    }
+    let own = world.quarantine.own().unwrap_or_default();
+    let renamed = own.renamed.iter().find_map(|it| {
+        let (found, back) = of_renamed(world.quarantine, it)?;
+        (found.uuid == transaction.uuid && back == folder).then(|| rename_back(it, folder))
+    });
+    Some(renamed.unwrap_or_else(|| {
+        format!(
+            "mount the file system that it is on, or put {} back where it was",
+            folder.display()
+        )
+    }))
 }

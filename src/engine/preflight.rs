@@ -39,7 +39,14 @@ pub(super) fn rollback(
             )),
             (Presence::Nothing, Presence::Nothing) => {
                 let why = places::absence(world, &stored)?;
-                refusals.push(lost(transaction, moved.path.display(), why));
+                let refusal = lost(transaction, moved.path.display(), why);
+                let folder = folder_of(&stored);
+                let hint = places::way_to(world, transaction, &folder)
+                    .map(|way| format!("{way}, then: virt-retire rollback {}", transaction.id));
+                refusals.push(Refusal {
+                    hint: hint.unwrap_or_else(|| refusal.hint.clone()),
+                    ..refusal
+                });
             }
             // A managed save image that does not fit goes beside its old place.
             (Presence::Nothing, Presence::It(_)) if !faulty.contains(&folder_of(&place)) => {

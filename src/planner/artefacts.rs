@@ -56,7 +56,7 @@ pub fn decide(
             }),
             Artefact::Nvram(file) if runs_on => {
                 decided.copies.push(moved(file, FileRole::Nvram));
-                refusals.extend(untouchable("NVRAM", file));
+                refusals.extend(untouchable(facts, "NVRAM", file));
                 refusals.extend(held(facts, removal.nvram, "NVRAM", "--keep-nvram"));
             }
             // Removing it by way of the link, libvirt empties the folder and leaves it there: a copy
@@ -79,7 +79,7 @@ pub fn decide(
             }
             Artefact::TpmState(file) if runs_on => {
                 decided.copies.push(moved(file, FileRole::TpmState));
-                refusals.extend(untouchable("TPM state", file));
+                refusals.extend(untouchable(facts, "TPM state", file));
                 refusals.extend(held(facts, removal.tpm, "TPM state", "--keep-tpm"));
             }
             Artefact::Nvram(file) => match removal.nvram {
@@ -238,7 +238,7 @@ fn some_of(names: &[&str], what: &str) -> String {
 }
 
 fn obstacle(facts: &DomainFacts, what: &str, file: &FileRef, kept: &[KeptFile]) -> Option<Refusal> {
-    if let Some(refusal) = untouchable(what, file) {
+    if let Some(refusal) = untouchable(facts, what, file) {
         return Some(refusal);
     }
     let path = file.path.display();
@@ -248,16 +248,27 @@ fn obstacle(facts: &DomainFacts, what: &str, file: &FileRef, kept: &[KeptFile]) 
         code: RefusalCode::InUse,
         subject: path.to_string(),
         message: format!("the {what} {path} is in use: {}", names_of(&users)),
-        hint: "end that use first, or keep it with --keep-nvram or --keep-tpm".into(),
+        hint: format!("end that use first{}", or_leave(facts, what)),
     })
 }
 
-fn untouchable(what: &str, file: &FileRef) -> Option<Refusal> {
+/// How the domain is retired without it.
+fn or_leave(facts: &DomainFacts, what: &str) -> String {
+    let domain = facts.domain.typed();
+    match what {
+        "NVRAM" => ", or keep it with --keep-nvram".into(),
+        "TPM state" => ", or keep it with --keep-tpm".into(),
+        "managed save image" => format!(", or give it up: virsh managedsave-remove {domain}"),
+        _ => format!(", or delete its snapshot: virsh snapshot-delete {domain} SNAPSHOT"),
+    }
+}
+
+fn untouchable(facts: &DomainFacts, what: &str, file: &FileRef) -> Option<Refusal> {
     let path = file.path.display();
     file.protected.as_ref().map(|why| Refusal {
         code: RefusalCode::ProtectedPath,
         subject: path.to_string(),
         message: format!("the {what} {path} must not be moved: {why}"),
-        hint: "keep it with --keep-nvram or --keep-tpm, if it is one of these".into(),
+        hint: format!("put it elsewhere{}", or_leave(facts, what)),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     DiskFacts, DomainFacts, FileKind, FileRef, JobFacts, Reason, Refusal, RefusalCode, Removal,
-    SourceKind, StorageFlags, User, UserKind,
+    SourceKind, StorageFlags, User, UserKind, Verdict,
 };
 
 use super::kept::{self, KeptFile};
@@ -178,8 +178,17 @@ fn in_use(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<(R
         ));
         end = format!("end that job first: {}", job.end);
     }
-    let hint =
-        format!("no flag overrides this: leave it out with --storage or --keep-storage, or {end}");
+    // The policy's word on a target stands above every flag but --storage.
+    let leave = match disk.policy {
+        Some(Verdict::Remove) => format!(
+            "its policy has it removed: name the others with --storage, or say: virt-retire policy set \
+             {} {} keep",
+            facts.domain.typed(),
+            disk.target
+        ),
+        _ => "leave it out with --storage or --keep-storage".to_owned(),
+    };
+    let hint = format!("no flag overrides this: {leave}, or {end}");
     refuse(disk, Reason::InUse, RefusalCode::InUse, message, &hint)
 }
 

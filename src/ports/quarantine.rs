@@ -51,6 +51,8 @@ pub struct Found {
     pub folders: Vec<Folder>,
     /// Roots that are there and were not looked into, each with the reason in words.
     pub passed: Vec<(PathBuf, String)>,
+    /// Folders with a transaction's record that do not have a transaction's name.
+    pub renamed: Vec<PathBuf>,
 }
 
 pub trait Quarantine {

@@ -135,6 +135,7 @@ pub struct Room {
     pub free: u64,
     /// Bytes that it has.
     pub size: u64,
+    pub read_only: bool,
     pub medium: Medium,
 }
 

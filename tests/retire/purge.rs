@@ -481,3 +481,46 @@ fn a_file_system_that_is_not_mounted_is_not_taken_for_empty() {
     host.retire(&["purge", "1", "--yes"]).expect(0);
     assert!(!host.exists(&waiting));
 }
+
+#[test]
+fn a_folder_that_was_renamed_is_told_with_the_command_that_brings_it_back() {
+    let host = host();
+    retire(&host, "a", &[]);
+    let home = shown(&host, 1)["home"].as_str().unwrap().to_owned();
+    let aside = format!("{}/quarantine/aside", host.state);
+    host.shell(&format!("mv {home} {aside}"));
+    let back = format!("mv -T '{aside}' '{home}'").replace('\'', "");
+    for words in [
+        &["rollback", "1", "--yes"][..],
+        &["purge", "1", "--yes"],
+        &["recover", "--yes"],
+        &["verify"],
+        &["rebuild", "--add", "--yes"],
+    ] {
+        let told = host.retire(words);
+        let said = format!("{}{}", told.stdout, told.stderr).replace('\'', "");
+        let is_rebuild = words[0] == "rebuild" && said.contains("renamed");
+        assert!(said.contains(&back) || is_rebuild, "{told}");
+    }
+    host.shell(&format!("mv {aside} {home}"));
+    assert_eq!(states(&host), ["committed"]);
+    host.retire(&["verify"]).expect(0);
+
+    // What cannot be destroyed is not begun.
+    let medium = host.filesystem("ext4");
+    GuestBuilder::new("b")
+        .disk(Disk::unmanaged(&medium.path("b.raw")))
+        .define(&host);
+    host.retire(&["undefine", "b", "--remove-all-storage", "--yes"])
+        .expect(0);
+    host.shell(&format!("mount -o remount,ro {}", medium.mount_point));
+    refused(host.retire_json(&["purge", "2", "--yes"]), "place-changed");
+    let told = refused(
+        host.retire_json(&["rollback", "2", "--yes"]),
+        "place-changed",
+    );
+    assert!(told.stderr.contains("remount,rw"), "{told}");
+    assert_eq!(states(&host), ["committed", "committed"]);
+    host.shell(&format!("mount -o remount,rw {}", medium.mount_point));
+    host.retire(&["purge", "1-2", "--yes"]).expect(0);
+}

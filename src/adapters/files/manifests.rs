@@ -188,9 +188,14 @@ fn each_below(root: &Path, in_state: bool, found: &mut Found) {
         }
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    found
-        .folders
-        .extend(paths.filter_map(|path| as_transactions(&path, in_state)));
+    for path in paths {
+        match as_transactions(&path, in_state) {
+            Some(folder) => found.folders.push(folder),
+            None if path.join(RECORD).symlink_metadata().is_ok() => found.renamed.push(path),
+            None => {}
+        }
+    }
+    found.renamed.sort();
 }
 
 fn by_number(mut found: Found) -> Found {

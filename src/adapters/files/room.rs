@@ -36,6 +36,7 @@ pub fn room(path: &Path) -> Result<Option<Room>, StorageError> {
         device,
         free: found.f_bavail.saturating_mul(found.f_frsize),
         size: found.f_blocks.saturating_mul(found.f_frsize),
+        read_only: found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
         // A magic number has 32 bits, whatever the type that it comes in.
         medium: medium(u64::from(kind as u32)),
     }))

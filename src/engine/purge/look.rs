@@ -30,6 +30,11 @@ impl Engine<'_> {
     /// Who uses what waits of one transaction, but for other transactions, and what of it is not there.
     pub(super) fn used(&self, transaction: &Transaction) -> Result<Vec<Refusal>, EngineError> {
         let mut refusals = Vec::new();
+        for folder in transaction.folders() {
+            if places::is_read_only(&self.world, &folder) {
+                refusals.push(read_only(transaction, &folder));
+            }
+        }
         {
             let used = used_in_quarantine(&self.world, transaction)?;
             for (step, moved, stored) in transaction.files() {
@@ -98,7 +103,9 @@ impl Engine<'_> {
                 places::absence(&self.world, folder)?
             ),
             hint: format!(
-                "mount the file system, then: virt-retire purge {}",
+                "{}, then: virt-retire purge {}",
+                places::way_to(&self.world, transaction, folder)
+                    .unwrap_or_else(|| "mount the file system".into()),
                 transaction.id
             ),
         }))
@@ -175,6 +182,19 @@ fn used_by(transaction: &Transaction, moved: &FileMove, phrase: &str) -> Refusal
             "end that use, then: virt-retire purge {id}; or keep it from being selected: virt-retire \
              hold {id} --reason TEXT"
         ),
+    }
+}
+
+fn read_only(transaction: &Transaction, folder: &std::path::Path) -> Refusal {
+    let id = transaction.id;
+    Refusal {
+        code: RefusalCode::PlaceChanged,
+        subject: folder.display().to_string(),
+        message: format!(
+            "transaction {id}: {} is on a file system that is mounted read-only",
+            folder.display()
+        ),
+        hint: format!("mount -o remount,rw, then: virt-retire purge {id}"),
     }
 }
 
