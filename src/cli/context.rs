@@ -182,12 +182,7 @@ impl Context {
         )?;
         if let Some(migrated) = journal.migrated().cloned() {
             let text = self.tell_migrated(&migrated);
-            journal.notice(Notice {
-                topic: Topic::Migration,
-                text,
-                domain: None,
-                by: evidence::gather("", None, Vec::new()),
-            })?;
+            journal.notice(notice(Topic::Migration, text, None))?;
         }
         let files = self.files();
         // As new as can be, or an older version's.
@@ -228,6 +223,11 @@ impl Context {
         )?)
     }
 
+    /// Whether somebody looks on at a terminal while it works.
+    pub fn has_watcher(&self) -> bool {
+        self.output == Output::Text && !self.quiet && std::io::stderr().is_terminal()
+    }
+
     /// Whether there is a journal. Where there is none there are no transactions, and a command
     /// that only asks for them makes none.
     ///
@@ -239,14 +239,17 @@ impl Context {
 
     /// The journal for reading, whoever holds it.
     pub fn reader(&self, purpose: &str) -> Result<Reader, Error> {
-        let reader = open_reader(
+        let mut reader = open_reader(
             self.state_dir(),
             self.settings.wait.value,
             purpose,
             &mut |holder| self.tell_waiting(holder),
         )?;
-        if let Some(migrated) = reader.held().and_then(SledJournal::migrated) {
-            self.tell_migrated(migrated);
+        if let Some(journal) = reader.held_mut()
+            && let Some(migrated) = journal.migrated().cloned()
+        {
+            let text = self.tell_migrated(&migrated);
+            journal.notice(notice(Topic::Migration, text, None))?;
         }
         Ok(reader)
     }
@@ -287,6 +290,23 @@ impl Host {
             control: &self.control,
             protect: &self.protect,
         }
+    }
+}
+
+/// What is to be in the log and belongs to no transaction: by whoever runs this, now.
+pub fn notice(topic: Topic, text: impl Into<String>, domain: Option<&DomainRef>) -> Notice {
+    Notice {
+        topic,
+        text: text.into(),
+        domain: domain.cloned(),
+        by: evidence::gather("", None, Vec::new()),
+    }
+}
+
+/// The same after the work is done: that it cannot be written makes the work no failure.
+pub fn note_done(journal: &mut dyn Journal, topic: Topic, text: impl Into<String>) {
+    if let Err(error) = journal.notice(notice(topic, text, None)) {
+        tracing::warn!(%error, "not in the log");
     }
 }
 

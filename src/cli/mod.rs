@@ -18,6 +18,7 @@ mod notice;
 mod own_folders;
 mod pager;
 mod plans;
+mod progress;
 mod report;
 mod retired;
 mod rules;

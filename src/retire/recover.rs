@@ -1,7 +1,7 @@
 //! `recover`: what a crash left open is finished or undone.
 
 use crate::engine::{Engine, Finding, Recovered, Recovery, open_transactions};
-use crate::model::Transaction;
+use crate::model::{Notice, Topic, Transaction};
 use crate::ports::Journal;
 
 use super::{Error, Site};
@@ -77,12 +77,15 @@ impl LeftOpen {
     /// A signal has come before; the journal cannot be read.
     pub fn recover(self, site: &dyn Site) -> Result<RecoveryReport, Error> {
         let mut recoveries = Vec::new();
-        if let Some(mut journal) = self.journal
-            && !self.open.is_empty()
-        {
-            site.begin()?;
+        if let Some(mut journal) = self.journal {
+            if !self.open.is_empty() {
+                site.begin()?;
+            }
             for transaction in self.open {
                 recoveries.push(one(site, &mut *journal, transaction)?);
+            }
+            if !(recoveries.is_empty() && self.findings.is_empty()) {
+                note(site, &mut *journal, told(&recoveries, &self.findings));
             }
         }
         Ok(RecoveryReport {
@@ -116,4 +119,33 @@ fn one(
     };
     let by = site.evidence(world.hypervisor.uri(), None, Vec::new());
     Ok(Engine::new(world, journal).recover(transaction.id, &by)?)
+}
+
+/// What came of it, in a sentence for the log. Each transaction's own events say more.
+fn told(recoveries: &[Recovery], findings: &[Finding]) -> String {
+    let each = recoveries.iter().map(|it| {
+        let word = match &it.result {
+            Recovered::Undone => "undone",
+            Recovered::Purged => "purged",
+            Recovered::Finished { .. } => "finished",
+            Recovered::Stuck { .. } => "stuck",
+            Recovered::Left { .. } => "left open",
+        };
+        format!("transaction {} {word}", it.transaction.id)
+    });
+    let found = findings.iter().map(Finding::message);
+    each.chain(found).collect::<Vec<_>>().join("; ")
+}
+
+/// The work is done by now: that this cannot be written makes it no failure.
+fn note(site: &dyn Site, journal: &mut dyn Journal, text: String) {
+    let written = journal.notice(Notice {
+        topic: Topic::Recovery,
+        text,
+        domain: None,
+        by: site.evidence("", None, Vec::new()),
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, "not in the log");
+    }
 }

@@ -6,6 +6,7 @@ use crate::sample;
 use virt_retire::journal::log::{
     Change, Memory, Shelf, Tree, Writer, at_open, entries, read, whole,
 };
+use virt_retire::journal::merkle::Wanted;
 use virt_retire::journal::{Format, Head, Time, decode, encode, envelope};
 use virt_retire::model::*;
 
@@ -219,6 +220,91 @@ fn every_change_to_any_record_is_found() {
         });
     }
     assert!(tried > 100, "only {tried}");
+}
+
+/// Whoever holds all the files makes everything fit: the check finds nothing, and a checkpoint that
+/// was kept elsewhere does.
+#[test]
+fn what_was_rewritten_whole_is_found_with_a_checkpoint() {
+    let written = |events: &[(u64, State)]| {
+        let mut log = Log::new();
+        log.begin(1);
+        log.begin(2);
+        for (id, state) in events {
+            log.enter(*id, *state);
+        }
+        log
+    };
+    let events = [
+        (1, State::Executing),
+        (2, State::Executing),
+        (1, State::Prepared),
+        (2, State::Prepared),
+        (1, State::Committed),
+    ];
+    let root_at = |log: &Log, size: u64| {
+        assert_eq!(log.findings(), Vec::<String>::new());
+        let asked = [Wanted::Root(size)];
+        let checked = whole(&log.shelf, &log.head, 0, &asked, &mut |_, _| {}).unwrap();
+        checked.tree.root(size)
+    };
+    let log = written(&events);
+    let mark = log.head.mark();
+    let (size, kept) = (mark.sequence, log.head.frontier.root());
+    assert_eq!(root_at(&log, size), Some(kept));
+    // It went on, which is no change of what was.
+    let mut longer = written(&events);
+    longer.enter(2, State::RollingBack);
+    assert_eq!(root_at(&longer, size), Some(kept));
+    // A forged tail.
+    let mut forged = events;
+    forged[4] = (2, State::Committed);
+    // Two entries swapped.
+    let mut swapped = events;
+    swapped.swap(2, 3);
+    // A removed middle, and an older copy of the whole state.
+    let removed = [&events[..2], &events[3..]].concat();
+    for (events, what) in [
+        (&forged[..], "forged"),
+        (&swapped, "swapped"),
+        (&removed, "removed"),
+        (&events[..3], "older"),
+    ] {
+        let other = written(events);
+        assert_ne!(root_at(&other, size), Some(kept), "{what}");
+        // With the watermark as it was no command opens it either.
+        assert!(
+            at_open(&other.shelf, &format(), Some(&mark)).is_err(),
+            "{what}"
+        );
+    }
+}
+
+/// The clock of the last entry is remembered, in the head and in the entry that is before it.
+#[test]
+fn a_clock_that_went_back_is_noted_and_a_small_step_is_not() {
+    let mut log = Log::new();
+    log.begin(1);
+    for (later, state) in [
+        (3600, State::Executing),
+        (3599, State::Prepared),
+        (0, State::Committed),
+    ] {
+        let kind = EventKind::Entered { state, cause: None };
+        let at =
+            now() + jiff::SignedDuration::from_secs(later) + jiff::SignedDuration::from_millis(1);
+        log.write(|writer| {
+            writer.event(1, &kind, at).unwrap();
+        });
+    }
+    let mut backs = Vec::new();
+    entries(&log.shelf, &log.head, Order::OldestFirst, &mut |entry| {
+        backs.push(entry.clock_back.map(|back| back.as_secs()));
+        Ok(true)
+    })
+    .unwrap();
+    assert_eq!(backs, [None, None, Some(1), Some(3599)]);
+    assert_eq!(log.findings(), Vec::<String>::new());
 }
 
 /// A watermark that is behind is one of the last appends, or damage.

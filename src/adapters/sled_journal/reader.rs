@@ -86,6 +86,14 @@ impl Reader {
         self.is_busy
     }
 
+    /// The same, to be written to.
+    pub fn held_mut(&mut self) -> Option<&mut SledJournal> {
+        match &mut self.source {
+            Source::Journal(journal) => Some(journal),
+            Source::View(_) => None,
+        }
+    }
+
     /// Whether this is not the journal itself, but what a process that held it has shown.
     pub fn is_view(&self) -> bool {
         matches!(self.source, Source::View(_))

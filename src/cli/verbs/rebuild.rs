@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use crate::adapters::sled_journal::{Found as Journal, Rebuilding, SledJournal};
 use crate::engine::{self, Candidate, Candidates, Inferred, Origin, Sources};
-use crate::model::{EventKind, State, Transaction, TransactionId};
+use crate::model::{EventKind, State, Topic, Transaction, TransactionId};
 use crate::ports::{HypervisorView, JournalReader, Quarantine};
 
 use super::super::args::{Confirmation, Output};
 use super::super::confirm::{can_ask, confirm};
-use super::super::context::Context;
+use super::super::context::{Context, note_done};
 use super::super::error::{CliError, Exit};
 use super::super::{evidence, json, text};
 
@@ -27,6 +27,29 @@ pub struct Rebuilt {
     pub unusable: Vec<String>,
     /// Records that nothing proves ours, each with the folder it names as its home.
     pub others: Vec<String>,
+}
+
+impl Rebuilt {
+    /// In a sentence for the log.
+    fn words(&self) -> String {
+        let count = self.transactions.len();
+        let mut words = match self.added {
+            true => format!("{count} transactions taken in"),
+            false => format!("made anew of {count} transactions"),
+        };
+        let imported = self.transactions.iter();
+        let imported = imported.filter(|it| it.imported_from.is_some()).count();
+        if imported > 0 {
+            words.push_str(&format!(", {imported} of them imported"));
+        }
+        if let Some(aside) = &self.aside {
+            words.push_str(&format!("; the old journal is in {}", aside.display()));
+        }
+        if let Some(damage) = &self.damage {
+            words.push_str(&format!("; it was not good any more: {damage}"));
+        }
+        words
+    }
 }
 
 pub struct One {
@@ -128,8 +151,11 @@ pub fn run(
     };
     // What an older version wrote gets its proof now that a journal speaks for it; where that does not
     // work, the next `recover` does it.
-    if let Ok(journal) = context.journal("rebuild") {
+    if let Ok(mut journal) = context.journal("rebuild") {
         let _ = context.compare(&journal);
+        if !changes_nothing {
+            note_done(&mut journal, Topic::Rebuild, rebuilt.words());
+        }
     }
     match context.output {
         Output::Json => json::print(&json::Rebuilt::new(&rebuilt))?,

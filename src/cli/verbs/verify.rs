@@ -8,13 +8,14 @@ use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{self, Difference, Looked};
 use crate::journal::checkpoint::Checkpoint;
 use crate::journal::merkle::{Gathering, Wanted};
-use crate::model::{Notice, Topic, TransactionId};
-use crate::ports::{Journal, JournalReader};
+use crate::model::{Topic, TransactionId};
+use crate::ports::JournalReader;
 
 use super::super::args::Output;
-use super::super::context::Context;
+use super::super::context::{Context, note_done};
 use super::super::error::{CliError, Exit};
-use super::super::{evidence, json, text};
+use super::super::progress::Progress;
+use super::super::{json, text};
 
 #[derive(Serialize)]
 struct Verified {
@@ -56,7 +57,9 @@ pub fn run(
     let kept = checkpoint.map(read).transpose()?;
     let mut journal = context.journal("verify")?;
     let wanted = kept.as_ref().map(|kept| Wanted::Root(kept.size));
-    let checked = journal.check(wanted.as_slice(), &mut |_, _| {})?;
+    let progress = Progress::new(context, "transactions read");
+    let checked = journal.check(wanted.as_slice(), &mut |done, all| progress.at(done, all))?;
+    progress.end();
     let mut findings: Vec<FindingJson> = checked.findings.iter().map(|it| of_log(it)).collect();
     if let Some(kept) = &kept {
         findings.extend(differs(&journal, &checked.tree, kept));
@@ -82,12 +85,8 @@ pub fn run(
     };
     // A log that is damaged is not written to.
     if !verified.ok && checked.findings.is_empty() {
-        journal.notice(Notice {
-            topic: Topic::Verification,
-            text: format!("{} findings: {}", verified.findings.len(), first(&verified)),
-            domain: None,
-            by: evidence::gather("", None, Vec::new()),
-        })?;
+        let text = format!("{} findings: {}", verified.findings.len(), first(&verified));
+        note_done(&mut journal, Topic::Verification, text);
     }
     match context.output {
         Output::Json => json::print(&verified)?,
@@ -160,7 +159,11 @@ fn differs(journal: &SledJournal, tree: &Gathering, kept: &Checkpoint) -> Option
             code: "checkpoint",
             subject: kept.origin(),
             message,
-            hint: "somebody has rewritten the log, or put an older copy in its place".to_owned(),
+            hint:
+                "somebody has rewritten the log, or put an older copy in its place: what it says \
+                   of before then is not proved, and an undo follows it all the same. Look for a \
+                   copy of the state folder that holds the checkpoint"
+                    .to_owned(),
         })
     };
     if kept.journal != journal.id() {

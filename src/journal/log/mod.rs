@@ -2,6 +2,7 @@
 //! Pure code over records; whoever keeps their bytes is a [`Shelf`].
 
 mod check;
+mod order;
 mod page;
 mod read;
 mod seal;

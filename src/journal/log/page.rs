@@ -1,13 +1,9 @@
-//! The log in its one order, a few transactions in memory at a time.
-//!
-//! Entries lie by transaction, and one transaction's entries may be years apart: so first it is
-//! looked up where each begins and ends, and then only those are held that the present place of
-//! the walk is within.
+//! The log in its one order, for whoever reads it or copies it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::entry_key;
+use super::order::{EntriesOf, InOrder};
 use super::read::{self, summaries};
 use super::shelf::{Shelf, Tree};
 use crate::journal::format::{Entry, EventKind, Head};
@@ -25,12 +21,12 @@ pub fn entries(
     order: Order,
     each: &mut dyn FnMut(LogEntry) -> Result<bool, Fault>,
 ) -> Result<(), Fault> {
-    let load = |id| {
+    let mut load = |id| {
         let (transaction, entries) = read::read(shelf, id)?.ok_or_else(|| missing(id))?;
         let entries = logged(&transaction, entries).into_iter();
         Ok(entries.map(|entry| (entry.sequence, entry)).collect())
     };
-    walk(shelf, head, order, &load, &|it| notice(it), each)
+    walk(shelf, head, order, &mut load, &|it| notice(it), each)
 }
 
 /// Hands every record to `each` in the order in which they were written: the Begin record with the
@@ -43,7 +39,7 @@ pub fn records_in_order(
     head: &Head,
     each: &mut dyn FnMut(Option<Vec<u8>>, u64, Vec<u8>) -> Result<bool, Fault>,
 ) -> Result<(), Fault> {
-    let load = |id| {
+    let mut load = |id| {
         let (_, entries) = read::read(shelf, id)?.ok_or_else(|| missing(id))?;
         let records = read::records(shelf, id)?.ok_or_else(|| missing(id))?;
         let mut begin = Some(records.begin);
@@ -57,80 +53,47 @@ pub fn records_in_order(
         shelf,
         head,
         Order::OldestFirst,
-        &load,
+        &mut load,
         &|(sequence, record)| Ok((None, sequence, record)),
         &mut |(begin, sequence, record)| each(begin, sequence, record),
     )
 }
 
-/// Where a transaction's entries lie.
-struct Span {
-    id: u64,
-    first: u64,
-    last: u64,
-}
-
-/// The walk: `load` gives a transaction's entries with their sequences in their order, `notice`
-/// makes one of the record of an entry that belongs to no transaction.
+/// The walk: `load` gives a transaction's entries with their sequences, `notice` makes one of the
+/// record of an entry that belongs to no transaction.
 fn walk<T>(
     shelf: &impl Shelf,
     head: &Head,
     order: Order,
-    load: &dyn Fn(u64) -> Result<Vec<(u64, T)>, Fault>,
+    load: &mut EntriesOf<'_, T>,
     notice: &dyn Fn((u64, Vec<u8>)) -> Result<T, Fault>,
     each: &mut dyn FnMut(T) -> Result<bool, Fault>,
 ) -> Result<(), Fault> {
-    let mut spans = Vec::new();
+    let mut entries = InOrder::new(order);
     summaries(shelf, head, &mut |summary| {
-        spans.push(Span {
-            id: summary.line.id.0,
-            first: summary.extent.first,
-            last: summary.extent.last,
-        });
+        let at = match order {
+            Order::OldestFirst => summary.extent.first,
+            Order::NewestFirst => summary.extent.last,
+        };
+        entries.expect(at, summary.line.id.0);
         Ok(true)
     })?;
-    // The next one to be entered at the end.
-    match order {
-        Order::OldestFirst => spans.sort_unstable_by_key(|span| std::cmp::Reverse(span.first)),
-        Order::NewestFirst => spans.sort_unstable_by_key(|span| span.last),
-    }
-    // Of each transaction that the walk is within what is left, the next one last.
-    let mut within: BTreeMap<u64, Vec<(u64, T)>> = BTreeMap::new();
     let size = head.sequence();
     for step in 0..size {
         let sequence = match order {
             Order::OldestFirst => step + 1,
             Order::NewestFirst => size - step,
         };
-        let begins = |span: &mut Span| match order {
-            Order::OldestFirst => span.first <= sequence,
-            Order::NewestFirst => span.last >= sequence,
-        };
-        while let Some(span) = spans.pop_if(begins) {
-            let mut left = load(span.id)?;
-            if order == Order::OldestFirst {
-                left.reverse();
-            }
-            within.insert(span.id, left);
-        }
-        let is_next = |left: &Vec<(u64, T)>| left.last().is_some_and(|(it, _)| *it == sequence);
-        let owner = within.iter().find(|(_, left)| is_next(left));
-        let entry = match owner.map(|(id, _)| *id) {
-            Some(id) => {
-                let entry = within.get_mut(&id).and_then(Vec::pop);
-                within.retain(|_, left| !left.is_empty());
-                entry.map(|(_, entry)| entry)
-            }
+        let entry = match entries.take(sequence, load)? {
+            Some(entry) => entry,
             None => {
                 let record = shelf.get(Tree::Events, &entry_key(0, sequence))?;
                 let record =
                     record.ok_or_else(|| Fault::Damaged(format!("entry {sequence} is missing")))?;
-                Some(notice((sequence, record))?)
+                notice((sequence, record))?
             }
         };
-        if let Some(entry) = entry
-            && !each(entry)?
-        {
+        if !each(entry)? {
             return Ok(());
         }
     }

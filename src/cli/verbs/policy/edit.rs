@@ -100,7 +100,15 @@ impl Edit {
         Ok(policy)
     }
 
-    pub(super) fn question(&self, domain: &DomainRef) -> String {
+    /// What is changed, for the log.
+    pub(super) fn told(&self) -> String {
+        match self.parts().join(", ") {
+            parts if parts.is_empty() => "cleared".to_owned(),
+            parts => format!("set to {parts}"),
+        }
+    }
+
+    fn parts(&self) -> Vec<String> {
         let mut parts = Vec::new();
         let word = |verdict: Option<Verdict>| verdict.map_or("no word", Verdict::word);
         if let Some((target, verdict)) = &self.target {
@@ -127,6 +135,11 @@ impl Edit {
             Some((None, _)) => parts.push("does not expire".to_owned()),
             None => {}
         }
+        parts
+    }
+
+    pub(super) fn question(&self, domain: &DomainRef) -> String {
+        let parts = self.parts();
         if parts.is_empty() {
             return format!("Clear the whole policy of {}?", safe(&domain.name));
         }

@@ -1,5 +1,5 @@
-//! `policy`: the domain's own word on each of its disks. It lives in the domain's metadata, so the
-//! journal is only held, not written: no effect of ours outlives the command.
+//! `policy`: the domain's own word on each of its disks. It lives in the domain's metadata; the
+//! journal is held meanwhile, and its log says who changed it, when and to what.
 //!
 //! Here is the change, and what guards it. `edit` is what a command asks for, `found` what the
 //! domain has now, `show` how that is printed.
@@ -9,13 +9,13 @@ mod found;
 mod show;
 
 use crate::engine::{Engine, EngineError};
-use crate::model::{POLICY_NAMESPACE, POLICY_PREFIX};
-use crate::ports::{Hypervisor, HypervisorView, Status};
+use crate::model::{DomainRef, POLICY_NAMESPACE, POLICY_PREFIX, Topic};
+use crate::ports::{Hypervisor, HypervisorError, HypervisorView, Journal, Status};
 use crate::xml::write_policy;
 
 use super::super::args::{Confirmation, Output, PolicyCommand};
 use super::super::confirm::confirm;
-use super::super::context::Context;
+use super::super::context::{Context, Host, notice};
 use super::super::error::{CliError, Exit};
 use edit::Edit;
 use found::Found;
@@ -90,18 +90,15 @@ fn change(
     let found = Found::look(&host, &domain)?;
     let policy = edit.apply(&found)?;
     let written = (!policy.is_empty()).then(|| write_policy(&policy));
-    let Status {
-        active, persistent, ..
-    } = found.status;
-    // Live too, or a running guest's policy would change only at its next start.
-    host.hypervisor.set_metadata(
-        domain.uuid,
-        POLICY_NAMESPACE,
-        POLICY_PREFIX,
-        written.as_deref(),
-        active,
-        persistent,
-    )?;
+    // Before the change, like every other evidence.
+    let text = edit.told();
+    journal.notice(notice(Topic::Policy, text.as_str(), Some(&domain)))?;
+    let changed = store(&host, &domain, &found, written.as_deref());
+    if let Err(error) = changed {
+        let text = format!("not changed after all ({text}): {error}");
+        journal.notice(notice(Topic::Policy, text, Some(&domain)))?;
+        return Err(error.into());
+    }
     let now = Found::look(&host, &domain)?;
     if now.policy != policy || !now.problems.is_empty() {
         return Err(CliError::new(
@@ -121,4 +118,24 @@ fn change(
         return Ok(());
     }
     now.print(context, None)
+}
+
+/// Live too, or a running guest's policy would change only at its next start.
+fn store(
+    host: &Host,
+    domain: &DomainRef,
+    found: &Found,
+    written: Option<&str>,
+) -> Result<(), HypervisorError> {
+    let Status {
+        active, persistent, ..
+    } = found.status;
+    host.hypervisor.set_metadata(
+        domain.uuid,
+        POLICY_NAMESPACE,
+        POLICY_PREFIX,
+        written,
+        active,
+        persistent,
+    )
 }

@@ -7,13 +7,13 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{self, Engine, EngineError, Fate, Row, Selection};
 use crate::model::{
-    DomainRef, Refusal, Space, State, Summary, Transaction, TransactionId, WipeMethod,
+    DomainRef, Refusal, Space, State, Summary, Topic, Transaction, TransactionId, WipeMethod,
 };
 use crate::ports::{JournalError, JournalReader};
 
 use super::super::args::{Confirmation, Output, PurgeWhat};
 use super::super::confirm::can_ask;
-use super::super::context::{Context, Host};
+use super::super::context::{Context, Host, note_done};
 use super::super::control::say;
 use super::super::error::{CliError, Exit};
 use super::super::{evidence, ids, json, text};
@@ -75,6 +75,11 @@ pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliErro
                 let one = std::slice::from_ref(row);
                 say(&text::rows(one));
             });
+        }
+        // Nobody waits in vain for that: where the journal is another's for long, it is left out.
+        match context.journal("purge") {
+            Ok(mut journal) => note_done(&mut journal, Topic::Purge, "found nothing to do"),
+            Err(error) => tracing::warn!(%error, "not in the log"),
         }
         tell(context, &[], &[])?;
         return goal.reached(context, false);
