@@ -17,8 +17,7 @@ impl Progress {
 
     /// The same in bytes.
     pub fn of_bytes(context: &Context, what: &'static str) -> Self {
-        let template =
-            format!("{{bytes}} of {{total_bytes}} {what}, {{bytes_per_sec}} {{wide_bar}}");
+        let template = format!("{{bytes}} {what}, {{bytes_per_sec}}");
         Self::styled(context, &template)
     }
 

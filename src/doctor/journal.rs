@@ -130,7 +130,7 @@ impl Transactions<'_> {
                 Claim::Nothing => {}
             }
             let (storage, quarantine) = (self.patient.storage(), self.patient.quarantine());
-            let looked = engine::verify(storage, quarantine, &transaction, false);
+            let looked = engine::verify(storage, quarantine, &transaction, None);
             waiting += looked.files;
             differences.extend(looked.differences);
         }

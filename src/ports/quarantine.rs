@@ -42,6 +42,10 @@ pub enum Proof {
 pub struct Record {
     pub bytes: Vec<u8>,
     pub proof: Proof,
+    /// Of the `manifest.json` beside it.
+    pub manifest: Proof,
+    /// The `domain.xml` beside it, if it can be read.
+    pub domain: Option<Vec<u8>>,
 }
 
 /// What lies in some quarantine roots.

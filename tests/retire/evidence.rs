@@ -125,3 +125,154 @@ fn what_was_there_and_what_was_set_aside_is_in_the_record() {
     host.retire(&["rollback", "1", "--yes"]).expect(0);
     assert_same(&before, &Identity::capture(&host, "db1", &files));
 }
+
+/// Every kind of finding, each alone, with what it means for an undo. Whoever did it is root, and
+/// made nothing fit.
+#[test]
+fn verify_tells_every_kind_of_finding_and_what_it_means_for_an_undo() {
+    let host = PrivateHost::start();
+    let digest = &[("VIRT_RETIRE_DIGEST", "sha256")];
+    let kinds = [
+        ("missing", "rm $stored", "would not bring"),
+        (
+            "replaced",
+            "cp $stored $stored.new; mv $stored.new $stored",
+            "would not bring",
+        ),
+        ("changed", "echo more >> $stored", "as it is now"),
+        // Nothing shows it but the digest.
+        (
+            "changed",
+            "stat -c %y $stored > /tmp/when; printf x | dd of=$stored conv=notrunc status=none; \
+             touch -d \"$(cat /tmp/when)\" $stored; rm /tmp/when",
+            "as it is now",
+        ),
+        ("foreign", "echo mine > $home/notes", "move it away"),
+        (
+            "manifest",
+            "sed -i s/vda/vdb/ $home/manifest.json",
+            "goes by the journal",
+        ),
+        (
+            "manifest",
+            "echo '<!-- -->' >> $home/domain.xml",
+            "goes by the journal",
+        ),
+        ("manifest", "rm $home/record.bin", "goes by the journal"),
+        (
+            "manifest",
+            "echo x >> $home/record.mac; sed -i s/record/recorD/ $home/record.mac",
+            "goes by",
+        ),
+    ];
+    for (index, (code, deed, meaning)) in kinds.into_iter().enumerate() {
+        let name = format!("g{index}");
+        let guest = GuestBuilder::new(&name)
+            .disk(Disk::unmanaged(&format!("{name}.raw")).size_mib(1))
+            .define(&host);
+        let id = (index + 1).to_string();
+        let undefine = ["undefine", &name, "--remove-all-storage", "--yes"];
+        host.retire_with(&undefine, digest).expect(0);
+        let shown = json(&host, &["show", &id]);
+        let stored = shown["quarantine"][0]["stored"].as_str().unwrap();
+        let home = shown["home"].as_str().unwrap();
+        let clean = json(&host, &["verify", &id, "--deep"]);
+        assert_eq!((&clean["ok"], &clean["proved"]), (&true.into(), &1.into()));
+        host.shell(&format!("stored={stored}; home={home}; {deed}"));
+        let is_hidden = index == 3;
+        if is_hidden {
+            host.retire(&["verify", &id]).expect(0);
+        }
+        let words: &[&str] = if is_hidden {
+            &["verify", &id, "--deep"]
+        } else {
+            &["verify", &id]
+        };
+        let verified = host.retire_json(words).expect(1).json();
+        let found = list(&verified["findings"]);
+        assert_eq!(found.len(), 1, "{deed}: {verified}");
+        assert_eq!(found[0]["code"], code, "{deed}: {verified}");
+        assert!(
+            found[0]["hint"].as_str().unwrap().contains(meaning),
+            "{deed}: {verified}"
+        );
+        assert!(
+            found[0]["message"].as_str().unwrap().contains(&id),
+            "{verified}"
+        );
+        assert_eq!(guest.disks.len(), 1);
+    }
+    // What was said last is in the log, with who was told.
+    let log = json(&host, &["log", "--kind", "verification"]);
+    let events = list(&log["events"]);
+    assert_eq!(events.len(), kinds.len());
+    assert!(
+        events
+            .iter()
+            .all(|it| it["user"].is_string() && it["transaction"].is_null())
+    );
+    // Without a digest nobody claims to know.
+    GuestBuilder::new("plain")
+        .disk(Disk::unmanaged("plain.raw").size_mib(1))
+        .define(&host);
+    host.retire(&["undefine", "plain", "--remove-all-storage", "--yes"])
+        .expect(0);
+    let told = host.retire(&["verify", "last", "--deep"]).expect(0).stdout;
+    assert!(
+        told.contains("1 files could be read, and have no digest"),
+        "{told}"
+    );
+}
+
+/// What belongs to no transaction is in the log with user and time, and a command that finds nothing
+/// to do at boot leaves no trace.
+#[test]
+fn what_is_no_transactions_is_in_the_log() {
+    let host = PrivateHost::start();
+    GuestBuilder::new("web1")
+        .disk(Disk::unmanaged("web1.raw").size_mib(1))
+        .define(&host);
+    host.retire(&["recover", "--yes"]).expect(0);
+    host.retire(&["policy", "set", "web1", "vda", "keep", "--yes"])
+        .expect(0);
+    host.retire(&["policy", "clear", "web1", "--yes"]).expect(0);
+    host.retire(&["recover", "--yes"]).expect(0);
+    host.retire(&["purge", "--expired", "--yes"]).expect(0);
+    host.retire(&["purge", "--expired", "-n"]).expect(0);
+    host.retire(&["undefine", "web1", "--remove-all-storage", "--yes"])
+        .expect(0);
+    host.retire(&["hold", "1", "--reason", "audit", "--yes"])
+        .expect(0);
+    host.retire(&["release", "1", "--yes"]).expect(0);
+    let of = |words: &[&str]| list(&json(&host, &[&["log"], words].concat())["events"]);
+    let policies = of(&["--kind", "policy"]);
+    assert_eq!(policies.len(), 2);
+    assert_eq!(policies[0]["domain"], "web1");
+    assert!(policies[0]["text"].as_str().unwrap().contains("vda: keep"));
+    assert!(policies[1]["text"].as_str().unwrap().contains("cleared"));
+    assert!(policies[0]["command"].to_string().contains("policy"));
+    assert_eq!(of(&["--kind", "purge"]).len(), 1);
+    assert_eq!(of(&["--kind", "recovery"]).len(), 0);
+    assert_eq!(of(&["--kind", "held,released"]).len(), 2);
+    assert_eq!(of(&["--kind", "purge", "--user", "nobody"]).len(), 0);
+    assert_eq!(of(&["--domain", "web*", "--kind", "policy"]).len(), 2);
+    host.retire(&["log", "--kind", "wishes"]).expect(2);
+    let csv = host.retire(&["--output", "csv", "log", "--kind", "policy"]);
+    assert!(csv.expect(0).stdout.contains(",policy,"));
+
+    // The journal is lost, and made anew: that too.
+    let state = &host.state;
+    host.shell(&format!(
+        "rm -r {state}/journal {state}/journal.head {state}/view"
+    ));
+    host.retire(&["rebuild", "--yes"]).expect(0);
+    let rebuilt = of(&["--kind", "rebuild"]);
+    assert_eq!(rebuilt.len(), 1);
+    assert!(
+        rebuilt[0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("1 transactions")
+    );
+    assert!(rebuilt[0]["user"].is_string());
+}

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::folders::{self, OUR_NAME, owners_alone};
 use super::sys::{self, Entry};
 use super::{LocalFiles, resolve, roots, secret};
-use crate::journal::manifest::{MANIFEST, PROOF, RECORD};
+use crate::journal::manifest::{DOMAIN, MANIFEST, PROOF, RECORD};
 use crate::model::TransactionId;
 use crate::ports::{Folder, Found, Proof, Quarantine, Record, StorageError};
 
@@ -52,14 +52,28 @@ impl Quarantine for LocalFiles {
         owners_alone(&sys::stat(&opened).map_err(words)?)?;
         let bytes = read(&opened, RECORD, LARGEST)?.ok_or("it has no record")?;
         let key = self.state_dir().and_then(|state| secret::read(&state));
-        let proof = match read(&opened, PROOF, LARGEST_PROOF)? {
-            None => Proof::Missing,
+        let judged = |holds: bool| if holds { Proof::Holds } else { Proof::Fails };
+        let (proof, manifest) = match read(&opened, PROOF, LARGEST_PROOF)? {
+            None => (Proof::Missing, Proof::Missing),
             Some(proof) => match key.map_err(words)? {
-                Some(key) if key.proves_record(&proof, &bytes) => Proof::Holds,
-                _ => Proof::Fails,
+                None => (Proof::Fails, Proof::Fails),
+                Some(key) => {
+                    let manifest = read(&opened, MANIFEST, LARGEST).ok().flatten();
+                    (
+                        judged(key.proves_record(&proof, &bytes)),
+                        manifest.map_or(Proof::Missing, |it| {
+                            judged(key.proves_manifest(&proof, &it))
+                        }),
+                    )
+                }
             },
         };
-        Ok(Record { bytes, proof })
+        Ok(Record {
+            bytes,
+            proof,
+            manifest,
+            domain: read(&opened, DOMAIN, LARGEST).ok().flatten(),
+        })
     }
 
     fn out_of_reach(&self, folder: &Path) -> Result<(), String> {

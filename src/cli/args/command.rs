@@ -208,7 +208,7 @@ pub enum Command {
         /// Only the files of these transactions
         #[arg(value_name = "ID", value_parser = meant, add = complete::ids())]
         ids: Vec<Meant>,
-        /// Read every file whole, so that a disk that cannot is found now
+        /// Read every file whole, and hold it against its digest where the setting `digest` took one
         #[arg(long)]
         deep: bool,
         /// A checkpoint kept elsewhere: prove that the log still contains it

@@ -25,6 +25,10 @@ struct Verified {
     root: String,
     files: u64,
     bytes: u64,
+    /// With --deep: files that are what their digest says.
+    proved: u64,
+    /// With --deep: files that were read, and have no digest to be held against.
+    unproved: u64,
     findings: Vec<FindingJson>,
 }
 
@@ -81,6 +85,8 @@ pub fn run(
         root: now.root.base64(),
         files: looked.files,
         bytes: looked.bytes,
+        proved: looked.proved,
+        unproved: looked.unproved,
         findings,
     };
     // A log that is damaged is not written to.
@@ -122,6 +128,19 @@ fn words(verified: &Verified) -> String {
         verified.files,
         indicatif::HumanBytes(verified.bytes)
     ));
+    if verified.proved > 0 {
+        lines.push(format!(
+            "{} files hold the bytes that were put there, by their digest.",
+            verified.proved
+        ));
+    }
+    if verified.unproved > 0 {
+        lines.push(format!(
+            "{} files could be read, and have no digest: whether their bytes are the same, nobody \
+             can tell (the setting `digest` takes one of what is retired from then on).",
+            verified.unproved
+        ));
+    }
     if verified.ok {
         lines.push("Everything is as it was left.".to_owned());
     }
@@ -207,13 +226,30 @@ fn quarantine(
         })?;
         wanted.reverse();
     }
+    let progress = deep.then(|| Progress::of_bytes(context, "of quarantine read"));
+    let mut so_far = 0;
+    let mut tell = |count: u64| {
+        so_far += count;
+        if let Some(progress) = &progress {
+            progress.at(so_far, so_far);
+        }
+    };
     for id in wanted {
         // What is wrong with the record is the log's finding already.
         match journal.read(id) {
-            Ok(transaction) => looked.add(engine::verify(&files, &files, &transaction, deep)),
+            Ok(transaction) => {
+                let read: Option<&mut dyn FnMut(u64)> = match deep {
+                    true => Some(&mut tell),
+                    false => None,
+                };
+                looked.add(engine::verify(&files, &files, &transaction, read));
+            }
             Err(error) if ids.contains(&id) => return Err(error.into()),
             Err(_) => {}
         }
+    }
+    if let Some(progress) = progress {
+        progress.end();
     }
     Ok(looked)
 }

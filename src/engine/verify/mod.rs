@@ -1,12 +1,16 @@
-//! The files in quarantine against what the journal says of them. Changes nothing.
+//! What waits in quarantine against what the journal says of it. Changes nothing.
 
-use crate::model::{FileFacts, FileKind, Progress, State, Transaction};
+mod beside;
+
+use std::path::Path;
+
+use crate::model::{DigestKind, FileFacts, FileKind, FileMove, Progress, State, Transaction};
 use crate::ports::{Presence, Quarantine, StorageError, StorageView};
 
 /// Something that is not as it was left, and what that means for an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// `missing`, `replaced`, `changed`, `unreadable`, `manifest`.
+    /// `missing`, `replaced`, `changed`, `unreadable`, `manifest`, `foreign`.
     pub code: &'static str,
     pub subject: String,
     pub message: String,
@@ -19,6 +23,11 @@ pub struct Looked {
     pub files: u64,
     /// Allocated, of the files that are there.
     pub bytes: u64,
+    /// Files that were read whole and are what their digest says.
+    pub proved: u64,
+    /// Files that were read whole, and of which no digest was taken: nobody can tell whether their
+    /// bytes are the same.
+    pub unproved: u64,
     pub differences: Vec<Difference>,
 }
 
@@ -26,17 +35,20 @@ impl Looked {
     pub fn add(&mut self, other: Looked) {
         self.files += other.files;
         self.bytes += other.bytes;
+        self.proved += other.proved;
+        self.unproved += other.unproved;
         self.differences.extend(other.differences);
     }
 }
 
 /// Looks at everything that one transaction has in quarantine. One that is open is `recover`'s to
-/// look at, and one that is closed has nothing there.
+/// look at, and one that is closed has nothing there. With `read` every file is read whole, and it is
+/// told how many bytes that were.
 pub fn verify(
     storage: &dyn StorageView,
     quarantine: &dyn Quarantine,
     transaction: &Transaction,
-    deep: bool,
+    mut read: Option<&mut dyn FnMut(u64)>,
 ) -> Looked {
     let mut looked = Looked::default();
     if !matches!(transaction.state(), State::Prepared | State::Committed) {
@@ -61,8 +73,25 @@ pub fn verify(
         let found = Presence::at(storage, &stored, &moved.facts);
         if let Ok(Presence::It(now) | Presence::Another(now)) = &found {
             looked.bytes += now.allocated;
-            if deep && let Err(error) = storage.is_equal(&stored, &stored) {
-                looked.differences.push(unreadable(&subject, &error));
+        }
+        if let (Some(read), Ok(Presence::It(now))) = (&mut read, &found) {
+            let digest = transaction.digest(index).map(|digest| digest.kind);
+            match read_whole(storage, moved, &stored, now, digest, *read) {
+                Ok(now) => match (transaction.digest(index), now) {
+                    (Some(then), Some(now)) if now == then.hex => looked.proved += 1,
+                    (Some(then), Some(now)) => looked.differences.push(say(
+                        "changed",
+                        format!(
+                            "{} does not hold the bytes that were put there: it was {then}, and is \
+                             {}:{now}",
+                            stored.display(),
+                            then.kind.word()
+                        ),
+                        format!("rollback {id} would bring {original} back as it is now"),
+                    )),
+                    _ => looked.unproved += 1,
+                },
+                Err(error) => looked.differences.push(unreadable(&subject, &error)),
             }
         }
         match found {
@@ -87,8 +116,35 @@ pub fn verify(
             Err(error) => looked.differences.push(unreadable(&subject, &error)),
         }
     }
-    looked.differences.extend(manifest(quarantine, transaction));
+    let beside = beside::differences(storage, quarantine, transaction);
+    looked.differences.extend(beside);
     looked
+}
+
+/// Reads a file to its end, or all in a folder; gives the digest of a file.
+fn read_whole(
+    storage: &dyn StorageView,
+    moved: &FileMove,
+    stored: &Path,
+    now: &FileFacts,
+    digest: Option<DigestKind>,
+    read: &mut dyn FnMut(u64),
+) -> Result<Option<String>, StorageError> {
+    match now.kind {
+        FileKind::Regular => {
+            let mut before = 0;
+            let mut go_on = |so_far: u64| {
+                read(so_far - before);
+                before = so_far;
+                true
+            };
+            let kind = digest.unwrap_or(DigestKind::Blake3);
+            let identity = &moved.facts.identity;
+            let found = storage.digest(stored, identity, kind, &mut go_on)?;
+            Ok(found.map(|digest| digest.hex))
+        }
+        _ => storage.is_equal(stored, stored).map(|_| None),
+    }
 }
 
 /// Files that come back otherwise than they went, in words: the guest would read other data, and nobody
@@ -126,27 +182,5 @@ fn unreadable(subject: &str, error: &StorageError) -> Difference {
         subject: subject.to_owned(),
         message: format!("it cannot be looked at: {error}"),
         hint: "fix that, and verify again".to_owned(),
-    }
-}
-
-/// The record beside the files says what the journal says.
-fn manifest(quarantine: &dyn Quarantine, transaction: &Transaction) -> Option<Difference> {
-    let home = &transaction.home;
-    let say = |what: String| Difference {
-        code: "manifest",
-        subject: home.display().to_string(),
-        message: format!("{what} (transaction {})", transaction.id),
-        hint: "the journal has it; only a `rebuild` without the journal would miss it".to_owned(),
-    };
-    let record = match quarantine.record(home) {
-        Ok(record) => record,
-        Err(cause) => return Some(say(format!("the record beside the files: {cause}"))),
-    };
-    match crate::journal::manifest::read_record(&record.bytes) {
-        Ok(read) if read.uuid == transaction.uuid && read.domain() == transaction.domain() => None,
-        Ok(_) => Some(say(
-            "the record beside the files is another transaction's".into()
-        )),
-        Err(error) => Some(say(format!("the record beside the files: {error}"))),
     }
 }
