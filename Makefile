@@ -38,7 +38,7 @@ lint: ## Clippy, formatting, documentation and the fuzz targets, without a warni
 	cargo clippy --all-targets -- -D warnings
 	cargo fmt --check
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
-	cargo check --manifest-path fuzz/Cargo.toml --locked
+	cargo check --manifest-path fuzz/Cargo.toml --locked --target-dir target
 
 demo: deps build ## A guest is retired with its disks, and comes back and boots
 	@tests/private-libvirt tests/demo
