@@ -170,6 +170,8 @@ fn nothing_said_is_never_everything() {
             "{quiet:?}"
         );
     }
+    let told = host.retire(&["recover", "--yes"]).expect(0);
+    assert_eq!((told.stdout.as_str(), told.stderr.as_str()), ("", ""));
     assert_eq!(states(&host), ["committed"]);
 }
 

@@ -21,11 +21,12 @@ pub fn run(context: &Context, confirmation: Confirmation) -> Result<(), CliError
         confirm("Go on?")?;
     }
     let report = left.recover(context)?;
-    tell(context, &report)?;
+    tell(context, &report, confirmation.yes)?;
     Ok(report.refuse_open()?)
 }
 
-fn tell(context: &Context, report: &RecoveryReport) -> Result<(), CliError> {
+/// A timer, which says yes beforehand, hears nothing where there was nothing to do.
+fn tell(context: &Context, report: &RecoveryReport, by_timer: bool) -> Result<(), CliError> {
     let RecoveryReport {
         recoveries,
         findings,
@@ -34,7 +35,7 @@ fn tell(context: &Context, report: &RecoveryReport) -> Result<(), CliError> {
         Output::Json => json::print(&json::Recovered::new(recoveries, findings)),
         Output::Text if context.quiet => Ok(()),
         Output::Text => {
-            if recoveries.is_empty() {
+            if recoveries.is_empty() && !by_timer {
                 text::out("Nothing was left open.")?;
             }
             for recovery in recoveries {
