@@ -4,6 +4,7 @@
 use crate::model::{Direction, State, Transaction};
 
 use super::begin::Retirement;
+use super::course::StepFailure;
 use super::error::EngineError;
 use super::run::{Stop, Unwritten};
 use super::{Engine, look};
@@ -160,7 +161,7 @@ impl Engine<'_> {
         ) {
             Ok(()) => Ok(transaction),
             Err(Stop::Unfinished(error)) => Err(error),
-            Err(Stop::Failed { cause, .. }) => {
+            Err(Stop::Failed(StepFailure { cause, .. })) => {
                 Err(self.stick(transaction, WHY.to_owned(), cause.to_string()))
             }
         }

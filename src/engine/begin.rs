@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::ports::Root;
 
+use super::course::StepFailure;
 use super::error::{EngineError, Failure};
 use super::run::{OnSignal, Stop, Unwritten};
 use super::{Engine, digest, volumes};
@@ -65,7 +66,7 @@ impl Engine<'_> {
         });
         match run {
             // A signal during the last step.
-            Ok(unwritten) if self.turns_back(OnSignal::TurnBack) => Err(self.give_up(
+            Ok(unwritten) if OnSignal::TurnBack.turns_back(&self.world) => Err(self.give_up(
                 transaction,
                 unwritten,
                 "prepared".into(),
@@ -73,7 +74,7 @@ impl Engine<'_> {
             )),
             Ok(unwritten) => Ok((transaction, unwritten)),
             Err(Stop::Unfinished(error)) => Err(error),
-            Err(Stop::Failed { step, cause, .. }) => {
+            Err(Stop::Failed(StepFailure { step, cause, .. })) => {
                 Err(self.give_up(transaction, Unwritten::none(), step, cause))
             }
         }

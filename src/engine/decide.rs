@@ -5,6 +5,7 @@ use crate::model::{
     Transaction, TransactionId, Verb,
 };
 
+use super::course::StepFailure;
 use super::error::{EngineError, Failure, NotAgain};
 use super::restoration::Restoration;
 use super::run::{Stop, Unwritten};
@@ -186,11 +187,13 @@ impl Engine<'_> {
             Ok(()) => Ok(transaction),
             Err(Stop::Unfinished(error)) => Err(error),
             // It got stuck on its way there, and is not gone on with: nobody wants it retired.
-            Err(Stop::Failed { step, cause, .. }) if !before.ends_a_rollback_in_vain() => {
+            Err(Stop::Failed(StepFailure { step, cause, .. }))
+                if !before.ends_a_rollback_in_vain() =>
+            {
                 let back = format!("'{step}' failed: {cause}");
                 Err(self.stick(transaction, "it was not tried".into(), back))
             }
-            Err(Stop::Failed { step, cause, .. }) => {
+            Err(Stop::Failed(StepFailure { step, cause, .. })) => {
                 let why = Some(format!("rollback failed at '{step}': {cause}"));
                 Err(self.turn_round(transaction, Direction::Forward, (before, why), step, cause))
             }
@@ -236,7 +239,7 @@ impl Engine<'_> {
                 cause,
             },
             Err(Stop::Unfinished(error)) => error,
-            Err(Stop::Failed { cause: second, .. }) => {
+            Err(Stop::Failed(StepFailure { cause: second, .. })) => {
                 let (forward, back) = match direction {
                     Direction::Forward => (second, cause),
                     Direction::Back => (cause, second),

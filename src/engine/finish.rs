@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use crate::model::{Direction, EventKind, Progress, State, Step, Transaction};
 
 use super::Engine;
+use super::course::StepFailure;
 use super::error::Failure;
 use super::look::{self, Claimed};
 use super::run::{OnSignal, Stop, Unwritten, left_in};
@@ -75,11 +76,11 @@ impl Engine<'_> {
                     self.write_all(transaction, unwritten)?;
                 }
                 // Somebody has it open: found at the move itself.
-                Err(Stop::Failed {
+                Err(Stop::Failed(StepFailure {
                     index,
                     cause: Failure::InUse(phrase),
                     ..
-                }) => self.leave(transaction, &[(index, phrase)], &mut left)?,
+                })) => self.leave(transaction, &[(index, phrase)], &mut left)?,
                 Err(other) => return Err(other),
             }
         }
@@ -125,7 +126,7 @@ impl Engine<'_> {
                     self.run_steps(transaction, &[index], Direction::Back, OnSignal::GoOn, none);
                 match back {
                     Ok(unwritten) => self.write_all(transaction, unwritten)?,
-                    Err(Stop::Failed { cause, .. }) => {
+                    Err(Stop::Failed(StepFailure { cause, .. })) => {
                         tracing::warn!(%cause, "a file that somebody uses cannot go back");
                         fate = "waits in quarantine because its place is taken";
                     }
@@ -160,10 +161,12 @@ impl Engine<'_> {
         if transaction.progress()[index] != Progress::Done {
             return Ok(());
         }
-        let failed = |cause| Stop::Failed {
-            index,
-            step: "undefine".into(),
-            cause,
+        let failed = |cause| {
+            Stop::Failed(StepFailure {
+                index,
+                step: "undefine".into(),
+                cause,
+            })
         };
         match look::defined_again(&self.world, transaction) {
             Ok(None) => Ok(()),
@@ -187,9 +190,9 @@ impl Engine<'_> {
 
 /// Who cannot be asked may be a user.
 fn looked_in_vain(cause: Failure) -> Stop {
-    Stop::Failed {
+    Stop::Failed(StepFailure {
         index: 0,
         step: "last look".into(),
         cause,
-    }
+    })
 }

@@ -23,6 +23,7 @@ mod candidates;
 mod claims;
 mod comparison;
 mod costs;
+mod course;
 mod decide;
 mod digest;
 mod error;

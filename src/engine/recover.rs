@@ -6,6 +6,7 @@
 
 use crate::model::{Claim, Direction, Evidence, State, Transaction, TransactionId, Verb};
 
+use super::course::StepFailure;
 use super::decide::decided;
 use super::error::{EngineError, Failure};
 use super::run::{Stop, Unwritten};
@@ -117,7 +118,7 @@ impl Engine<'_> {
                 });
             }
             Err(Stop::Unfinished(error)) => return Err(error),
-            Err(Stop::Failed { step, cause, .. }) => {
+            Err(Stop::Failed(StepFailure { step, cause, .. })) => {
                 undefinable = cause.is_no_to_define(&step);
                 format!("'{step}' failed: {cause}")
             }
@@ -141,7 +142,7 @@ impl Engine<'_> {
                 })
             }
             Err(Stop::Unfinished(error)) => Err(error),
-            Err(Stop::Failed { step, cause, .. }) => {
+            Err(Stop::Failed(StepFailure { step, cause, .. })) => {
                 let forward = format!("'{step}' failed: {cause}");
                 match self.stick(transaction, forward, back) {
                     EngineError::Stuck {
@@ -161,10 +162,12 @@ impl Engine<'_> {
     /// Brings everything back, unless somebody uses a file where it waits: to move it home would take
     /// it away from them (law 5).
     fn undo(&mut self, transaction: &mut Transaction, unwritten: Unwritten) -> Result<(), Stop> {
-        let failed = |cause| Stop::Failed {
-            index: 0,
-            step: "look at the quarantine".into(),
-            cause,
+        let failed = |cause| {
+            Stop::Failed(StepFailure {
+                index: 0,
+                step: "look at the quarantine".into(),
+                cause,
+            })
         };
         let used = look::used_in_quarantine(&self.world, transaction).map_err(failed)?;
         if let Some(one) = used.first() {

@@ -1,10 +1,11 @@
 //! Running steps one way, with intents and outcomes around each (law 3).
 
-use crate::model::{Direction, EventKind, Progress, State, Step, Transaction, undo_order};
+use crate::model::{Direction, EventKind, Progress, State, Transaction, undo_order};
 use crate::ports::Journal;
 
-use super::error::{EngineError, Failure};
-use super::{Engine, steps};
+use super::course::{Course, StepFailure};
+use super::error::EngineError;
+use super::{Engine, World};
 
 /// Events that are true but not yet in the journal. They are written together with the next
 /// intent or state, so that a step costs one durable write instead of two. To drop them is to
@@ -26,6 +27,10 @@ impl Unwritten {
         self.0
     }
 
+    pub(super) fn take(&mut self) -> Self {
+        Self(std::mem::take(&mut self.0))
+    }
+
     pub(super) fn none() -> Self {
         Self(Vec::new())
     }
@@ -44,14 +49,16 @@ pub(super) enum OnSignal {
     GoOn,
 }
 
+impl OnSignal {
+    pub(super) fn turns_back(self, world: &World) -> bool {
+        self == Self::TurnBack && world.control.wants_rollback()
+    }
+}
+
 /// Why a run stopped before its end.
 pub(super) enum Stop {
     /// One step failed; its failure is in the journal.
-    Failed {
-        index: usize,
-        step: String,
-        cause: Failure,
-    },
+    Failed(StepFailure),
     /// The journal takes no more, or the operator wants out: only `recover` can go on.
     Unfinished(EngineError),
 }
@@ -96,59 +103,37 @@ impl Engine<'_> {
         order: &[usize],
         direction: Direction,
         on_signal: OnSignal,
-        mut unwritten: Unwritten,
+        unwritten: Unwritten,
     ) -> Result<Unwritten, Stop> {
-        for index in order.iter().copied() {
-            let intent = EventKind::Intent {
-                step: index,
-                direction,
-            };
-            self.write(transaction, unwritten.then(intent))
-                .map_err(Stop::Unfinished)?;
-            if self.world.control.wants_out() {
-                return Err(Stop::Unfinished(EngineError::Unfinished {
-                    id: transaction.id,
-                    cause: "stopped by a second signal".into(),
-                }));
-            }
-            let step = &transaction.plan.steps[index];
-            self.world.control.step(transaction, index, step, direction);
-            let result = if self.turns_back(on_signal) {
-                Err(Failure::Interrupted)
-            } else {
-                steps::run(&self.world, transaction, index, direction)
-            };
-            let outcome = |result| EventKind::Outcome {
-                step: index,
-                direction,
-                result,
-            };
-            match result {
-                Ok(effect) => {
-                    let already = effect.moved == crate::ports::Moved::Already;
-                    unwritten = Unwritten::one(outcome(Ok(already)));
-                    if let (Step::Stop { .. }, Direction::Forward) = (step, direction) {
-                        unwritten.0.push(steps::settled(&self.world, transaction));
-                    }
-                    unwritten.0.extend(effect.events);
-                    if let Some(cause) = effect.ends {
-                        let step = step.kind().to_owned();
-                        tracing::warn!(%step, direction = direction.word(), %cause, "ended");
-                        let kinds = std::mem::take(&mut unwritten.0);
-                        self.write(transaction, kinds).map_err(Stop::Unfinished)?;
-                        return Err(Stop::Failed { index, step, cause });
-                    }
+        let course = Course::new(transaction, order, direction, on_signal, unwritten);
+        let mut courses = [course];
+        self.drive(&mut courses).map_err(Stop::Unfinished)?;
+        let [course] = courses;
+        match course.failed {
+            Some(failure) => Err(Stop::Failed(failure)),
+            None => Ok(course.unwritten),
+        }
+    }
+
+    /// Runs courses to their ends, or until one fails; what that one has to say is durable then.
+    fn drive(&mut self, courses: &mut [Course]) -> Result<(), EngineError> {
+        for course in courses {
+            while let Some(kinds) = course.intends() {
+                self.write(course.transaction, kinds)?;
+                if self.world.control.wants_out() {
+                    return Err(EngineError::Unfinished {
+                        id: course.transaction.id,
+                        cause: "stopped by a second signal".into(),
+                    });
                 }
-                Err(cause) => {
-                    let step = step.kind().to_owned();
-                    tracing::warn!(%step, direction = direction.word(), %cause, "step failed");
-                    self.write(transaction, vec![outcome(Err(cause.to_string()))])
-                        .map_err(Stop::Unfinished)?;
-                    return Err(Stop::Failed { index, step, cause });
+                course.advance(&self.world);
+                if course.failed.is_some() {
+                    let kinds = course.unwritten.take().into_kinds();
+                    return self.write(course.transaction, kinds);
                 }
             }
         }
-        Ok(unwritten)
+        Ok(())
     }
 
     /// Runs every step that is left in `direction`, whatever signals come, and enters `end`.
@@ -163,10 +148,6 @@ impl Engine<'_> {
         let unwritten = self.run(transaction, direction, OnSignal::GoOn, unwritten)?;
         self.enter(transaction, unwritten, end, why)
             .map_err(Stop::Unfinished)
-    }
-
-    pub(super) fn turns_back(&self, on_signal: OnSignal) -> bool {
-        on_signal == OnSignal::TurnBack && self.world.control.wants_rollback()
     }
 }
 

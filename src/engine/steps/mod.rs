@@ -16,7 +16,7 @@ pub(super) use power::keeping_all;
 pub(super) use state_copy::obstacle as copy_obstacle;
 
 use crate::model::{Direction, EventKind, Step, Transaction};
-use crate::ports::{Moved, Presence};
+use crate::ports::Moved;
 
 use super::World;
 use super::error::Failure;
@@ -98,7 +98,9 @@ pub(super) fn run(
         (Step::CopyState(file), Back) => state_copy::restore(world, transaction, index, file),
         (Step::MakePersistent, Forward) => power::make_persistent(world, transaction),
         (Step::MakePersistent, Back) => power::make_transient(world, transaction, index),
-        (Step::Stop { graceful }, Forward) => power::stop(world, transaction, *graceful),
+        (Step::Stop { graceful }, Forward) => {
+            return power::stop(world, transaction, *graceful);
+        }
         (Step::Stop { .. }, Back) => Ok(Moved::Already),
         (Step::Undefine(call), Forward) => {
             return undefine::undefine(world, transaction, index, *call);
@@ -113,25 +115,6 @@ pub(super) fn run(
         }
     };
     moved.map(Effect::from)
-}
-
-/// The files of a stopped guest as they are now. One that is not the file of the plan any more is
-/// left out: its move will refuse it.
-pub(super) fn settled(world: &World, transaction: &Transaction) -> EventKind {
-    let files = transaction.files().filter_map(|(index, moved, _)| {
-        match Presence::at(world.storage, &moved.path, &moved.facts).ok()? {
-            Presence::It(facts) if facts != moved.facts => Some((index, facts)),
-            _ => None,
-        }
-    });
-    let files: Vec<_> = files.collect();
-    let mut plan = transaction.plan.clone();
-    plan.settle(&files);
-    EventKind::Settled {
-        files,
-        bytes: plan.allocated(),
-        size: plan.bytes(),
-    }
 }
 
 /// Where the file of step `index` waits. The journal binds every moved file to a folder when the

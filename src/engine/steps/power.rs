@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use crate::model::{Direction, EventKind, Step, Transaction, UndefineCall};
-use crate::ports::Moved;
+use crate::ports::{Moved, Presence};
 
 use super::super::World;
 use super::super::error::Failure;
+use super::Effect;
 
 /// How often the operator's signals are looked at while a guest is waited for.
 const SLICE: Duration = Duration::from_secs(1);
@@ -83,7 +84,15 @@ pub(super) fn stop(
     world: &World,
     transaction: &Transaction,
     graceful: Option<u64>,
-) -> Result<Moved, Failure> {
+) -> Result<Effect, Failure> {
+    let moved = end(world, transaction, graceful)?;
+    Ok(Effect {
+        events: vec![settled(world, transaction)],
+        ..Effect::from(moved)
+    })
+}
+
+fn end(world: &World, transaction: &Transaction, graceful: Option<u64>) -> Result<Moved, Failure> {
     let uuid = transaction.domain_now().uuid;
     let status = world.hypervisor.status(uuid)?;
     if !status.as_ref().is_some_and(|status| status.active) {
@@ -145,5 +154,24 @@ fn let_go(world: &World, transaction: &Transaction) {
             return;
         }
         world.clock.pause(PAUSE);
+    }
+}
+
+/// The files of a stopped guest as they are now. One that is not the file of the plan any more is
+/// left out: its move will refuse it.
+fn settled(world: &World, transaction: &Transaction) -> EventKind {
+    let files = transaction.files().filter_map(|(index, moved, _)| {
+        match Presence::at(world.storage, &moved.path, &moved.facts).ok()? {
+            Presence::It(facts) if facts != moved.facts => Some((index, facts)),
+            _ => None,
+        }
+    });
+    let files: Vec<_> = files.collect();
+    let mut plan = transaction.plan.clone();
+    plan.settle(&files);
+    EventKind::Settled {
+        files,
+        bytes: plan.allocated(),
+        size: plan.bytes(),
     }
 }
