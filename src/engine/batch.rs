@@ -1,13 +1,13 @@
 //! Several retirements as one: all are prepared before the first is committed, and where one fails,
 //! all are put back. A single retirement is a batch of one.
 
-use crate::model::{Direction, State, Transaction};
+use crate::model::{Direction, EventKind, State, Transaction};
 
-use super::begin::Retirement;
-use super::course::StepFailure;
-use super::error::EngineError;
-use super::run::{Stop, Unwritten};
-use super::{Engine, look};
+use super::begin::{Begun, Retirement};
+use super::course::{Course, StepFailure};
+use super::error::{EngineError, Failure};
+use super::run::{Executed, OnSignal, Pace, Stop, Unwritten, entered, left_in, write_all};
+use super::{Engine, digest, look};
 
 /// What became of a batch.
 pub struct Batch {
@@ -53,58 +53,121 @@ impl From<EngineError> for NotRetired {
 
 const END_OF_USE: &str = "end that use, or leave the disk out with --storage or --keep-storage";
 
+/// Why a batch is put back.
+enum Cause {
+    /// A step of the transaction at this place failed.
+    Step(usize, StepFailure),
+    /// What was found when all had been run.
+    Look(EngineError),
+}
+
 impl Engine<'_> {
     /// Runs these plans in this order, which must be one in which whoever stands on a file leaves
     /// before it.
     pub fn retire(&mut self, retirements: Vec<Retirement>) -> Batch {
-        let mut executed: Vec<(Transaction, Unwritten)> = Vec::new();
-        for retirement in retirements {
-            match self.execute(retirement) {
-                Ok(one) => executed.push(one),
-                Err(error) => return self.put_back(executed, error),
+        let (mut executed, cause) = match self.execute(retirements) {
+            Ok(executed) => executed,
+            Err(error) => return failed(error),
+        };
+        if cause.is_none() {
+            for (transaction, unwritten) in &mut executed {
+                let notes = look::occupied_notes(&self.world, transaction, unwritten.kinds());
+                unwritten.extend(notes);
             }
         }
-        for (transaction, unwritten) in &mut executed {
-            unwritten.extend(look::occupied_notes(&self.world, transaction));
+        let cause = match cause {
+            Some(cause) => Some(cause),
+            None => self.last_look(&executed).err().map(Cause::Look),
+        };
+        match cause {
+            Some(cause) => self.put_back(executed, cause),
+            None => self.decide(executed),
         }
-        if let Err(error) = self.last_look(&executed) {
-            return self.put_back(executed, error);
-        }
-        let mut retired: Vec<Transaction> = Vec::new();
-        for (mut transaction, unwritten) in executed {
-            match self.enter(&mut transaction, unwritten, State::Prepared, None) {
-                Ok(()) => retired.push(transaction),
-                // The rest has no decision, and is put back by the next recovery.
-                Err(error) => return failed(Vec::new(), error),
-            }
-        }
-        self.commit_all(retired)
     }
 
-    /// Commits those that are not to wait.
-    fn commit_all(&mut self, mut prepared: Vec<Transaction>) -> Batch {
-        let decided: Vec<&Transaction> = prepared.iter().filter(|one| one.commit_at_once).collect();
-        if let Err(error) = self.refuse_returned(&decided) {
-            let executed = prepared.into_iter().map(|one| (one, Unwritten::none()));
-            return self.put_back(executed.collect(), error);
+    /// Runs every step of executable plans. Nothing is `prepared` before one more look was taken.
+    ///
+    /// # Errors
+    /// Nothing was changed, or only `recover` can go on.
+    fn execute(
+        &mut self,
+        retirements: Vec<Retirement>,
+    ) -> Result<(Executed, Option<Cause>), EngineError> {
+        let mut begun = self.begin_all(retirements)?;
+        let forward = |begun: &mut Begun| {
+            let order = left_in(&begun.transaction, Direction::Forward);
+            (order, begun.intended)
+        };
+        let orders: Vec<_> = begun.iter_mut().map(forward).collect();
+        let mut courses: Vec<Course> = begun
+            .iter_mut()
+            .zip(&orders)
+            .map(|(begun, (order, intended))| {
+                let (way, none) = (Direction::Forward, Unwritten::none());
+                Course::new(&mut begun.transaction, order, way, OnSignal::TurnBack, none)
+                    .intended(*intended)
+            })
+            .collect();
+        self.drive(&mut courses, Pace::Together)?;
+        let mut cause = None;
+        let mut unwritten = Vec::new();
+        for (index, course) in courses.iter_mut().enumerate() {
+            let failed = course.failed.take();
+            cause = cause.or(failed.map(|failure| Cause::Step(index, failure)));
+            unwritten.push(course.end());
         }
-        for index in 0..prepared.len() {
-            if prepared[index].commit_at_once
-                && let Err(error) = self.commit_own(&mut prepared[index])
-            {
-                prepared.truncate(index);
-                return failed(prepared, error);
+        let mut executed = Vec::new();
+        for (begun, mut unwritten) in begun.into_iter().zip(unwritten) {
+            if cause.is_none() {
+                unwritten.extend(digest::of_files(
+                    &self.world,
+                    &begun.transaction,
+                    begun.digest,
+                ));
             }
+            executed.push((begun.transaction, unwritten));
         }
-        Batch {
-            retired: prepared,
-            failed: None,
+        // A signal during the last step, or while files were read.
+        if cause.is_none() && OnSignal::TurnBack.turns_back(&self.world) {
+            cause = Some(Cause::Step(
+                0,
+                StepFailure {
+                    index: 0,
+                    step: "prepared".into(),
+                    cause: Failure::Interrupted,
+                },
+            ));
+        }
+        Ok((executed, cause))
+    }
+
+    /// All are prepared, and those that are not to wait are committed, by one record: there is no
+    /// moment at which some are and some are not.
+    fn decide(&mut self, mut executed: Executed) -> Batch {
+        let deciding = executed.iter_mut().map(|(transaction, unwritten)| {
+            let prepared = entered(transaction, State::Prepared, None);
+            let mut kinds = unwritten.take().then(prepared);
+            let committed = transaction.commit_at_once.then_some(EventKind::Entered {
+                state: State::Committed,
+                cause: None,
+            });
+            kinds.extend(committed);
+            (transaction, kinds)
+        });
+        let deciding = deciding.collect();
+        match write_all(self.journal, deciding) {
+            // What has no decision is put back by the next recovery.
+            Err(error) => failed(error),
+            Ok(()) => Batch {
+                retired: executed.into_iter().map(|(one, _)| one).collect(),
+                failed: None,
+            },
         }
     }
 
     /// Once for the whole batch, because it asks libvirt for every domain's XML; and after the
     /// moves, because what is named later than that names nothing.
-    fn last_look(&self, executed: &[(Transaction, Unwritten)]) -> Result<(), EngineError> {
+    fn last_look(&self, executed: &Executed) -> Result<(), EngineError> {
         let all: Vec<&Transaction> = executed.iter().map(|(one, _)| one).collect();
         look::refuse_claimed(&self.world, &all, END_OF_USE)?;
         self.refuse_returned(&all)
@@ -125,52 +188,67 @@ impl Engine<'_> {
         }
     }
 
-    /// One failed: those that were executed before it come back too.
-    fn put_back(&mut self, executed: Vec<(Transaction, Unwritten)>, error: EngineError) -> Batch {
-        let mut failed = NotRetired::from(error);
-        for (transaction, unwritten) in executed.into_iter().rev() {
-            let name = transaction.domain().name.clone();
-            match self.undo_own(transaction, unwritten) {
-                Ok(transaction) => failed.put_back.push(transaction),
-                Err(error) => failed.half.push((name, error)),
+    /// One failed: all come back, the last first. Where that fails it is stuck until a recovery: to
+    /// go forward after all would retire one domain of a batch that is put back.
+    fn put_back(&mut self, executed: Executed, cause: Cause) -> Batch {
+        const WHY: &str = "the same command failed afterwards";
+        let (at, mut own, look) = match cause {
+            Cause::Step(index, failure) => (Some(index), Some(failure), None),
+            Cause::Look(error) => (None, None, Some(error)),
+        };
+        let mut going = Vec::new();
+        let mut places = Vec::new();
+        for (index, (transaction, mut unwritten)) in executed.into_iter().enumerate().rev() {
+            let own = own.as_ref().filter(|_| at == Some(index));
+            let why = own.map_or_else(|| WHY.to_owned(), StepFailure::because);
+            unwritten.extend([entered(&transaction, State::RollingBack, Some(why))]);
+            going.push((transaction, unwritten));
+            places.push(index);
+        }
+        let mut error = look;
+        let (mut put_back, mut half) = (Vec::new(), Vec::new());
+        for (index, undone) in places.into_iter().zip(self.undo_all(going)) {
+            let own = own.take_if(|_| at == Some(index));
+            match (undone, own) {
+                (Ok(transaction), None) => put_back.push(transaction),
+                (Ok(transaction), Some(own)) => {
+                    error = Some(EngineError::PutBack {
+                        transaction: Box::new(transaction),
+                        step: own.step,
+                        cause: own.cause,
+                    });
+                }
+                (Err((transaction, stop)), own) => {
+                    let name = transaction.domain().name.clone();
+                    let is_own = own.is_some();
+                    let forward = own.map_or_else(|| WHY.to_owned(), |it| it.cause.to_string());
+                    let left = match stop {
+                        Stop::Unfinished(error) => error,
+                        Stop::Failed(back) => {
+                            self.stick(transaction, forward, back.cause.to_string())
+                        }
+                    };
+                    match is_own {
+                        true => error = Some(left),
+                        false => half.push((name, left)),
+                    }
+                }
             }
         }
         Batch {
             retired: Vec::new(),
-            failed: Some(failed),
-        }
-    }
-
-    /// Rolls back what this very command has run. Where that fails it is stuck until a recovery: to
-    /// go forward after all would retire one domain of a batch that is put back.
-    fn undo_own(
-        &mut self,
-        mut transaction: Transaction,
-        unwritten: Unwritten,
-    ) -> Result<Transaction, EngineError> {
-        const WHY: &str = "the same command failed afterwards";
-        let why = Some(WHY.to_owned());
-        self.enter(&mut transaction, unwritten, State::RollingBack, why)?;
-        let none = Unwritten::none();
-        match self.run_to(
-            &mut transaction,
-            Direction::Back,
-            none,
-            State::RolledBack,
-            None,
-        ) {
-            Ok(()) => Ok(transaction),
-            Err(Stop::Unfinished(error)) => Err(error),
-            Err(Stop::Failed(StepFailure { cause, .. })) => {
-                Err(self.stick(transaction, WHY.to_owned(), cause.to_string()))
-            }
+            failed: Some(NotRetired {
+                error: error.unwrap_or(EngineError::Interrupted),
+                put_back,
+                half,
+            }),
         }
     }
 }
 
-fn failed(retired: Vec<Transaction>, error: EngineError) -> Batch {
+fn failed(error: EngineError) -> Batch {
     Batch {
-        retired,
+        retired: Vec::new(),
         failed: Some(error.into()),
     }
 }

@@ -1,5 +1,6 @@
-//! A plan becomes a transaction, and its steps are run to `prepared`.
+//! Plans become transactions.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,12 +8,11 @@ use crate::model::{
     Definition, DigestKind, Direction, Draft, EventKind, Evidence, Override, OverrideFlag, Plan,
     QuarantineFolder, Reason, Removal, State, Step, Transaction, TransactionId,
 };
-use crate::ports::Root;
+use crate::ports::{Root, Storage};
 
-use super::course::StepFailure;
-use super::error::{EngineError, Failure};
-use super::run::{OnSignal, Stop, Unwritten};
-use super::{Engine, digest, volumes};
+use super::course::intended_at_once;
+use super::error::EngineError;
+use super::{Engine, volumes};
 
 /// All that is known of a retirement before it has a number and a place to put files in.
 pub struct Retirement {
@@ -27,67 +27,45 @@ pub struct Retirement {
     pub digest: Option<DigestKind>,
 }
 
+/// A transaction whose first steps are intended.
+pub(super) struct Begun {
+    pub transaction: Transaction,
+    /// How many of its steps that is.
+    pub intended: usize,
+    /// See [`Retirement::digest`].
+    pub digest: Option<DigestKind>,
+}
+
 impl Engine<'_> {
-    /// Runs every step of an executable plan. It is not `prepared` before one more look was taken,
-    /// which a batch takes once for all ([`Engine::retire`]).
+    /// Begins executable plans in one durable record: all of them or none.
+    ///
+    /// That record comes before every effect. Where files can wait is found by trying, for which an
+    /// empty folder of ours may have to be made: that alone comes before it, and goes again where
+    /// nothing is begun.
     ///
     /// # Errors
-    /// Before the transaction is begun: nothing was changed. After: [`EngineError::PutBack`]
-    /// where a step failed and rollback worked, [`EngineError::Stuck`] where it did not.
-    pub(super) fn execute(
+    /// Nothing was changed.
+    pub(super) fn begin_all(
         &mut self,
-        retirement: Retirement,
-    ) -> Result<(Transaction, Unwritten), EngineError> {
-        if !retirement.plan.is_executable() {
-            return Err(EngineError::Refused {
-                refusals: retirement.plan.refusals,
-            });
-        }
-        self.close_unbegun()?;
-        self.refuse_claimed(&retirement.plan, None)?;
-        let left_out = self.leave_out_numbers()?;
-        let digest = retirement.digest;
-        let mut transaction = self.begin(retirement)?;
-        let cause = told(&transaction.evidence.overrides);
-        self.enter(&mut transaction, Unwritten::none(), State::Executing, cause)?;
-        // After the state: entering it ends the notes of earlier runs.
-        let mut unwritten = Unwritten::none();
-        let told = left_out.into_iter().chain(left(&transaction.plan));
-        unwritten.extend(told.map(|text| EventKind::Noted { text }));
-        let run = self.run(
-            &mut transaction,
-            Direction::Forward,
-            OnSignal::TurnBack,
-            unwritten,
-        );
-        let run = run.map(|mut unwritten| {
-            unwritten.extend(digest::of_files(&self.world, &transaction, digest));
-            unwritten
-        });
-        match run {
-            // A signal during the last step.
-            Ok(unwritten) if OnSignal::TurnBack.turns_back(&self.world) => Err(self.give_up(
-                transaction,
-                unwritten,
-                "prepared".into(),
-                Failure::Interrupted,
-            )),
-            Ok(unwritten) => Ok((transaction, unwritten)),
-            Err(Stop::Unfinished(error)) => Err(error),
-            Err(Stop::Failed(StepFailure { step, cause, .. })) => {
-                Err(self.give_up(transaction, Unwritten::none(), step, cause))
+        retirements: Vec<Retirement>,
+    ) -> Result<Vec<Begun>, EngineError> {
+        for retirement in &retirements {
+            if !retirement.plan.is_executable() {
+                return Err(EngineError::Refused {
+                    refusals: retirement.plan.refusals.clone(),
+                });
             }
         }
-    }
-
-    /// The record that comes before every effect. Where files can wait is found by trying, for which
-    /// an empty folder of ours may have to be made: that alone comes before it, and goes again
-    /// where nothing is begun.
-    fn begin(&mut self, retirement: Retirement) -> Result<Transaction, EngineError> {
+        self.close_unbegun()?;
+        for retirement in &retirements {
+            self.refuse_claimed(&retirement.plan, None)?;
+        }
+        let left_out = self.leave_out_numbers()?;
+        let digests: Vec<_> = retirements.iter().map(|it| it.digest).collect();
         let mut made = Vec::new();
-        let drafted = self.draft(retirement, &mut made);
-        let begun = drafted.and_then(|draft| match self.world.control.may_begin() {
-            true => Ok(self.journal.begin(draft)?),
+        let drafted = self.draft_all(retirements, &mut made);
+        let begun = drafted.and_then(|drafts| match self.world.control.may_begin() {
+            true => self.record(drafts, &digests, left_out),
             false => Err(EngineError::Interrupted),
         });
         if begun.is_err() {
@@ -99,8 +77,70 @@ impl Engine<'_> {
         begun
     }
 
-    /// `made`: the quarantine roots that were not there before.
-    fn draft(&self, retirement: Retirement, made: &mut Vec<PathBuf>) -> Result<Draft, EngineError> {
+    fn record(
+        &mut self,
+        drafts: Vec<Draft>,
+        digests: &[Option<DigestKind>],
+        left_out: Option<String>,
+    ) -> Result<Vec<Begun>, EngineError> {
+        let mut left_out = left_out.into_iter();
+        let mut intended = Vec::new();
+        let begin = |draft: Draft| {
+            let steps = &draft.plan.steps;
+            let order: Vec<usize> = (0..steps.len()).collect();
+            let first = intended_at_once(steps, &order, Direction::Forward);
+            intended.push(first);
+            let mut kinds = vec![EventKind::Entered {
+                state: State::Executing,
+                cause: told(&draft.evidence.overrides),
+            }];
+            // After the state: entering it ends the notes of earlier runs.
+            let notes = left_out.by_ref().chain(left(&draft.plan));
+            kinds.extend(notes.map(|text| EventKind::Noted { text }));
+            kinds.extend(order.into_iter().take(first).map(|step| EventKind::Intent {
+                step,
+                direction: Direction::Forward,
+            }));
+            (draft, kinds)
+        };
+        let begun = self
+            .journal
+            .begin_all(drafts.into_iter().map(begin).collect())?;
+        let begun = begun.into_iter().zip(intended).zip(digests);
+        let begun = begun.map(|((transaction, intended), digest)| Begun {
+            transaction,
+            intended,
+            digest: *digest,
+        });
+        Ok(begun.collect())
+    }
+
+    fn draft_all(
+        &self,
+        retirements: Vec<Retirement>,
+        made: &mut Vec<PathBuf>,
+    ) -> Result<Vec<Draft>, EngineError> {
+        let pools = self.world.hypervisor.pools()?;
+        let mut roots = Roots {
+            storage: self.world.storage,
+            avoid: pools.into_iter().filter_map(|pool| pool.target).collect(),
+            home: None,
+            by_source: HashMap::new(),
+            made,
+        };
+        let first = self.journal.next_id()?.0;
+        let numbered = (first..).map(TransactionId).zip(retirements);
+        numbered
+            .map(|(id, retirement)| self.draft(id, retirement, &mut roots))
+            .collect()
+    }
+
+    fn draft(
+        &self,
+        id: TransactionId,
+        retirement: Retirement,
+        roots: &mut Roots,
+    ) -> Result<Draft, EngineError> {
         let Retirement {
             plan,
             definition,
@@ -114,27 +154,15 @@ impl Engine<'_> {
         evidence.circumstances.libvirt = Some(hypervisor.version().to_string());
         evidence.circumstances.qemu = hypervisor.emulator_version().map(|it| it.to_string());
         let volumes = volumes::described(&self.world, &plan)?;
-        let id = self.journal.next_id()?;
         let uuid = uuid::Uuid::new_v4();
-        let mut folder = |root: Root| {
-            let folder = root.folder.join(folder_name(id, uuid));
-            made.extend(root.made.then_some(root.folder));
-            folder
-        };
-        let avoid: Vec<PathBuf> = self
-            .world
-            .hypervisor
-            .pools()?
-            .into_iter()
-            .filter_map(|pool| pool.target)
-            .collect();
+        let name = folder_name(id, uuid);
         let mut places: Vec<QuarantineFolder> = Vec::new();
         for moved in plan.steps.iter().filter_map(Step::file) {
             let source = moved.path.parent().unwrap_or(Path::new("/"));
             if places.iter().all(|place| place.source != source) {
                 places.push(QuarantineFolder {
                     source: source.to_owned(),
-                    folder: folder(self.world.storage.place(source, &avoid)?),
+                    folder: roots.of(source)?.join(&name),
                 });
             }
         }
@@ -146,7 +174,7 @@ impl Engine<'_> {
             plan,
             definition,
             volumes,
-            home: folder(self.world.storage.home()?),
+            home: roots.home()?.join(&name),
             places,
             commit_at_once,
             started_at,
@@ -154,6 +182,44 @@ impl Engine<'_> {
             // Beyond the calendar's end is as good as never.
             expires_at: retention.and_then(|span| started_at.checked_add(span).ok()),
         })
+    }
+}
+
+/// The quarantine roots of a batch, each looked for once.
+struct Roots<'r> {
+    storage: &'r dyn Storage,
+    avoid: Vec<PathBuf>,
+    home: Option<PathBuf>,
+    by_source: HashMap<PathBuf, PathBuf>,
+    /// Those that were not there before.
+    made: &'r mut Vec<PathBuf>,
+}
+
+impl Roots<'_> {
+    /// For files of the folder `source`.
+    fn of(&mut self, source: &Path) -> Result<PathBuf, EngineError> {
+        if let Some(found) = self.by_source.get(source) {
+            return Ok(found.clone());
+        }
+        let root = self.storage.place(source, &self.avoid)?;
+        let folder = self.noted(root);
+        self.by_source.insert(source.to_owned(), folder.clone());
+        Ok(folder)
+    }
+
+    /// For manifest and XML.
+    fn home(&mut self) -> Result<PathBuf, EngineError> {
+        if let Some(found) = &self.home {
+            return Ok(found.clone());
+        }
+        let root = self.storage.home()?;
+        let folder = self.noted(root);
+        Ok(self.home.insert(folder).clone())
+    }
+
+    fn noted(&mut self, root: Root) -> PathBuf {
+        self.made.extend(root.made.then(|| root.folder.clone()));
+        root.folder
     }
 }
 

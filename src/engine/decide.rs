@@ -1,14 +1,14 @@
 //! Decisions on a transaction: commit, roll back, and what a failed step leads to.
 
 use crate::model::{
-    Direction, EventKind, Evidence, Override, OverrideFlag, Refusal, RefusalCode, State,
-    Transaction, TransactionId, Verb,
+    EventKind, Evidence, Override, OverrideFlag, Refusal, RefusalCode, State, Transaction,
+    TransactionId, Verb,
 };
 
 use super::course::StepFailure;
-use super::error::{EngineError, Failure, NotAgain};
+use super::error::{EngineError, NotAgain};
 use super::restoration::Restoration;
-use super::run::{Stop, Unwritten};
+use super::run::{Stop, Unwritten, entered};
 use super::steps::keeping_all;
 use super::terms::{RollbackRequest, Terms};
 use super::{Engine, look, preflight, verify};
@@ -134,6 +134,7 @@ impl Engine<'_> {
                 told.push(format!("accepted: {}", one.message));
             }
         }
+        told.extend(home.costs(&self.world));
         if !self.world.control.may_begin() {
             return Err(EngineError::Interrupted);
         }
@@ -142,7 +143,7 @@ impl Engine<'_> {
             first.extend(terms.rename.map(EventKind::Renamed));
         }
         first.extend(terms.amendment.map(EventKind::Amended));
-        self.roll_back(transaction, first, None, told)
+        self.roll_back(transaction, first, told)
     }
 
     /// Starts the domain of a transaction that was rolled back; one that was transient is transient
@@ -167,84 +168,50 @@ impl Engine<'_> {
 
     fn roll_back(
         &mut self,
-        mut transaction: Transaction,
-        first: Unwritten,
-        cause: Option<String>,
-        mut told: Vec<String>,
+        transaction: Transaction,
+        mut first: Unwritten,
+        told: Vec<String>,
     ) -> Result<Transaction, EngineError> {
         let before = transaction.state_before_rollback();
-        self.enter(&mut transaction, first, State::RollingBack, cause)?;
-        told.extend(Restoration::of(&transaction).costs(&self.world));
-        let mut notes = Unwritten::none();
-        notes.extend(told.into_iter().map(|text| EventKind::Noted { text }));
-        match self.run_to(
-            &mut transaction,
-            Direction::Back,
-            notes,
-            State::RolledBack,
-            None,
-        ) {
-            Ok(()) => Ok(transaction),
-            Err(Stop::Unfinished(error)) => Err(error),
+        first.extend([entered(&transaction, State::RollingBack, None)]);
+        first.extend(told.into_iter().map(|text| EventKind::Noted { text }));
+        let mut undone = self.undo_all(vec![(transaction, first)]);
+        match undone.pop() {
+            None => Err(EngineError::Interrupted),
+            Some(Ok(transaction)) => Ok(transaction),
+            Some(Err((_, Stop::Unfinished(error)))) => Err(error),
             // It got stuck on its way there, and is not gone on with: nobody wants it retired.
-            Err(Stop::Failed(StepFailure { step, cause, .. }))
+            Some(Err((transaction, Stop::Failed(failure))))
                 if !before.ends_a_rollback_in_vain() =>
             {
-                let back = format!("'{step}' failed: {cause}");
+                let back = failure.because();
                 Err(self.stick(transaction, "it was not tried".into(), back))
             }
-            Err(Stop::Failed(StepFailure { step, cause, .. })) => {
-                let why = Some(format!("rollback failed at '{step}': {cause}"));
-                Err(self.turn_round(transaction, Direction::Forward, (before, why), step, cause))
+            Some(Err((transaction, Stop::Failed(failure)))) => {
+                Err(self.turn_round(transaction, before, failure))
             }
         }
     }
 
-    /// A step of an undefine failed: undo what was done.
-    pub(super) fn give_up(
-        &mut self,
-        mut transaction: Transaction,
-        unwritten: Unwritten,
-        step: String,
-        cause: Failure,
-    ) -> EngineError {
-        let why = Some(format!("'{step}' failed: {cause}"));
-        if let Err(error) = self.enter(&mut transaction, unwritten, State::RollingBack, why) {
-            return error;
-        }
-        let end = (State::RolledBack, None);
-        self.turn_round(transaction, Direction::Back, end, step, cause)
-    }
-
-    /// `step` failed: goes `direction`, away from it, and so back to where the verb began, or says
-    /// that it is stuck.
+    /// A step of a rollback failed: goes forward again, to where the verb began, or says that it is
+    /// stuck.
     fn turn_round(
         &mut self,
         mut transaction: Transaction,
-        direction: Direction,
-        (end, why): (State, Option<String>),
-        step: String,
-        cause: Failure,
+        end: State,
+        failure: StepFailure,
     ) -> EngineError {
-        let turned = match direction {
-            Direction::Forward => self.finish(&mut transaction, end, why),
-            Direction::Back => {
-                self.run_to(&mut transaction, direction, Unwritten::none(), end, why)
-            }
-        };
-        match turned {
+        let StepFailure { step, cause, .. } = failure;
+        let why = Some(format!("rollback failed at '{step}': {cause}"));
+        match self.finish(&mut transaction, end, why) {
             Ok(()) => EngineError::PutBack {
                 transaction: Box::new(transaction),
                 step,
                 cause,
             },
             Err(Stop::Unfinished(error)) => error,
-            Err(Stop::Failed(StepFailure { cause: second, .. })) => {
-                let (forward, back) = match direction {
-                    Direction::Forward => (second, cause),
-                    Direction::Back => (cause, second),
-                };
-                self.stick(transaction, forward.to_string(), back.to_string())
+            Err(Stop::Failed(second)) => {
+                self.stick(transaction, second.cause.to_string(), cause.to_string())
             }
         }
     }

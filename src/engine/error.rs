@@ -117,6 +117,14 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Without the transaction's number.
+    pub(super) fn cause_alone(&self) -> String {
+        match self {
+            Self::Unfinished { cause, .. } => cause.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// The transaction that it is about, if it left one behind.
     pub fn left_behind(&self) -> Option<&Transaction> {
         match self {

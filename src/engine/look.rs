@@ -241,10 +241,14 @@ pub(super) fn name_reused(
 }
 
 /// What was put where the files came from, as notes: the retirement stands, and its way back needs
-/// those places.
-pub(super) fn occupied_notes(world: &World, transaction: &Transaction) -> Vec<EventKind> {
+/// those places. `next` is what is still to be recorded.
+pub(super) fn occupied_notes(
+    world: &World,
+    transaction: &Transaction,
+    next: &[EventKind],
+) -> Vec<EventKind> {
     // Of a look that only tells.
-    let occupied = occupied_places(world, transaction).unwrap_or_default();
+    let occupied = occupied_after(world, transaction, next).unwrap_or_default();
     let text = |path: PathBuf| {
         format!(
             "{} is another file by now, which somebody has put there; before a rollback it has to \
@@ -286,7 +290,15 @@ pub(super) fn occupied_places(
     world: &World,
     transaction: &Transaction,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let progress = transaction.progress();
+    occupied_after(world, transaction, &[])
+}
+
+fn occupied_after(
+    world: &World,
+    transaction: &Transaction,
+    next: &[EventKind],
+) -> Result<Vec<PathBuf>, Failure> {
+    let progress = transaction.progress_with(next);
     let mut occupied = Vec::new();
     for (index, moved, _) in transaction.files() {
         if progress.get(index) != Some(&Progress::Done) {

@@ -3,7 +3,7 @@
 use crate::model::{Direction, EventKind, Progress, State, Transaction, undo_order};
 use crate::ports::Journal;
 
-use super::course::{Course, StepFailure};
+use super::course::{Course, StepFailure, next_stage};
 use super::error::EngineError;
 use super::{Engine, World};
 
@@ -23,6 +23,10 @@ impl Unwritten {
         self.0.extend(kinds);
     }
 
+    pub(super) fn kinds(&self) -> &[EventKind] {
+        &self.0
+    }
+
     pub(super) fn into_kinds(self) -> Vec<EventKind> {
         self.0
     }
@@ -40,6 +44,9 @@ impl Unwritten {
     }
 }
 
+/// Transactions of one command whose steps have been run, each with what is not in the journal yet.
+pub(super) type Executed = Vec<(Transaction, Unwritten)>;
+
 /// What a first signal means to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnSignal {
@@ -53,6 +60,15 @@ impl OnSignal {
     pub(super) fn turns_back(self, world: &World) -> bool {
         self == Self::TurnBack && world.control.wants_rollback()
     }
+}
+
+/// Whether the failure of one course is the others' matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Where one fails, the others stop where they are.
+    Together,
+    /// Each goes as far as it gets.
+    Apart,
 }
 
 /// Why a run stopped before its end.
@@ -70,7 +86,7 @@ impl Engine<'_> {
         transaction: &mut Transaction,
         kinds: Vec<EventKind>,
     ) -> Result<(), EngineError> {
-        write(self.journal, transaction, kinds)
+        write_all(self.journal, vec![(transaction, kinds)])
     }
 
     pub(super) fn enter(
@@ -80,7 +96,8 @@ impl Engine<'_> {
         state: State,
         cause: Option<String>,
     ) -> Result<(), EngineError> {
-        enter(self.journal, transaction, unwritten, state, cause)
+        let entered = entered(transaction, state, cause);
+        self.write(transaction, unwritten.then(entered))
     }
 
     /// Runs every step that is left in `direction`. On success the last outcome is still
@@ -96,7 +113,7 @@ impl Engine<'_> {
         self.run_steps(transaction, &order, direction, on_signal, unwritten)
     }
 
-    /// Runs these steps in this order.
+    /// Runs these steps in this order. Where one fails, all is in the journal that came of them.
     pub(super) fn run_steps(
         &mut self,
         transaction: &mut Transaction,
@@ -107,33 +124,107 @@ impl Engine<'_> {
     ) -> Result<Unwritten, Stop> {
         let course = Course::new(transaction, order, direction, on_signal, unwritten);
         let mut courses = [course];
-        self.drive(&mut courses).map_err(Stop::Unfinished)?;
-        let [course] = courses;
-        match course.failed {
-            Some(failure) => Err(Stop::Failed(failure)),
-            None => Ok(course.unwritten),
-        }
+        self.drive(&mut courses, Pace::Together)
+            .map_err(Stop::Unfinished)?;
+        let [mut course] = courses;
+        let unwritten = course.end();
+        let Some(failure) = course.failed else {
+            return Ok(unwritten);
+        };
+        self.write(transaction, unwritten.into_kinds())
+            .map_err(Stop::Unfinished)?;
+        Err(Stop::Failed(failure))
     }
 
-    /// Runs courses to their ends, or until one fails; what that one has to say is durable then.
-    fn drive(&mut self, courses: &mut [Course]) -> Result<(), EngineError> {
-        for course in courses {
-            while let Some(kinds) = course.intends() {
-                self.write(course.transaction, kinds)?;
-                if self.world.control.wants_out() {
-                    return Err(EngineError::Unfinished {
-                        id: course.transaction.id,
-                        cause: "stopped by a second signal".into(),
-                    });
+    /// Runs courses, which all go the same way, stage by stage: to their ends, or until one fails.
+    /// What came of the last steps is not yet in the journal then ([`Course::end`]).
+    ///
+    /// # Errors
+    /// [`EngineError::Unfinished`]: of the first of them.
+    pub(super) fn drive(&mut self, courses: &mut [Course], pace: Pace) -> Result<(), EngineError> {
+        while let Some(stage) = next_stage(courses) {
+            let is_due = |course: &&mut Course| course.stage() == Some(stage);
+            self.intend(courses.iter_mut().filter(is_due))?;
+            for course in courses.iter_mut() {
+                while course.stage() == Some(stage) {
+                    self.intend([&mut *course])?;
+                    if self.world.control.wants_out() {
+                        return Err(EngineError::Unfinished {
+                            id: course.transaction.id,
+                            cause: "stopped by a second signal".into(),
+                        });
+                    }
+                    course.advance(&self.world);
                 }
-                course.advance(&self.world);
-                if course.failed.is_some() {
-                    let kinds = course.unwritten.take().into_kinds();
-                    return self.write(course.transaction, kinds);
+                if course.failed.is_some() && pace == Pace::Together {
+                    return Ok(());
                 }
             }
         }
         Ok(())
+    }
+
+    /// Undoes these in this order, each as far as it gets, and whatever becomes of the others. What
+    /// is unwritten of them says that they are `rolling-back`; those that are back are
+    /// `rolled-back`, by one record.
+    pub(super) fn undo_all(
+        &mut self,
+        mut going: Executed,
+    ) -> Vec<Result<Transaction, (Transaction, Stop)>> {
+        let way = Direction::Back;
+        let mut courses: Vec<Course> = going
+            .iter_mut()
+            .map(|(transaction, unwritten)| {
+                let first = unwritten.take();
+                let order = left_after(transaction, &first.0, way);
+                Course::new(transaction, &order, way, OnSignal::GoOn, first)
+            })
+            .collect();
+        let driven = self.drive(&mut courses, Pace::Apart);
+        let ends: Vec<_> = courses
+            .iter_mut()
+            .map(|course| (course.end(), course.failed.take()))
+            .collect();
+        drop(courses);
+        let mut transactions: Vec<Transaction> = going.into_iter().map(|(one, _)| one).collect();
+        let mut failures = Vec::new();
+        let mut writing = Vec::new();
+        for (transaction, (mut unwritten, failed)) in transactions.iter_mut().zip(ends) {
+            let back = EventKind::Entered {
+                state: State::RolledBack,
+                cause: None,
+            };
+            unwritten.extend(failed.is_none().then_some(back));
+            writing.push((transaction, unwritten.into_kinds()));
+            failures.push(failed);
+        }
+        let written = driven.and_then(|()| write_all(self.journal, writing));
+        let ended = transactions.into_iter().zip(failures);
+        ended
+            .map(|(transaction, failed)| match (&written, failed) {
+                (Err(error), _) => {
+                    let unfinished = EngineError::Unfinished {
+                        id: transaction.id,
+                        cause: error.cause_alone(),
+                    };
+                    Err((transaction, Stop::Unfinished(unfinished)))
+                }
+                (Ok(()), Some(failure)) => Err((transaction, Stop::Failed(failure))),
+                (Ok(()), None) => Ok(transaction),
+            })
+            .collect()
+    }
+
+    /// Writes what must be durable before these courses go on, in one record.
+    fn intend<'c, 't: 'c>(
+        &mut self,
+        courses: impl IntoIterator<Item = &'c mut Course<'t>>,
+    ) -> Result<(), EngineError> {
+        let intending = courses.into_iter().filter_map(|course| {
+            let kinds = course.intends()?;
+            Some((&mut *course.transaction, kinds))
+        });
+        write_all(self.journal, intending.collect())
     }
 
     /// Runs every step that is left in `direction`, whatever signals come, and enters `end`.
@@ -153,7 +244,16 @@ impl Engine<'_> {
 
 /// The steps that are left in `direction`, in the order in which they are run.
 pub(super) fn left_in(transaction: &Transaction, direction: Direction) -> Vec<usize> {
-    let progress = transaction.progress();
+    left_after(transaction, &[], direction)
+}
+
+/// The same once `next` is recorded, too.
+pub(super) fn left_after(
+    transaction: &Transaction,
+    next: &[EventKind],
+    direction: Direction,
+) -> Vec<usize> {
+    let progress = transaction.progress_with(next);
     let steps = &transaction.plan.steps;
     match direction {
         Direction::Forward => (0..steps.len())
@@ -166,31 +266,34 @@ pub(super) fn left_in(transaction: &Transaction, direction: Direction) -> Vec<us
     }
 }
 
-/// Appends to the journal and to the transaction in hand.
-pub(super) fn write(
+/// Appends to the journal and to the transactions in hand, in one durable write.
+pub(super) fn write_all(
     journal: &mut dyn Journal,
-    transaction: &mut Transaction,
-    kinds: Vec<EventKind>,
+    additions: Vec<(&mut Transaction, Vec<EventKind>)>,
 ) -> Result<(), EngineError> {
-    let events =
-        journal
-            .append(transaction.id, kinds)
-            .map_err(|error| EngineError::Unfinished {
-                id: transaction.id,
-                cause: error.to_string(),
-            })?;
-    transaction.extend(events);
+    let Some(id) = additions.first().map(|(first, _)| first.id) else {
+        return Ok(());
+    };
+    let (transactions, kinds): (Vec<_>, Vec<_>) = additions
+        .into_iter()
+        .map(|(transaction, kinds)| {
+            let id = transaction.id;
+            (transaction, (id, kinds))
+        })
+        .unzip();
+    let unfinished = |error: crate::ports::JournalError| EngineError::Unfinished {
+        id,
+        cause: error.to_string(),
+    };
+    let events = journal.append_all(kinds).map_err(unfinished)?;
+    for (transaction, events) in transactions.into_iter().zip(events) {
+        transaction.extend(events);
+    }
     Ok(())
 }
 
-pub(super) fn enter(
-    journal: &mut dyn Journal,
-    transaction: &mut Transaction,
-    unwritten: Unwritten,
-    state: State,
-    cause: Option<String>,
-) -> Result<(), EngineError> {
+/// That a transaction enters a state.
+pub(super) fn entered(transaction: &Transaction, state: State, cause: Option<String>) -> EventKind {
     debug_assert!(transaction.state().may_become(state));
-    let kinds = unwritten.then(EventKind::Entered { state, cause });
-    write(journal, transaction, kinds)
+    EventKind::Entered { state, cause }
 }

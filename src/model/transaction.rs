@@ -54,8 +54,10 @@ pub struct QuarantineFolder {
 pub enum EventKind {
     /// The transaction entered a state; `cause` where something made it, besides the operator.
     Entered { state: State, cause: Option<String> },
-    /// Step `step` is about to be run.
+    /// Step `step` is about to be run, after those whose intents stand before it.
     Intent { step: usize, direction: Direction },
+    /// Its last intent is taken back: something before it failed, and it was not run.
+    Withdrawn { step: usize, direction: Direction },
     /// It was: `Ok(true)` says that it was already so.
     Outcome {
         step: usize,
@@ -124,6 +126,7 @@ impl EventKind {
         match self {
             EventKind::Entered { .. } => "state",
             EventKind::Intent { .. } => "intent",
+            EventKind::Withdrawn { .. } => "withdrawn",
             EventKind::Outcome { .. } => "outcome",
             EventKind::Decided { .. } => "decided",
             EventKind::Settled { .. } => "settled",
@@ -342,11 +345,25 @@ impl Transaction {
             .map_or(self.domain(), |rename| &rename.domain)
     }
 
+    /// What is recorded of steps that were run, or may have been: without intents that were
+    /// withdrawn.
+    pub fn tried(&self) -> impl Iterator<Item = &EventKind> {
+        let kinds: Vec<&EventKind> = self.events.iter().map(|event| &event.kind).collect();
+        tried(&kinds).into_iter()
+    }
+
     /// How far each step of the plan is.
     pub fn progress(&self) -> Vec<Progress> {
+        self.progress_with(&[])
+    }
+
+    /// How far each step will be once `next` is recorded, too.
+    pub fn progress_with(&self, next: &[EventKind]) -> Vec<Progress> {
         let mut progress = vec![Progress::Pending; self.plan.steps.len()];
-        for event in &self.events {
-            let (step, now) = match &event.kind {
+        let recorded = self.events.iter().map(|event| &event.kind);
+        let kinds: Vec<&EventKind> = recorded.chain(next).collect();
+        for kind in tried(&kinds) {
+            let (step, now) = match kind {
                 EventKind::Intent { step, direction } => (
                     *step,
                     match direction {
@@ -391,17 +408,17 @@ impl Transaction {
     /// done it: an earlier run of ours had not so much as intended it.
     pub fn was_found_done(&self, index: usize) -> bool {
         let mut intents = 0;
-        for event in &self.events {
-            match event.kind {
+        for kind in self.tried() {
+            match kind {
                 EventKind::Intent {
                     step,
                     direction: Direction::Forward,
-                } if step == index => intents += 1,
+                } if *step == index => intents += 1,
                 EventKind::Outcome {
                     step,
                     direction: Direction::Forward,
                     result: Ok(already),
-                } if step == index => return already && intents == 1,
+                } if *step == index => return *already && intents == 1,
                 _ => {}
             }
         }
@@ -592,6 +609,26 @@ impl Transaction {
     }
 }
 
+fn tried<'k>(kinds: &[&'k EventKind]) -> Vec<&'k EventKind> {
+    let mut left: Vec<Option<&EventKind>> = Vec::with_capacity(kinds.len());
+    for &kind in kinds {
+        match kind {
+            EventKind::Withdrawn { step, direction } => {
+                let intent = EventKind::Intent {
+                    step: *step,
+                    direction: *direction,
+                };
+                let last = left.iter_mut().rev().find(|it| **it == Some(&intent));
+                if let Some(slot) = last {
+                    *slot = None;
+                }
+            }
+            other => left.push(Some(other)),
+        }
+    }
+    left.into_iter().flatten().collect()
+}
+
 /// The name in the quarantine folder of the file that step `index` moves. Numbers, not the file's
 /// own name: that may be 255 bytes long, or hostile. The manifest says which is which.
 fn stored_name(index: usize) -> String {
@@ -697,6 +734,7 @@ impl Summary {
                 (self.bytes, self.size) = (*bytes, *size);
             }
             EventKind::Intent { .. }
+            | EventKind::Withdrawn { .. }
             | EventKind::Outcome { .. }
             | EventKind::Wiping { .. }
             | EventKind::Destroying { .. }
@@ -704,5 +742,31 @@ impl Summary {
             | EventKind::Destroyed { .. }
             | EventKind::Digested { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_intent_that_was_withdrawn_leaves_no_trace_of_a_run() {
+        let intent = |direction| EventKind::Intent { step: 1, direction };
+        let withdrawn = |direction| EventKind::Withdrawn { step: 1, direction };
+        let done = EventKind::Outcome {
+            step: 1,
+            direction: Direction::Forward,
+            result: Ok(false),
+        };
+        let kinds = [
+            intent(Direction::Forward),
+            done.clone(),
+            intent(Direction::Back),
+            intent(Direction::Forward),
+            withdrawn(Direction::Forward),
+            withdrawn(Direction::Back),
+        ];
+        let kinds: Vec<&EventKind> = kinds.iter().collect();
+        assert_eq!(tried(&kinds), [&intent(Direction::Forward), &done]);
     }
 }

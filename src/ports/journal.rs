@@ -96,8 +96,12 @@ pub trait Journal: JournalReader {
     /// Numbers up to `last` are not given while this journal is held: they belong to transactions
     /// that are in quarantine and not in the journal, as where it was restored from a backup.
     fn leave_out(&mut self, last: TransactionId);
-    /// Records the whole draft; durable when it returns.
-    fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError>;
+    /// Records whole drafts, each with its first events, in one durable write: all of them or none.
+    /// Their numbers follow one another from [`Journal::next_id`] on.
+    fn begin_all(
+        &mut self,
+        drafts: Vec<(Draft, Vec<EventKind>)>,
+    ) -> Result<Vec<Transaction>, JournalError>;
     /// Appends to the event log, for each transaction what it is given with, in one durable write:
     /// all of it or nothing. Gives the events of each, in the order of `additions`; a transaction
     /// may be named more than once.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::sample;
+use crate::sample::{self, BeginOne};
 use virt_retire::journal::envelope;
 use virt_retire::model::{EventKind, State, Transaction, TransactionId};
 use virt_retire::ports::{Journal, JournalError, JournalReader};

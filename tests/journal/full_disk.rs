@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::sample;
+use crate::sample::{self, BeginOne};
 use virt_retire::model::{SecretXml, TransactionId};
 use virt_retire::ports::{Journal, JournalError, JournalReader};
 

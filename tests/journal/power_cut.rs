@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::sample;
+use crate::sample::{self, BeginOne};
 use virt_retire::model::{Direction, EventKind, State};
 use virt_retire::ports::{Journal, JournalReader};
 

@@ -8,7 +8,19 @@ use std::time::Duration;
 
 use virt_retire::adapters::sled_journal::SledJournal;
 use virt_retire::model::*;
-use virt_retire::ports::JournalError;
+use virt_retire::ports::{Journal, JournalError};
+
+/// What the engine has no need of: a transaction alone, and nothing said of it yet.
+pub trait BeginOne {
+    fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError>;
+}
+
+impl BeginOne for SledJournal {
+    fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError> {
+        let mut begun = self.begin_all(vec![(draft, Vec::new())])?;
+        Ok(begun.pop().unwrap())
+    }
+}
 
 /// A path that is no UTF-8, has a quote, a line break and a space.
 pub fn hostile_path() -> PathBuf {
@@ -374,6 +386,7 @@ pub fn kinds_of_format_1() -> Vec<EventKind> {
         !matches!(
             kind,
             EventKind::Amended(_)
+                | EventKind::Withdrawn { .. }
                 | EventKind::Released { .. }
                 | EventKind::Wiping { .. }
                 | EventKind::Wiped { .. }
@@ -450,6 +463,10 @@ pub fn kinds() -> Vec<EventKind> {
             from: hostile_path(),
         },
         EventKind::Destroying { step: 3 },
+        EventKind::Withdrawn {
+            step: 3,
+            direction: Direction::Back,
+        },
         EventKind::Destroyed {
             step: 3,
             result: Ok(u64::MAX),

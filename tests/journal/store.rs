@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::sample;
+use crate::sample::{self, BeginOne};
 use virt_retire::adapters::sled_journal::{SledJournal, ViewReader, open_reader};
 use virt_retire::model::*;
 use virt_retire::ports::{Clock, Journal, JournalError, JournalReader};

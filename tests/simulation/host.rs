@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use virt_retire::model::{EventKind, Transaction};
+use virt_retire::model::{EventKind, Progress, Step, Transaction};
 use virt_retire::ports::{HypervisorError, JournalError, StorageError};
 
 use super::adversary::{self, Move};
@@ -286,17 +286,27 @@ impl Host {
     /// Law 3, first half: called by every effect. The quarantine's own root is made before the
     /// record, and taken away again where nothing is begun.
     pub fn must_be_intended(&mut self, effect: &str, of: &Path) {
+        let fits = |step: &Step, progress: Progress| match effect {
+            "undefine" => matches!(
+                (step, progress),
+                (Step::Undefine(_), Progress::Doing) | (Step::MakePersistent, Progress::Undoing)
+            ),
+            "define" => matches!(
+                (step, progress),
+                (Step::MakePersistent, Progress::Doing) | (Step::Undefine(_), Progress::Undoing)
+            ),
+            "move" => step.file().is_some(),
+            _ => true,
+        };
         let is_intended = self.journal.iter().any(|transaction| {
-            let last = transaction
-                .events
-                .iter()
-                .rev()
-                .find_map(|event| match event.kind {
-                    EventKind::Intent { .. } | EventKind::Destroying { .. } => Some(true),
-                    EventKind::Outcome { .. } | EventKind::Destroyed { .. } => Some(false),
-                    _ => None,
-                });
-            last == Some(true)
+            let mut steps = transaction.plan.steps.iter().zip(transaction.progress());
+            steps.any(|(step, progress)| {
+                let is_open = matches!(
+                    progress,
+                    Progress::Doing | Progress::Undoing | Progress::Destroying
+                );
+                is_open && fits(step, progress)
+            })
         });
         if !is_intended {
             self.breaches.push(format!(

@@ -40,24 +40,32 @@ impl Host {
         events
     }
 
-    fn append(&mut self, id: TransactionId, kinds: Vec<EventKind>) -> Vec<Event> {
-        self.must_have_lasted(&kinds);
+    /// What was held back is durable with the next record.
+    fn let_go(&mut self) {
         for (index, held) in std::mem::take(&mut self.held) {
             self.record(index, held);
         }
-        let is_intent = matches!(kinds.last(), Some(EventKind::Intent { .. }));
-        if self.mutant == Mutant::EffectBeforeIntent && is_intent {
-            // The writer is told what it wants to hear.
-            let events = kinds.iter().map(|kind| Event {
-                sequence: 0,
-                at: jiff::Timestamp::from_second(self.seconds).unwrap(),
-                kind: kind.clone(),
-            });
-            let events = events.collect();
-            self.held.push((index_of(id), kinds));
-            return events;
+    }
+
+    fn append(&mut self, index: usize, mut kinds: Vec<EventKind>) -> Vec<Event> {
+        self.must_have_lasted(&kinds);
+        if self.mutant != Mutant::EffectBeforeIntent {
+            return self.record(index, kinds);
         }
-        self.record(index_of(id), kinds)
+        let is_intent = |kind: &EventKind| matches!(kind, EventKind::Intent { .. });
+        let first = kinds.iter().position(is_intent).unwrap_or(kinds.len());
+        let held = kinds.split_off(first);
+        let mut events = self.record(index, kinds);
+        // The writer is told what it wants to hear.
+        events.extend(held.iter().map(|kind| Event {
+            sequence: 0,
+            at: jiff::Timestamp::from_second(self.seconds).unwrap(),
+            kind: kind.clone(),
+        }));
+        if !held.is_empty() {
+            self.held.push((index, held));
+        }
+        events
     }
 }
 
@@ -114,16 +122,26 @@ impl Journal for Log {
         panic!("the quarantine here has nothing that the journal lacks");
     }
 
-    fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError> {
+    fn begin_all(
+        &mut self,
+        drafts: Vec<(Draft, Vec<EventKind>)>,
+    ) -> Result<Vec<Transaction>, JournalError> {
         self.0.change("begin", "").map_err(host::journal)?;
-        let id = self.next_id()?;
-        let transaction = Transaction {
-            id,
-            draft,
-            events: Vec::new(),
-        };
-        self.0.edit().journal.push(transaction.clone());
-        Ok(transaction)
+        let mut host = self.0.edit();
+        host.let_go();
+        let mut begun = Vec::new();
+        for (draft, kinds) in drafts {
+            let index = host.journal.len();
+            let mut transaction = Transaction {
+                id: TransactionId(index as u64 + 1),
+                draft,
+                events: Vec::new(),
+            };
+            host.journal.push(transaction.clone());
+            transaction.extend(host.append(index, kinds));
+            begun.push(transaction);
+        }
+        Ok(begun)
     }
 
     fn append_all(
@@ -143,9 +161,10 @@ impl Journal for Log {
             .change("append", what.join("; "))
             .map_err(host::journal)?;
         let mut host = self.0.edit();
+        host.let_go();
         let mut events = Vec::new();
         for (id, kinds) in additions {
-            events.push(host.append(id, kinds));
+            events.push(host.append(index_of(id), kinds));
         }
         Ok(events)
     }
@@ -166,6 +185,9 @@ fn word(kind: &EventKind) -> String {
             format!("entered {}{}", state.word(), cause.unwrap_or_default())
         }
         EventKind::Intent { step, direction } => format!("intent {} {step}", direction.word()),
+        EventKind::Withdrawn { step, direction } => {
+            format!("withdrawn {} {step}", direction.word())
+        }
         EventKind::Outcome {
             step,
             direction,

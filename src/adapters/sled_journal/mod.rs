@@ -307,19 +307,32 @@ impl Journal for SledJournal {
         self.left_out = self.left_out.max(last.0);
     }
 
-    fn begin(&mut self, draft: Draft) -> Result<Transaction, JournalError> {
-        let transaction = Transaction {
-            id: self.next_id()?,
-            draft,
-            events: Vec::new(),
-        };
+    fn begin_all(
+        &mut self,
+        drafts: Vec<(Draft, Vec<EventKind>)>,
+    ) -> Result<Vec<Transaction>, JournalError> {
+        let first = self.next_id()?.0;
+        let now = self.clock.now();
+        let fault = |fault: Fault| fault.at("write", &self.names.state_dir);
         let mut writer = Writer::new(&self.store, &self.head);
-        let appended = writer
-            .begin(&transaction, self.clock.now())
-            .and_then(|()| writer.finish())
-            .map_err(|fault| fault.at("write", &self.names.state_dir))?;
+        let mut begun = Vec::new();
+        for (id, (draft, kinds)) in (first..).zip(drafts) {
+            let mut transaction = Transaction {
+                id: TransactionId(id),
+                draft,
+                events: Vec::new(),
+            };
+            writer.begin(&transaction, now).map_err(fault)?;
+            let mut events = Vec::new();
+            for kind in &kinds {
+                events.extend(writer.event(id, kind, now).map_err(fault)?);
+            }
+            transaction.extend(events);
+            begun.push(transaction);
+        }
+        let appended = writer.finish().map_err(fault)?;
         self.grow(appended, true)?;
-        Ok(transaction)
+        Ok(begun)
     }
 
     fn append_all(
@@ -375,6 +388,7 @@ impl Journal for SledJournal {
 fn is_step(kind: &EventKind) -> bool {
     match kind {
         EventKind::Intent { .. }
+        | EventKind::Withdrawn { .. }
         | EventKind::Destroying { .. }
         | EventKind::Destroyed { .. }
         | EventKind::Outcome { .. }

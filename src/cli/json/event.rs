@@ -114,6 +114,13 @@ impl EventJson {
                 direction: Some(direction.word()),
                 ..base
             },
+            EventKind::Withdrawn { step, direction } => Self {
+                kind: "withdrawn",
+                step: Some(*step),
+                step_kind: step_kind(*step),
+                direction: Some(direction.word()),
+                ..base
+            },
             EventKind::Outcome {
                 step,
                 direction,

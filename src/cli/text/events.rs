@@ -29,6 +29,10 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 step: index,
                 direction,
             } => format!("{} {} {}", direction.word(), index + 1, step(*index)),
+            EventKind::Withdrawn {
+                step: index,
+                direction,
+            } => format!("{} {} {}: not run", direction.word(), index + 1, step(*index)),
             EventKind::Outcome {
                 step: index,
                 direction,

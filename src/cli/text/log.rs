@@ -52,6 +52,9 @@ fn event(kind: &EventKind) -> String {
             cause: Some(cause),
         } => format!("{}: {cause}", state.word()),
         EventKind::Intent { step, direction } => format!("{} step {step}", direction.word()),
+        EventKind::Withdrawn { step, direction } => {
+            format!("{} step {step}: not run", direction.word())
+        }
         EventKind::Outcome {
             step,
             direction,

@@ -94,8 +94,8 @@ pub(super) fn restore(
 fn was_given_back(transaction: &Transaction, index: usize) -> bool {
     let mut begun = 0;
     let mut failed = 0;
-    for event in &transaction.events {
-        match &event.kind {
+    for kind in transaction.tried() {
+        match kind {
             EventKind::Intent {
                 step,
                 direction: Direction::Back,

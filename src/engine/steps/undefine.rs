@@ -81,36 +81,36 @@ fn found_undefined(transaction: &Transaction, index: usize) -> Effect {
 }
 
 fn forward_intents(transaction: &Transaction, index: usize) -> usize {
-    let is_one = |event: &&crate::model::Event| {
-        matches!(event.kind, EventKind::Intent { step, direction: Direction::Forward }
-            if step == index)
+    let is_one = |kind: &&EventKind| {
+        matches!(kind, EventKind::Intent { step, direction: Direction::Forward }
+            if *step == index)
     };
-    transaction.events.iter().filter(is_one).count()
+    transaction.tried().filter(is_one).count()
 }
 
 /// Whether the last rollback found the domain defined when it first came to define it: then it was
 /// not by us, and is not ours to undefine.
 fn is_defined_by_others(transaction: &Transaction, index: usize) -> bool {
     let (mut intents, mut by_others) = (0, false);
-    for event in &transaction.events {
-        match event.kind {
+    for kind in transaction.tried() {
+        match kind {
             EventKind::Intent {
                 step,
                 direction: Direction::Back,
-            } if step == index => intents += 1,
+            } if *step == index => intents += 1,
             EventKind::Outcome {
                 step,
                 direction: Direction::Back,
                 result: Ok(already),
-            } if step == index => {
-                by_others = already && intents == 1;
+            } if *step == index => {
+                by_others = *already && intents == 1;
             }
             // Undefined again since: by then it was ours.
             EventKind::Outcome {
                 step,
                 direction: Direction::Forward,
                 result: Ok(_),
-            } if step == index => (intents, by_others) = (0, false),
+            } if *step == index => (intents, by_others) = (0, false),
             _ => {}
         }
     }
@@ -277,8 +277,8 @@ fn wants_inactive(transaction: &Transaction) -> bool {
 /// Whether an undefine was sent whose answer never came.
 fn undefine_is_in_doubt(transaction: &Transaction) -> bool {
     let mut in_doubt = false;
-    for event in &transaction.events {
-        match &event.kind {
+    for kind in transaction.tried() {
+        match kind {
             EventKind::Intent {
                 step,
                 direction: Direction::Forward,

@@ -97,6 +97,10 @@ pub enum EventKind {
         step: Index,
         result: Result<Digest, String>,
     },
+    Withdrawn {
+        step: Index,
+        direction: Direction,
+    },
 }
 
 impl From<&model::EventKind> for EventKind {
@@ -108,6 +112,10 @@ impl From<&model::EventKind> for EventKind {
                 cause: cause.clone(),
             },
             Model::Intent { step, direction } => Self::Intent {
+                step: Mirror::store(step),
+                direction: Mirror::store(direction),
+            },
+            Model::Withdrawn { step, direction } => Self::Withdrawn {
                 step: Mirror::store(step),
                 direction: Mirror::store(direction),
             },
@@ -189,6 +197,10 @@ impl EventKind {
                 cause,
             },
             Self::Intent { step, direction } => Model::Intent {
+                step: step.load(),
+                direction: direction.load(),
+            },
+            Self::Withdrawn { step, direction } => Model::Withdrawn {
                 step: step.load(),
                 direction: direction.load(),
             },
