@@ -34,6 +34,7 @@ impl<'a> WatchFiles<'a> {
         };
         storage
             .make_folder(&folder)
+            .and_then(|()| storage.settle())
             .map_err(|error| failed(error.to_string()))?;
         let mut lock = OpenOptions::new()
             .write(true)

@@ -95,6 +95,8 @@ pub(super) struct Course<'t> {
     intended: usize,
     /// What is true and not yet in the journal.
     unwritten: Unwritten,
+    /// So many of those are of effects that have lasted; the outcomes after them are not true yet.
+    settled: usize,
     /// Some of that must be in the journal before the next step.
     has_news: bool,
     pub failed: Option<StepFailure>,
@@ -115,6 +117,7 @@ impl<'t> Course<'t> {
             on_signal,
             ahead: order.iter().copied().collect(),
             intended: 0,
+            settled: first.len(),
             unwritten: first,
             has_news: false,
             failed: None,
@@ -135,13 +138,19 @@ impl<'t> Course<'t> {
         ))
     }
 
-    /// What must be durable before the next step is run, if anything: what is unwritten, and the
-    /// intents of that step and those that are run without another word.
+    /// Whether something must be in the journal before the next step is run.
+    pub(super) fn is_to_be_written(&self) -> bool {
+        !self.ahead.is_empty() && (self.intended == 0 || self.has_news)
+    }
+
+    /// What that is, if anything: what is unwritten, and the intents of that step and those that
+    /// are run without another word. What was done must have lasted by then.
     pub(super) fn intends(&mut self) -> Option<Vec<EventKind>> {
-        if self.ahead.is_empty() || self.intended > 0 && !self.has_news {
+        if !self.is_to_be_written() {
             return None;
         }
         self.has_news = false;
+        self.settled = 0;
         let mut kinds = self.unwritten.take().into_kinds();
         if self.intended == 0 {
             let order = self.ahead.make_contiguous();
@@ -189,6 +198,40 @@ impl<'t> Course<'t> {
             let step = step.kind().to_owned();
             tracing::warn!(%step, direction = direction.word(), %cause, "step failed");
             StepFailure { index, step, cause }
+        });
+    }
+
+    /// What was done so far is on the medium.
+    pub(super) fn settle(&mut self) {
+        self.settled = self.unwritten.len();
+    }
+
+    /// Nobody knows what of the steps since then will last: they have no outcome, and the last of
+    /// them has failed.
+    pub(super) fn fail_to_settle(&mut self, cause: &Failure) {
+        let doubtful = self.unwritten.split_off(self.settled);
+        let is_done = |kind: &EventKind| matches!(kind, EventKind::Outcome { result: Ok(_), .. });
+        let last = doubtful.iter().rev().find_map(|kind| match kind {
+            EventKind::Outcome { step, .. } if is_done(kind) => Some(*step),
+            _ => None,
+        });
+        self.unwritten
+            .extend(doubtful.into_iter().filter(|kind| !is_done(kind)));
+        let Some(index) = last else {
+            return;
+        };
+        let step = self.transaction.plan.steps[index].kind().to_owned();
+        let cause = cause.to_string();
+        tracing::warn!(%step, direction = self.direction.word(), %cause, "does not last");
+        self.unwritten.extend([EventKind::Outcome {
+            step: index,
+            direction: self.direction,
+            result: Err(cause.clone()),
+        }]);
+        self.failed.get_or_insert(StepFailure {
+            index,
+            step,
+            cause: Failure::Unfit(cause),
         });
     }
 

@@ -163,7 +163,8 @@ impl Engine<'_> {
             return Ok(());
         }
         let undefined = hypervisor.undefine(uuid, keeping_all());
-        undefined.map_err(NotAgain::Transient)
+        let lasting = undefined.and_then(|()| hypervisor.settle());
+        lasting.map_err(NotAgain::Transient)
     }
 
     fn roll_back(

@@ -78,6 +78,15 @@ pub struct World<'a> {
     pub protect: &'a [glob::Pattern],
 }
 
+impl World<'_> {
+    /// Returns when all that steps have done is on the medium (law 3).
+    fn settle(&self) -> Result<(), Failure> {
+        self.storage.settle()?;
+        self.hypervisor.settle()?;
+        Ok(())
+    }
+}
+
 /// The engine, while it holds the journal.
 pub struct Engine<'a> {
     world: World<'a>,

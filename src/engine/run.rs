@@ -31,6 +31,14 @@ impl Unwritten {
         self.0
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn split_off(&mut self, at: usize) -> Vec<EventKind> {
+        self.0.split_off(at)
+    }
+
     pub(super) fn take(&mut self) -> Self {
         Self(std::mem::take(&mut self.0))
     }
@@ -145,9 +153,15 @@ impl Engine<'_> {
         while let Some(stage) = next_stage(courses) {
             let is_due = |course: &&mut Course| course.stage() == Some(stage);
             self.intend(courses.iter_mut().filter(is_due))?;
-            for course in courses.iter_mut() {
-                while course.stage() == Some(stage) {
-                    self.intend([&mut *course])?;
+            for index in 0..courses.len() {
+                while courses[index].stage() == Some(stage) {
+                    if courses[index].is_to_be_written() {
+                        self.settle(courses);
+                        let own = courses.get_mut(index).filter(|own| own.failed.is_none());
+                        self.intend(own)?;
+                        continue;
+                    }
+                    let course = &mut courses[index];
                     if self.world.control.wants_out() {
                         return Err(EngineError::Unfinished {
                             id: course.transaction.id,
@@ -156,12 +170,28 @@ impl Engine<'_> {
                     }
                     course.advance(&self.world);
                 }
-                if course.failed.is_some() && pace == Pace::Together {
-                    return Ok(());
+                if pace == Pace::Together && courses[index].failed.is_some() {
+                    break;
                 }
+            }
+            self.settle(courses);
+            if pace == Pace::Together && courses.iter().any(|it| it.failed.is_some()) {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Has all that was done last. Where it does not, nobody can tell whose doing that was.
+    fn settle(&self, courses: &mut [Course]) {
+        match self.world.settle() {
+            Ok(()) => courses.iter_mut().for_each(Course::settle),
+            Err(cause) => {
+                for course in courses {
+                    course.fail_to_settle(&cause);
+                }
+            }
+        }
     }
 
     /// Undoes these in this order, each as far as it gets, and whatever becomes of the others. What

@@ -256,9 +256,15 @@ pub trait Hypervisor: HypervisorView {
     /// runs in the pool, and reads no other file.
     fn forget_volume(&self, pool: &str, volume: &str) -> Result<(), HypervisorError>;
 
-    /// Makes durable what an earlier run may have changed of the domain of that name, and was cut
-    /// off before it was. Every call below that changes something does so by itself.
+    /// Takes up what an earlier run may have changed of the domain of that name, and was cut off
+    /// before it was durable. What the calls below change of a definition is taken up by itself.
     fn make_durable(&self, name: &str) -> Result<(), HypervisorError>;
+    /// Makes durable what was taken up since it was last called; before that a power cut may take
+    /// it back.
+    ///
+    /// # Errors
+    /// Nobody knows then what of it will last.
+    fn settle(&self) -> Result<(), HypervisorError>;
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError>;
     fn define(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError>;
     fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<(), HypervisorError>;

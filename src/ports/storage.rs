@@ -1,7 +1,8 @@
 //! Files: looking at them, reading image headers, moving them without ever overwriting.
 //!
-//! Every call that changes something returns only after the change is durable: the file's and its
-//! folders' `fsync` are part of the effect (law 3).
+//! What moves, links, writes and makes folders is durable once [`Storage::settle`] has returned: the
+//! files' and folders' `fsync` are part of the effect (law 3), and each is synced once for all that
+//! was changed since. What copies, wipes and destroys is durable when it returns.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -349,6 +350,12 @@ pub trait Storage: StorageView {
         expected: &Identity,
         time: FileTime,
     ) -> Result<(), StorageError>;
+    /// Makes durable all that was changed since it was last called. A power cut before that may take
+    /// back any of it, one change without the other.
+    ///
+    /// # Errors
+    /// Nobody knows then which of the changes will last.
+    fn settle(&self) -> Result<(), StorageError>;
     /// Takes the name `spare` away from a file that still has the name `kept`. Refuses where
     /// `kept` is not the same file. Already done if `spare` is not there.
     fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError>;

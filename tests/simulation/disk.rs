@@ -206,8 +206,14 @@ impl Disk {
     }
 
     pub fn sync_file(&mut self, path: &Path) {
-        let inode = self.inode(path);
-        if let Some(node) = inode.and_then(|inode| self.nodes.get_mut(&inode)) {
+        if let Some(inode) = self.inode(path) {
+            self.sync_inode(inode);
+        }
+    }
+
+    /// Whatever it is called by now.
+    pub fn sync_inode(&mut self, inode: Inode) {
+        if let Some(node) = self.nodes.get_mut(&inode) {
             node.on_medium = node.content.clone();
         }
     }
@@ -261,7 +267,15 @@ impl Disk {
             Change::Add { path, .. } | Change::Remove { path } => is_seen(path),
             Change::Rename { from, to, .. } => is_seen(from) || is_seen(to),
         });
-        let changes = seen.map(|change| format!("{change:?}"));
+        // A rename half of which has lasted is no new doubt.
+        let changes = seen.flat_map(|change| match change {
+            Change::Add { path, .. } => vec![format!("the name {}", path.display())],
+            Change::Remove { path } => vec![format!("that {} is gone", path.display())],
+            Change::Rename { from, to, .. } => vec![
+                format!("the name {}", to.display()),
+                format!("that {} is gone", from.display()),
+            ],
+        });
         let contents = self.names.iter().filter(|(_, inode)| {
             let node = self.nodes.get(inode);
             node.is_some_and(|node| node.content != node.on_medium)

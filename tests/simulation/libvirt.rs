@@ -1,6 +1,7 @@
 //! libvirt in memory: definitions with what a power cut leaves of them, running guests that hold
 //! their files, one pool.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -212,7 +213,13 @@ impl Host {
     }
 }
 
-pub struct Libvirt(pub Shared);
+pub struct Libvirt {
+    shared: Shared,
+    /// What this process has changed, and has not settled.
+    unsynced: RefCell<BTreeSet<Uuid>>,
+    /// What an earlier one may have.
+    all_unsynced: Cell<bool>,
+}
 
 type Result<T> = std::result::Result<T, HypervisorError>;
 
@@ -224,23 +231,29 @@ fn refused<T>(call: &'static str, cause: impl Into<String>) -> Result<T> {
 }
 
 impl Libvirt {
+    pub fn new(shared: &Shared) -> Self {
+        Self {
+            shared: shared.clone(),
+            unsynced: RefCell::default(),
+            all_unsynced: Cell::default(),
+        }
+    }
+
     fn look(&self, call: &'static str) -> Result<()> {
-        self.0.look(call, "").map_err(host::hypervisor(call))
+        self.shared.look(call, "").map_err(host::hypervisor(call))
     }
 
     fn change(&self, call: &'static str) -> Result<()> {
-        self.0.change(call, "").map_err(host::hypervisor(call))?;
-        self.0.edit().must_be_intended(call, Path::new(""));
+        self.shared
+            .change(call, "")
+            .map_err(host::hypervisor(call))?;
+        self.shared.edit().must_be_intended(call, Path::new(""));
         Ok(())
     }
 
-    /// The folders of a domain: its definition's, and the one of the managed saves.
-    fn sync(&self, uuid: Uuid) -> Result<()> {
-        self.change("sync libvirt's folders")?;
-        let mut host = self.0.edit();
-        host.libvirt.sync(uuid);
-        host.disk.sync_folder(Path::new(SAVES));
-        Ok(())
+    /// The folders of a domain are to be synced: its definition's, and the one of managed saves.
+    fn take_up(&self, uuid: Uuid) {
+        self.unsynced.borrow_mut().insert(uuid);
     }
 
     fn edit(
@@ -250,11 +263,12 @@ impl Libvirt {
         edit: impl FnOnce(&mut Definition),
     ) -> Result<()> {
         self.change(call)?;
-        match self.0.edit().libvirt.defined.get_mut(&uuid) {
+        match self.shared.edit().libvirt.defined.get_mut(&uuid) {
             Some((_, definition)) => edit(definition),
             None => return refused(call, "no such domain"),
         }
-        self.sync(uuid)
+        self.take_up(uuid);
+        Ok(())
     }
 }
 
@@ -289,7 +303,7 @@ impl HypervisorView for Libvirt {
     }
 
     fn find(&self, spec: &str) -> Result<DomainRef> {
-        let found = self.0.get().libvirt.by_name(spec);
+        let found = self.shared.get().libvirt.by_name(spec);
         let found = found.ok_or_else(|| HypervisorError::NoSuchDomain(spec.to_owned()))?;
         Ok(found.domain)
     }
@@ -300,17 +314,17 @@ impl HypervisorView for Libvirt {
             WEB => "status",
             _ => "status of another",
         })?;
-        Ok(self.0.get().libvirt.status(uuid))
+        Ok(self.shared.get().libvirt.status(uuid))
     }
 
     fn status_by_name(&self, name: &str) -> Result<Option<Status>> {
         self.look("status by name")?;
-        Ok(self.0.get().libvirt.by_name(name))
+        Ok(self.shared.get().libvirt.by_name(name))
     }
 
     fn definition(&self, uuid: Uuid) -> Result<Definition> {
         self.look("definition")?;
-        let host = self.0.get();
+        let host = self.shared.get();
         if let Some((_, definition)) = host.libvirt.defined.get(&uuid) {
             return Ok(definition.clone());
         }
@@ -322,14 +336,14 @@ impl HypervisorView for Libvirt {
 
     fn live_xml(&self, uuid: Uuid) -> Result<Option<SecretXml>> {
         self.look("definition")?;
-        let host = self.0.get();
+        let host = self.shared.get();
         let running = host.libvirt.running.get(&uuid);
         Ok(running.map(|one| one.xml.clone()))
     }
 
     fn domains(&self) -> Result<Vec<Described>> {
         self.look("domains")?;
-        let host = self.0.get();
+        let host = self.shared.get();
         let all = host.libvirt.all().into_iter();
         let described = all.filter_map(|uuid| {
             let status = host.libvirt.status(uuid)?;
@@ -358,7 +372,7 @@ impl HypervisorView for Libvirt {
 
     fn volumes(&self, pool: &str) -> Result<Vec<Volume>> {
         self.look("volumes")?;
-        let host = self.0.get();
+        let host = self.shared.get();
         let volumes = host.libvirt.volumes.iter().map(|name| Volume {
             pool: pool.to_owned(),
             name: name.clone(),
@@ -371,7 +385,7 @@ impl HypervisorView for Libvirt {
     }
 
     fn has_volume(&self, _: &str, volume: &str) -> Result<bool> {
-        Ok(self.0.get().libvirt.volumes.contains(volume))
+        Ok(self.shared.get().libvirt.volumes.contains(volume))
     }
 
     fn volume(&self, _: &str, volume: &str) -> Result<Located> {
@@ -391,7 +405,7 @@ impl HypervisorView for Libvirt {
 
     fn wait_inactive(&self, uuid: Uuid, _: Duration) -> Result<bool> {
         self.look("wait")?;
-        Ok(!self.0.get().libvirt.running.contains_key(&uuid))
+        Ok(!self.shared.get().libvirt.running.contains_key(&uuid))
     }
 
     fn metadata(&self, _: Uuid, _: &str) -> Result<Option<String>> {
@@ -419,25 +433,37 @@ impl Hypervisor for Libvirt {
 
     fn refresh_pool(&self, _: &str) -> Result<Refreshed> {
         self.change("refresh the pool")?;
-        if self.0.get().libvirt.is_busy {
+        if self.shared.get().libvirt.is_busy {
             return refused("refresh the pool", "pool has asynchronous jobs running");
         }
-        self.0.edit().refresh();
+        self.shared.edit().refresh();
         Ok(Refreshed::Done)
     }
 
     fn forget_volume(&self, _: &str, volume: &str) -> Result<()> {
         self.change("delete a volume")?;
-        let mut host = self.0.edit();
+        let mut host = self.shared.edit();
         host.libvirt.volumes.remove(volume);
         host.disk.remove(&Path::new(IMAGES).join(volume));
         Ok(())
     }
 
     fn make_durable(&self, _: &str) -> Result<()> {
+        self.all_unsynced.set(true);
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<()> {
+        let (uuids, all) = (self.unsynced.take(), self.all_unsynced.take());
+        if uuids.is_empty() && !all {
+            return Ok(());
+        }
         self.change("sync libvirt's folders")?;
-        let mut host = self.0.edit();
-        host.libvirt.sync_all();
+        let mut host = self.shared.edit();
+        match all {
+            true => host.libvirt.sync_all(),
+            false => uuids.iter().for_each(|uuid| host.libvirt.sync(*uuid)),
+        }
         host.disk.sync_folder(Path::new(SAVES));
         Ok(())
     }
@@ -445,7 +471,7 @@ impl Hypervisor for Libvirt {
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<()> {
         self.change("undefine")?;
         {
-            let mut host = self.0.edit();
+            let mut host = self.shared.edit();
             let Some((name, definition)) = host.libvirt.defined.get(&uuid).cloned() else {
                 return refused("undefine", "no such domain");
             };
@@ -459,17 +485,18 @@ impl Hypervisor for Libvirt {
             host.disk.remove(&save);
             host.libvirt.defined.remove(&uuid);
         }
-        self.sync(uuid)
+        self.take_up(uuid);
+        Ok(())
     }
 
     fn define(&self, xml: &SecretXml) -> Result<DomainRef> {
         self.change("define")?;
-        let defined = self.0.edit().libvirt.define(xml.reveal());
+        let defined = self.shared.edit().libvirt.define(xml.reveal());
         let Some(uuid) = defined else {
             return refused("define", "the name is taken");
         };
-        self.sync(uuid)?;
-        let status = self.0.get().libvirt.status(uuid);
+        self.take_up(uuid);
+        let status = self.shared.get().libvirt.status(uuid);
         status.map_or_else(|| refused("define", "it is gone again"), |it| Ok(it.domain))
     }
 
@@ -500,7 +527,7 @@ impl Hypervisor for Libvirt {
 
     fn start(&self, uuid: Uuid) -> Result<()> {
         self.change("start")?;
-        match self.0.edit().start(uuid) {
+        match self.shared.edit().start(uuid) {
             true => Ok(()),
             false => refused("start", "it cannot be started"),
         }
@@ -516,7 +543,7 @@ impl Hypervisor for Libvirt {
 
     fn destroy(&self, uuid: Uuid) -> Result<()> {
         self.change("destroy")?;
-        let mut host = self.0.edit();
+        let mut host = self.shared.edit();
         let asked = host.last.get("status").copied().unwrap_or(0);
         if host.libvirt.running.contains_key(&uuid)
             && !host.libvirt.defined.contains_key(&uuid)

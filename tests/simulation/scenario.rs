@@ -101,8 +101,8 @@ pub struct Ports {
 impl Ports {
     pub fn of(shared: &Shared) -> Self {
         Self {
-            hypervisor: Libvirt(shared.clone()),
-            storage: Files(shared.clone()),
+            hypervisor: Libvirt::new(shared),
+            storage: Files::new(shared),
             around: Surroundings(shared.clone()),
             journal: Log(shared.clone()),
         }

@@ -1,6 +1,7 @@
 //! The storage port over the disk in memory, with the same order of system calls as the real one
 //! (`adapters::files`): each is a moment of its own.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use virt_retire::model::{
@@ -11,38 +12,55 @@ use virt_retire::ports::{
     StorageError, StorageView,
 };
 
-use super::disk::Content;
+use super::disk::{Content, Inode};
 use super::host::{self, Mutant, Shared};
 
 /// Where files wait, whatever folder they come from.
 pub const QUARANTINE: &str = "/quarantine";
 
-pub struct Files(pub Shared);
+pub struct Files {
+    shared: Shared,
+    unsynced: RefCell<Unsynced>,
+}
+
+/// What this process has changed, and has not settled.
+#[derive(Default)]
+struct Unsynced {
+    files: Vec<(PathBuf, Inode)>,
+    folders: Vec<PathBuf>,
+}
 
 type Result<T> = std::result::Result<T, StorageError>;
 
 impl Files {
+    pub fn new(shared: &Shared) -> Self {
+        Self {
+            shared: shared.clone(),
+            unsynced: RefCell::default(),
+        }
+    }
+
     fn look(&self, what: &'static str, path: &Path) -> Result<()> {
-        let looked = self.0.look(what, path.display());
+        let looked = self.shared.look(what, path.display());
         looked.map_err(host::storage(path))
     }
 
     fn change(&self, what: &'static str, path: &Path) -> Result<()> {
-        let changed = self.0.change(what, path.display());
+        let changed = self.shared.change(what, path.display());
         changed.map_err(host::storage(path))?;
-        self.0.edit().must_be_intended(what, path);
+        self.shared.edit().must_be_intended(what, path);
         Ok(())
     }
 
     fn sync_file(&self, path: &Path) -> Result<()> {
         self.change("sync", path)?;
-        self.0.edit().disk.sync_file(path);
+        self.shared.edit().disk.sync_file(path);
         Ok(())
     }
 
     fn sync_folder(&self, path: &Path) -> Result<()> {
         self.change("sync the folder", path)?;
-        self.0.edit().disk.sync_folder(path);
+        self.shared.edit().disk.sync_folder(path);
         Ok(())
     }
 
@@ -50,18 +68,34 @@ impl Files {
         self.sync_folder(path.parent().unwrap_or(Path::new("/")))
     }
 
+    /// The file is to be synced.
+    fn take_up(&self, path: &Path) {
+        let inode = self.shared.get().disk.inode(path);
+        let file = inode.map(|inode| (path.to_owned(), inode));
+        self.unsynced.borrow_mut().files.extend(file);
+    }
+
+    /// The names around it are.
+    fn take_up_around(&self, path: &Path) {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let mut unsynced = self.unsynced.borrow_mut();
+        if !unsynced.folders.iter().any(|known| known == folder) {
+            unsynced.folders.push(folder.to_owned());
+        }
+    }
+
     fn is(&self, path: &Path, expected: &Identity) -> bool {
-        let facts = self.0.get().disk.facts(path);
+        let facts = self.shared.get().disk.facts(path);
         facts.is_some_and(|facts| facts.identity.is_same_file(expected))
     }
 
     fn there(&self, path: &Path) -> Option<FileFacts> {
-        self.0.get().disk.facts(path)
+        self.shared.get().disk.facts(path)
     }
 
     fn need_folder(&self, path: &Path) -> Result<()> {
         let folder = path.parent().unwrap_or(Path::new("/"));
-        match self.0.get().disk.is_folder(folder) {
+        match self.shared.get().disk.is_folder(folder) {
             true => Ok(()),
             false => Err(StorageError::io(
                 "open the folder",
@@ -71,15 +105,14 @@ impl Files {
         }
     }
 
-    fn settle(&self, from: &Path, to: &Path) -> Result<()> {
-        self.sync_file(to)?;
-        if self.0.get().mutant == Mutant::MoveWithoutSync {
-            return Ok(());
+    fn moved(&self, from: &Path, to: &Path) {
+        self.take_up(to);
+        if self.shared.get().mutant == Mutant::MoveWithoutSync {
+            return;
         }
-        self.sync_around(to)?;
-        match self.need_folder(from) {
-            Ok(()) => self.sync_around(from),
-            Err(_) => Ok(()),
+        self.take_up_around(to);
+        if self.need_folder(from).is_ok() {
+            self.take_up_around(from);
         }
     }
 }
@@ -97,11 +130,11 @@ impl StorageView for Files {
 
     fn list(&self, folder: &Path) -> Result<Vec<Entry>> {
         self.look("list", folder)?;
-        let moment = self.0.get().moment;
-        let mut asked = self.0.edit();
+        let moment = self.shared.get().moment;
+        let mut asked = self.shared.edit();
         asked.last_listed.insert(folder.to_owned(), moment);
         drop(asked);
-        let host = self.0.get();
+        let host = self.shared.get();
         let entries = host.disk.below(folder).into_iter().filter_map(|path| {
             let facts = host.disk.facts(&path)?;
             Some(Entry {
@@ -135,7 +168,7 @@ impl StorageView for Files {
 
     fn image(&self, path: &Path, format: Option<&str>, _offset: u64) -> Result<Image> {
         self.look("image", path)?;
-        let host = self.0.get();
+        let host = self.shared.get();
         let inode = host.disk.inode(path);
         let Some(content) = inode.and_then(|inode| host.disk.content(inode)) else {
             return Err(StorageError::Gone(path.to_owned()));
@@ -200,7 +233,7 @@ impl StorageView for Files {
 
     fn is_equal(&self, one: &Path, other: &Path) -> Result<bool> {
         self.look("compare", one)?;
-        let host = self.0.get();
+        let host = self.shared.get();
         let content = |path| {
             host.disk
                 .inode(path)
@@ -257,14 +290,15 @@ impl Storage for Files {
         self.change("make the folder", path)?;
         self.need_folder(path)?;
         if self.there(path).is_none() {
-            self.0.edit().disk.make_folder(path);
+            self.shared.edit().disk.make_folder(path);
         }
-        self.sync_around(path)
+        self.take_up_around(path);
+        Ok(())
     }
 
     fn remove_folder(&self, path: &Path) -> Result<()> {
         self.look("look into", path)?;
-        let below = self.0.get().disk.below(path);
+        let below = self.shared.get().disk.below(path);
         for file in &below {
             let facts = self.there(file);
             let name = file
@@ -281,17 +315,18 @@ impl Storage for Files {
         }
         for file in below {
             self.change("remove", &file)?;
-            let mut host = self.0.edit();
+            let mut host = self.shared.edit();
             for inner in host.disk.below(&file) {
                 host.disk.remove(&inner);
             }
             host.disk.remove(&file);
         }
         self.change("remove the folder", path)?;
-        self.0.edit().disk.remove(path);
+        self.shared.edit().disk.remove(path);
         // A folder that is gone has no names in doubt.
-        self.0.edit().disk.sync_folder(path);
-        self.sync_around(path)
+        self.shared.edit().disk.sync_folder(path);
+        self.take_up_around(path);
+        Ok(())
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
@@ -299,17 +334,21 @@ impl Storage for Files {
         let temporary = path.with_extension("new");
         self.change("write", &temporary)?;
         {
-            let mut host = self.0.edit();
+            let mut host = self.shared.edit();
             let content = Content {
                 bytes: bytes.into(),
                 backing: None,
             };
             host.disk.create(&temporary, content);
-            host.disk.sync_file(&temporary);
+        }
+        match self.there(path) {
+            Some(_) => self.sync_file(&temporary)?,
+            None => self.take_up(&temporary),
         }
         self.change("rename", &temporary)?;
-        self.0.edit().disk.rename(&temporary, path);
-        self.sync_around(path)
+        self.shared.edit().disk.rename(&temporary, path);
+        self.take_up_around(path);
+        Ok(())
     }
 
     fn relocate(
@@ -328,7 +367,7 @@ impl Storage for Files {
             })
         };
         if is_it(&there) && !is_it(&here) {
-            self.settle(from, to)?;
+            self.moved(from, to);
             return Ok(Moved::Already);
         }
         let Some(now) = &here else {
@@ -343,7 +382,7 @@ impl Storage for Files {
         }
         if is_it(&there) {
             self.change("drop the first name of", from)?;
-            self.0.edit().disk.remove(from);
+            self.shared.edit().disk.remove(from);
         } else {
             if there.is_some() {
                 return Err(StorageError::Occupied(to.to_owned()));
@@ -354,7 +393,7 @@ impl Storage for Files {
                 return Err(StorageError::Gone(from.to_owned()));
             }
             // The names may have been given to other files since they were looked at.
-            let mut host = self.0.edit();
+            let mut host = self.shared.edit();
             if host.disk.inode(to).is_some() {
                 return Err(StorageError::Occupied(to.to_owned()));
             }
@@ -366,7 +405,7 @@ impl Storage for Files {
                 Some(_) => host.disk.rename(from, to),
             }
         }
-        self.settle(from, to)?;
+        self.moved(from, to);
         Ok(Moved::Now)
     }
 
@@ -384,7 +423,7 @@ impl Storage for Files {
             _ => {}
         }
         let content = {
-            let host = self.0.get();
+            let host = self.shared.get();
             let inode = host.disk.inode(from);
             inode.and_then(|inode| host.disk.content(inode).cloned())
         };
@@ -392,7 +431,7 @@ impl Storage for Files {
         self.change("copy", to)?;
         self.need_folder(to)?;
         {
-            let mut host = self.0.edit();
+            let mut host = self.shared.edit();
             if host.disk.inode(to).is_some() {
                 return Err(StorageError::Occupied(to.to_owned()));
             }
@@ -405,7 +444,7 @@ impl Storage for Files {
 
     fn remove_copy(&self, path: &Path) -> Result<()> {
         self.change("remove the copy", path)?;
-        self.0.edit().disk.remove(path);
+        self.shared.edit().disk.remove(path);
         self.sync_around(path)
     }
 
@@ -418,7 +457,7 @@ impl Storage for Files {
             None => {
                 self.change("link", from)?;
                 self.need_folder(to)?;
-                let mut host = self.0.edit();
+                let mut host = self.shared.edit();
                 match host.disk.facts(from) {
                     None => return Err(StorageError::Gone(from.to_owned())),
                     Some(now) if !now.identity.is_same_file(expected) => {
@@ -429,8 +468,8 @@ impl Storage for Files {
                 Moved::Now
             }
         };
-        self.sync_file(to)?;
-        self.sync_around(to)?;
+        self.take_up(to);
+        self.take_up_around(to);
         Ok(moved)
     }
 
@@ -458,7 +497,7 @@ impl Storage for Files {
         self.change("destroy", path)?;
         // The name may have been given to another file since it was looked at.
         if self.is(path, &expected.identity) {
-            self.0.edit().disk.remove(path);
+            self.shared.edit().disk.remove(path);
         }
         self.sync_around(path)?;
         Ok(if now.links > 1 { 0 } else { now.allocated })
@@ -466,7 +505,7 @@ impl Storage for Files {
 
     fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>> {
         self.look("look into", folder)?;
-        if !self.0.get().disk.is_folder(folder) {
+        if !self.shared.get().disk.is_folder(folder) {
             self.sync_around(folder)?;
             return Ok(Vec::new());
         }
@@ -474,31 +513,31 @@ impl Storage for Files {
             let path = folder.join(name);
             if self.there(&path).is_some() {
                 self.change("remove", &path)?;
-                self.0.edit().disk.remove(&path);
+                self.shared.edit().disk.remove(&path);
             }
         }
         for below in ["snapshots", "checkpoints"] {
             let path = folder.join(below);
-            let is_empty = self.0.get().disk.below(&path).is_empty();
+            let is_empty = self.shared.get().disk.below(&path).is_empty();
             if self.there(&path).is_some() && is_empty {
                 self.change("remove the folder", &path)?;
-                let mut host = self.0.edit();
+                let mut host = self.shared.edit();
                 host.disk.remove(&path);
                 host.disk.sync_folder(&path);
             }
         }
-        let mut left = self.0.get().disk.below(folder);
+        let mut left = self.shared.get().disk.below(folder);
         // What a write began with that a crash cut off.
         let is_unfinished = |path: &PathBuf| path.extension().is_some_and(|it| it == "new");
         for path in left.clone().iter().filter(|path| is_unfinished(path)) {
             self.change("remove", path)?;
-            self.0.edit().disk.remove(path);
+            self.shared.edit().disk.remove(path);
         }
         left.retain(|path| !is_unfinished(path));
         self.sync_folder(folder)?;
         if left.is_empty() {
             self.change("remove the folder", folder)?;
-            let mut host = self.0.edit();
+            let mut host = self.shared.edit();
             host.disk.remove(folder);
             host.disk.sync_folder(folder);
             drop(host);
@@ -515,7 +554,7 @@ impl Storage for Files {
         self.look("look at", spare)?;
         let Some(facts) = self.there(spare) else {
             if self.need_folder(spare).is_ok() {
-                self.sync_around(spare)?;
+                self.take_up_around(spare);
             }
             return Ok(Moved::Already);
         };
@@ -526,9 +565,21 @@ impl Storage for Files {
             return Err(StorageError::Swapped(spare.to_owned()));
         }
         self.change("remove the spare name", spare)?;
-        self.0.edit().disk.remove(spare);
-        self.sync_around(spare)?;
+        self.shared.edit().disk.remove(spare);
+        self.take_up_around(spare);
         Ok(Moved::Now)
+    }
+
+    fn settle(&self) -> Result<()> {
+        let Unsynced { files, folders } = self.unsynced.take();
+        for (path, inode) in files {
+            self.change("sync", &path)?;
+            self.shared.edit().disk.sync_inode(inode);
+        }
+        for folder in folders {
+            self.sync_folder(&folder)?;
+        }
+        Ok(())
     }
 }
 

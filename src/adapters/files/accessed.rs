@@ -2,11 +2,13 @@
 //! list, and a file that has just been renamed is due for a new access time by `relatime`'s rule
 //! (mount(8)): what comes back would tell of a reader that its guest never had.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, OFlags, Timespec, Timestamps, UTIME_OMIT};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::Errno;
 
+use super::durable::Unsynced;
 use super::sys::{self, Entry};
 use crate::model::{FileTime, Identity};
 use crate::ports::StorageError;
@@ -20,8 +22,13 @@ pub fn accessed(path: &Path) -> Result<Option<FileTime>, StorageError> {
     }
 }
 
-/// Sets it, durably, if the file is the one that is meant.
-pub fn set(path: &Path, expected: &Identity, time: FileTime) -> Result<(), StorageError> {
+/// Sets it if the file is the one that is meant.
+pub fn set(
+    path: &Path,
+    expected: &Identity,
+    time: FileTime,
+    unsynced: &Unsynced,
+) -> Result<(), StorageError> {
     let failed = |errno| StorageError::io("set the access time of", path, errno);
     let entry = Entry::open(path)?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NOATIME | OFlags::NONBLOCK;
@@ -44,5 +51,5 @@ pub fn set(path: &Path, expected: &Identity, time: FileTime) -> Result<(), Stora
         },
     };
     rustix::fs::futimens(&file, &times).map_err(failed)?;
-    retry_on_intr(|| rustix::fs::fsync(&file)).map_err(failed)
+    unsynced.file(file.as_fd(), &stat, &entry.folder, path)
 }

@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
 use super::copy::erase;
+use super::durable::Unsynced;
 use super::folders::{names, open_private, ours_around, remove_if_empty, unlink};
 use super::relocate::is_same;
 use super::sys::{self, Entry};
@@ -126,9 +127,9 @@ pub fn remove_known(folder: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, St
     durable::sync_folder(&opened, folder)?;
     drop(opened);
     if strange.is_empty() {
-        remove_if_empty(folder)?;
+        Unsynced::at_once(|unsynced| remove_if_empty(folder, unsynced))?;
         if let Some(ours) = ours_around(folder) {
-            remove_if_empty(ours)?;
+            Unsynced::at_once(|unsynced| remove_if_empty(ours, unsynced))?;
         }
     }
     Ok(strange)

@@ -9,8 +9,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::durable::Unsynced;
+use super::facts;
 use super::sys::{self, Entry};
-use super::{durable, facts};
 use crate::model::FileKind;
 use crate::ports::StorageError;
 
@@ -22,7 +23,7 @@ const KNOWN_BELOW: [&str; 2] = ["snapshots", "checkpoints"];
 
 /// Makes a folder of mode 0700, or finds that one is there that is ours and closed to others.
 /// Tells whether it was made now.
-pub fn ensure_private(path: &Path) -> Result<bool, StorageError> {
+pub fn ensure_private(path: &Path, unsynced: &Unsynced) -> Result<bool, StorageError> {
     let entry = Entry::open(path)?;
     let made = match retry_on_intr(|| {
         rustix::fs::mkdirat(&entry.folder, entry.name, Mode::from_raw_mode(0o700))
@@ -33,20 +34,20 @@ pub fn ensure_private(path: &Path) -> Result<bool, StorageError> {
     };
     let folder = open_private(&entry)?;
     // Also when it was there: the run that made it may have been cut off before this.
-    durable::sync_folder(&folder, path)?;
-    durable::sync_folder(&entry.folder, &entry.folder_path)?;
+    unsynced.folder(&folder, path)?;
+    unsynced.folder(&entry.folder, &entry.folder_path)?;
     Ok(made)
 }
 
 /// Makes a transaction's folder. A quarantine of our own name, which a rollback took away since it
 /// was found, is made again.
-pub fn make(path: &Path) -> Result<(), StorageError> {
-    match (ensure_private(path), ours_around(path)) {
+pub fn make(path: &Path, unsynced: &Unsynced) -> Result<(), StorageError> {
+    match (ensure_private(path, unsynced), ours_around(path)) {
         (Err(StorageError::Io { source, .. }), Some(ours))
             if source.kind() == io::ErrorKind::NotFound =>
         {
-            ensure_private(ours)?;
-            ensure_private(path)
+            ensure_private(ours, unsynced)?;
+            ensure_private(path, unsynced)
         }
         (made, _) => made,
     }
@@ -98,8 +99,9 @@ pub fn owners_alone(stat: &Statx) -> Result<(), String> {
 }
 
 /// Writes a file of mode 0600, whole or not at all. One of that name is replaced: it is ours, from
-/// a run that was interrupted.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+/// a run that was interrupted or before its guest was stopped, and is good until the new one is. A
+/// new one is whole once it is settled.
+pub fn write(path: &Path, bytes: &[u8], unsynced: &Unsynced) -> Result<(), StorageError> {
     let entry = Entry::open(path)?;
     let failed = |source| StorageError::Io {
         doing: "write",
@@ -109,9 +111,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     let temporary = OsString::from(format!(".new-{}", uuid::Uuid::new_v4()));
     let file = create(&entry.folder, &temporary).map_err(|errno| failed(errno.into()))?;
     let mut file = std::fs::File::from(file);
+    let replaces = entry.look()?.is_some();
     let written = file
         .write_all(bytes)
-        .and_then(|()| file.sync_all())
+        .and_then(|()| if replaces { file.sync_all() } else { Ok(()) })
         .and_then(|()| {
             retry_on_intr(|| {
                 rustix::fs::renameat(&entry.folder, &temporary, &entry.folder, entry.name)
@@ -123,7 +126,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
         let _ = rustix::fs::unlinkat(&entry.folder, &temporary, AtFlags::empty());
         return Err(failed(source));
     }
-    durable::sync_folder(&entry.folder, &entry.folder_path)
+    if !replaces {
+        let stat = sys::stat(&file).map_err(|errno| failed(errno.into()))?;
+        unsynced.file(file.as_fd(), &stat, &entry.folder, path)?;
+    }
+    unsynced.folder(&entry.folder, &entry.folder_path)
 }
 
 /// A new file of mode 0600, whatever the umask and the folder's default ACL add or take.
@@ -138,22 +145,22 @@ pub fn create(folder: impl AsFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
 /// Removes a folder with what [`write()`] put there, and the quarantine of our own name around it, if
 /// that was the last: it is in a folder that is not ours, perhaps in a pool whose list shows it.
 /// Everything is looked at before anything is removed, so a refusal has changed nothing.
-pub fn remove(path: &Path) -> Result<(), StorageError> {
-    remove_record(path)?;
+pub fn remove(path: &Path, unsynced: &Unsynced) -> Result<(), StorageError> {
+    remove_record(path, unsynced)?;
     match ours_around(path) {
-        Some(ours) => remove_if_empty(ours),
+        Some(ours) => remove_if_empty(ours, unsynced),
         None => Ok(()),
     }
 }
 
 /// An empty folder that will not go is no reason to fail: nothing is lost in it.
-pub fn remove_if_empty(path: &Path) -> Result<(), StorageError> {
+pub fn remove_if_empty(path: &Path, unsynced: &Unsynced) -> Result<(), StorageError> {
     let Some(entry) = Entry::open_if_there(path)? else {
         return Ok(());
     };
     match retry_on_intr(|| rustix::fs::unlinkat(&entry.folder, entry.name, AtFlags::REMOVEDIR)) {
         // Also when it is gone: the run that removed it may have been cut off before this.
-        Ok(()) | Err(Errno::NOENT) => durable::sync_folder(&entry.folder, &entry.folder_path),
+        Ok(()) | Err(Errno::NOENT) => unsynced.folder(&entry.folder, &entry.folder_path),
         Err(errno) => {
             tracing::debug!(path = %path.display(), %errno, "the folder stays");
             Ok(())
@@ -161,12 +168,12 @@ pub fn remove_if_empty(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-fn remove_record(path: &Path) -> Result<(), StorageError> {
+fn remove_record(path: &Path, unsynced: &Unsynced) -> Result<(), StorageError> {
     let Some(entry) = Entry::open_if_there(path)? else {
         return Ok(());
     };
     if entry.look()?.is_none() {
-        return durable::sync_folder(&entry.folder, &entry.folder_path);
+        return unsynced.folder(&entry.folder, &entry.folder_path);
     }
     let folder = open_private(&entry)?;
     let mut below = Vec::new();
@@ -202,7 +209,7 @@ fn remove_record(path: &Path) -> Result<(), StorageError> {
     }
     unlink_all(&folder, path, &files)?;
     unlink(&entry.folder, entry.name, path, AtFlags::REMOVEDIR)?;
-    durable::sync_folder(&entry.folder, &entry.folder_path)
+    unsynced.folder(&entry.folder, &entry.folder_path)
 }
 
 /// `copy-NNN`, and the temporary name that `copy` begins with.

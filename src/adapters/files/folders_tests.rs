@@ -9,6 +9,22 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::super::testing::{is_root, names};
 use super::*;
 
+fn ensure_private(path: &Path) -> Result<bool, StorageError> {
+    Unsynced::at_once(|unsynced| super::ensure_private(path, unsynced))
+}
+
+fn make(path: &Path) -> Result<(), StorageError> {
+    Unsynced::at_once(|unsynced| super::make(path, unsynced))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    Unsynced::at_once(|unsynced| super::write(path, bytes, unsynced))
+}
+
+fn remove(path: &Path) -> Result<(), StorageError> {
+    Unsynced::at_once(|unsynced| super::remove(path, unsynced))
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }

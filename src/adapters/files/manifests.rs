@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, OFlags};
 use rustix::io::Errno;
 
+use super::durable::Unsynced;
 use super::folders::{self, OUR_NAME, owners_alone};
 use super::sys::{self, Entry};
 use super::{LocalFiles, resolve, roots, secret};
@@ -106,7 +107,7 @@ impl Quarantine for LocalFiles {
             .map_err(|cause| StorageError::io("read", &path, std::io::Error::other(cause)))?;
         // A crash may have come before it; the record is what counts.
         let proof = self.prove(record, &manifest.unwrap_or_default())?;
-        folders::write(&folder.join(PROOF), &proof)
+        Unsynced::at_once(|unsynced| folders::write(&folder.join(PROOF), &proof, unsynced))
     }
 }
 

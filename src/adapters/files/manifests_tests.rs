@@ -40,7 +40,8 @@ impl Scene {
         private(&folder);
         let proof = self.files.prove(b"record", b"manifest").unwrap();
         for (name, bytes) in [(RECORD, &b"record"[..]), (PROOF, &proof)] {
-            folders::write(&folder.join(name), bytes).unwrap();
+            Unsynced::at_once(|unsynced| folders::write(&folder.join(name), bytes, unsynced))
+                .unwrap();
         }
         folder
     }
@@ -80,7 +81,8 @@ fn roots_that_were_used_are_found_again_and_no_others() {
 fn a_record_that_was_changed_or_has_no_proof_is_not_ours() {
     let scene = scene();
     let folder = scene.transaction("state/quarantine");
-    folders::write(&folder.join(RECORD), b"recorD").unwrap();
+    Unsynced::at_once(|unsynced| folders::write(&folder.join(RECORD), b"recorD", unsynced))
+        .unwrap();
     assert_eq!(scene.files.record(&folder).unwrap().proof, Proof::Fails);
     fs::remove_file(folder.join(PROOF)).unwrap();
     assert_eq!(scene.files.record(&folder).unwrap().proof, Proof::Missing);

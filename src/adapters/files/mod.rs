@@ -36,6 +36,7 @@ mod wipe;
 
 use std::path::{Path, PathBuf};
 
+use self::durable::Unsynced;
 use crate::model::{
     Allocation, Digest, DigestKind, FileFacts, FileTime, Identity, SecretXml, WipeMethod, Wiped,
 };
@@ -50,6 +51,7 @@ pub struct LocalFiles {
     quarantine: PathBuf,
     /// Quarantine folders of the operator's choice, tried before all others.
     configured: Vec<PathBuf>,
+    unsynced: Unsynced,
 }
 
 impl LocalFiles {
@@ -58,6 +60,7 @@ impl LocalFiles {
         Self {
             quarantine,
             configured,
+            unsynced: Unsynced::default(),
         }
     }
 }
@@ -169,20 +172,20 @@ impl Storage for LocalFiles {
     }
 
     fn unmake(&self, root: &Path) -> Result<(), StorageError> {
-        folders::remove_if_empty(root)
+        Unsynced::at_once(|unsynced| folders::remove_if_empty(root, unsynced))
     }
 
     fn make_folder(&self, path: &Path) -> Result<(), StorageError> {
         self.remember_root_of(path)?;
-        folders::make(path)
+        folders::make(path, &self.unsynced)
     }
 
     fn remove_folder(&self, path: &Path) -> Result<(), StorageError> {
-        folders::remove(path)
+        folders::remove(path, &self.unsynced)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
-        folders::write(path, bytes)
+        folders::write(path, bytes, &self.unsynced)
     }
 
     fn relocate(
@@ -192,7 +195,7 @@ impl Storage for LocalFiles {
         expected: &FileFacts,
         demand: Demand,
     ) -> Result<Moved, StorageError> {
-        relocate::relocate(from, to, expected, demand)
+        relocate::relocate(from, to, expected, demand, &self.unsynced)
     }
 
     fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError> {
@@ -222,7 +225,7 @@ impl Storage for LocalFiles {
     }
 
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
-        second_name::link(from, to, expected)
+        second_name::link(from, to, expected, &self.unsynced)
     }
 
     fn set_accessed(
@@ -231,10 +234,14 @@ impl Storage for LocalFiles {
         expected: &Identity,
         time: FileTime,
     ) -> Result<(), StorageError> {
-        accessed::set(path, expected, time)
+        accessed::set(path, expected, time, &self.unsynced)
     }
 
     fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError> {
-        second_name::unlink_spare(spare, kept)
+        second_name::unlink_spare(spare, kept, &self.unsynced)
+    }
+
+    fn settle(&self) -> Result<(), StorageError> {
+        self.unsynced.settle()
     }
 }

@@ -18,7 +18,7 @@ pub fn home(files: &LocalFiles) -> Result<Root, StorageError> {
         Some(first) => resolve::resolve(first)?.real,
         None => state_quarantine(files)?,
     };
-    let made = folders::ensure_private(&folder)?;
+    let made = folders::ensure_private(&folder, &files.unsynced)?;
     Ok(Root { folder, made })
 }
 
@@ -28,7 +28,7 @@ fn state_quarantine(files: &LocalFiles) -> Result<PathBuf, StorageError> {
     if let Some(state) = real.parent()
         && sys::stat_at(CWD, state.as_os_str(), AtFlags::empty()).is_err_and(|e| e == Errno::NOENT)
     {
-        folders::ensure_private(state)?;
+        folders::ensure_private(state, &files.unsynced)?;
     }
     Ok(real)
 }
@@ -37,7 +37,7 @@ pub fn place(files: &LocalFiles, source: &Path, avoid: &[PathBuf]) -> Result<Roo
     let source = resolve::resolve(source)?.real;
     let mut causes = Vec::new();
     for candidate in candidates(files, state_quarantine(files), &source, avoid)? {
-        match candidate.and_then(|folder| attempt(&source, folder)) {
+        match candidate.and_then(|folder| attempt(files, &source, folder)) {
             Ok(root) => return Ok(root),
             // Where the folder itself takes no new file, no candidate will help.
             Err(error @ StorageError::NoPlace { .. }) => return Err(error),
@@ -140,14 +140,14 @@ fn on_its_mount(source: &Path) -> Result<Vec<PathBuf>, StorageError> {
 
 /// Tries a real file and a real rename from `source` into `folder`, which is made if it is not
 /// there, and removed again if it was made in vain.
-fn attempt(source: &Path, folder: PathBuf) -> Result<Root, StorageError> {
-    let made = folders::ensure_private(&folder)?;
+fn attempt(files: &LocalFiles, source: &Path, folder: PathBuf) -> Result<Root, StorageError> {
+    let made = folders::ensure_private(&folder, &files.unsynced)?;
     let tried = sys::open_folder(source)
         .and_then(|opened| refuse_closed(&opened, source))
         .and_then(|()| probe(source, &folder));
     if made && tried.is_err() {
         // Somebody else's transaction may have begun to use it meanwhile: then it stays.
-        folders::remove_if_empty(&folder)?;
+        folders::remove_if_empty(&folder, &files.unsynced)?;
     }
     tried.map(|()| Root { folder, made })
 }

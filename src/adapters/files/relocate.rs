@@ -6,8 +6,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, RenameFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::durable::Unsynced;
 use super::sys::{self, Entry};
-use super::{attributes, durable, facts};
+use super::{attributes, facts};
 use crate::model::{FileFacts, FileKind};
 use crate::ports::{Demand, Moved, StorageError};
 
@@ -16,6 +17,7 @@ pub fn relocate(
     to: &Path,
     expected: &FileFacts,
     demand: Demand,
+    unsynced: &Unsynced,
 ) -> Result<Moved, StorageError> {
     let target = Entry::open(to)?;
     let source = Entry::open_if_there(from)?;
@@ -29,7 +31,7 @@ pub fn relocate(
         .is_some_and(|(_, stat)| is_same(stat, expected));
     // Whoever made a new file under the old name after the move did not undo the move.
     if let (Some((fd, stat)), true, false) = (&there, is_there, is_here) {
-        settle(fd, stat, source.as_ref(), &target, expected)?;
+        settle(fd, stat, source.as_ref(), &target, expected, unsynced)?;
         return Ok(Moved::Already);
     }
     let (Some(source), Some((fd, stat))) = (source, here) else {
@@ -53,7 +55,7 @@ pub fn relocate(
         Some(_) => return Err(StorageError::Occupied(to.to_owned())),
         None => transfer(&fd, &stat, &source, &target)?,
     }
-    settle(&fd, &stat, Some(&source), &target, expected)?;
+    settle(&fd, &stat, Some(&source), &target, expected, unsynced)?;
     Ok(Moved::Now)
 }
 
@@ -220,20 +222,21 @@ fn drop_first_name(fd: &OwnedFd, stat: &Statx, source: &Entry<'_>) -> Result<(),
     dropped.and(attributes::lock(fd.as_fd(), source.path, bits))
 }
 
-/// Makes true and durable what must hold after a move, whoever did its first half: the attributes
-/// of the plan are set, the file and both folders are synced.
+/// Makes true what must hold after a move, whoever did its first half: the attributes of the plan
+/// are set, the file and both folders are to be synced.
 fn settle(
     fd: &OwnedFd,
     stat: &Statx,
     source: Option<&Entry<'_>>,
     target: &Entry<'_>,
     expected: &FileFacts,
+    unsynced: &Unsynced,
 ) -> Result<(), StorageError> {
     attributes::lock(fd.as_fd(), target.path, expected.attributes)?;
-    durable::sync_file(fd.as_fd(), stat, &target.folder, target.path)?;
-    durable::sync_folder(&target.folder, &target.folder_path)?;
+    unsynced.file(fd.as_fd(), stat, &target.folder, target.path)?;
+    unsynced.folder(&target.folder, &target.folder_path)?;
     match source {
-        Some(source) => durable::sync_folder(&source.folder, &source.folder_path),
+        Some(source) => unsynced.folder(&source.folder, &source.folder_path),
         None => Ok(()),
     }
 }

@@ -10,6 +10,15 @@ use std::path::PathBuf;
 use super::super::testing::{Mounted, facts, is_root, names, run};
 use super::*;
 
+fn demanding(
+    from: &Path,
+    to: &Path,
+    expected: &FileFacts,
+    demand: Demand,
+) -> Result<Moved, StorageError> {
+    Unsynced::at_once(|unsynced| super::relocate(from, to, expected, demand, unsynced))
+}
+
 struct Case {
     _folder: tempfile::TempDir,
     from: PathBuf,
@@ -18,7 +27,7 @@ struct Case {
 
 /// On the way into quarantine.
 fn relocate(from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError> {
-    super::relocate(from, to, expected, Demand::Unchanged)
+    demanding(from, to, expected, Demand::Unchanged)
 }
 
 /// `a/disk`, and an empty folder `b`.
@@ -115,7 +124,7 @@ fn a_file_that_was_written_to_in_quarantine_can_still_come_back() {
         relocate(&to, &from, &expected),
         Err(StorageError::Swapped(_))
     ));
-    let back = super::relocate(&to, &from, &expected, Demand::SameFile);
+    let back = demanding(&to, &from, &expected, Demand::SameFile);
     assert_eq!(back.unwrap(), Moved::Now);
     assert_eq!(fs::read(&from).unwrap(), b"longer than it was");
 }

@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::durable::Unsynced;
 use super::folders;
 use crate::ports::StorageError;
 
@@ -43,7 +44,7 @@ pub fn remember(state_dir: &Path, root: &Path) -> Result<(), StorageError> {
         bytes.extend_from_slice(root.as_os_str().as_bytes());
         bytes.push(0);
     }
-    folders::write(&state_dir.join(NAME), &bytes)
+    Unsynced::at_once(|unsynced| folders::write(&state_dir.join(NAME), &bytes, unsynced))
 }
 
 #[cfg(test)]

@@ -6,13 +6,18 @@ use std::path::Path;
 use rustix::fs::AtFlags;
 use rustix::io::{Errno, retry_on_intr};
 
-use super::durable;
+use super::durable::Unsynced;
 use super::relocate::{is_two_names, link_entry, look};
 use super::sys::{self, Entry};
 use crate::model::Identity;
 use crate::ports::{Moved, StorageError};
 
-pub fn link(from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
+pub fn link(
+    from: &Path,
+    to: &Path,
+    expected: &Identity,
+    unsynced: &Unsynced,
+) -> Result<Moved, StorageError> {
     let target = Entry::open(to)?;
     let moved = match look(&target)? {
         Some((_, stat)) if sys::is(&stat, expected) => Moved::Already,
@@ -25,8 +30,8 @@ pub fn link(from: &Path, to: &Path, expected: &Identity) -> Result<Moved, Storag
     let Some((fd, stat)) = look(&target)? else {
         return Err(StorageError::Gone(to.to_owned()));
     };
-    durable::sync_file(fd.as_fd(), &stat, &target.folder, to)?;
-    durable::sync_folder(&target.folder, &target.folder_path)?;
+    unsynced.file(fd.as_fd(), &stat, &target.folder, to)?;
+    unsynced.folder(&target.folder, &target.folder_path)?;
     Ok(moved)
 }
 
@@ -56,12 +61,12 @@ fn make(from: &Path, target: &Entry<'_>, expected: &Identity) -> Result<(), Stor
     }
 }
 
-pub fn unlink_spare(spare: &Path, kept: &Path) -> Result<Moved, StorageError> {
+pub fn unlink_spare(spare: &Path, kept: &Path, unsynced: &Unsynced) -> Result<Moved, StorageError> {
     let Some(second) = Entry::open_if_there(spare)? else {
         return Ok(Moved::Already);
     };
     let Some((_, stat)) = look(&second)? else {
-        durable::sync_folder(&second.folder, &second.folder_path)?;
+        unsynced.folder(&second.folder, &second.folder_path)?;
         return Ok(Moved::Already);
     };
     let first = Entry::open_if_there(kept)?;
@@ -76,7 +81,7 @@ pub fn unlink_spare(spare: &Path, kept: &Path) -> Result<Moved, StorageError> {
         return Err(StorageError::Swapped(spare.to_owned()));
     }
     remove(&second)?;
-    durable::sync_folder(&second.folder, &second.folder_path)?;
+    unsynced.folder(&second.folder, &second.folder_path)?;
     Ok(Moved::Now)
 }
 

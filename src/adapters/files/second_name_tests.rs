@@ -7,6 +7,14 @@ use std::fs;
 use super::super::testing::facts;
 use super::*;
 
+fn link(from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError> {
+    Unsynced::at_once(|unsynced| super::link(from, to, expected, unsynced))
+}
+
+fn unlink_spare(spare: &Path, kept: &Path) -> Result<Moved, StorageError> {
+    Unsynced::at_once(|unsynced| super::unlink_spare(spare, kept, unsynced))
+}
+
 #[test]
 fn a_second_name_comes_and_goes_and_twice_is_once() {
     let folder = tempfile::tempdir().unwrap();

@@ -60,6 +60,7 @@ impl Libvirt {
             peer,
             server,
             library,
+            unsynced: super::durable::Unsynced::default(),
         })
     }
 }

@@ -49,6 +49,7 @@ pub struct Libvirt {
     server: Version,
     /// Of the library this process runs with.
     library: Version,
+    unsynced: durable::Unsynced,
 }
 
 impl Libvirt {
@@ -200,7 +201,12 @@ impl Hypervisor for Libvirt {
     }
 
     fn make_durable(&self, name: &str) -> Result<(), HypervisorError> {
-        self.sync_folders_of(name)
+        self.unsynced.add(name);
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<(), HypervisorError> {
+        self.sync_folders()
     }
 
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError> {
@@ -265,6 +271,7 @@ impl Hypervisor for Libvirt {
         config: bool,
     ) -> Result<(), HypervisorError> {
         self.write_metadata(uuid, namespace, prefix, xml, flags::impact(live, config))?;
-        self.make_durable(&self.name_of(uuid)?)
+        self.make_durable(&self.name_of(uuid)?)?;
+        self.settle()
     }
 }
