@@ -23,6 +23,7 @@ use super::environment::variable;
 use super::error::CliError;
 use super::evidence;
 use super::own_folders;
+use super::running::Tells;
 use super::safe::{safe, visible};
 use super::settings::Settings;
 
@@ -75,9 +76,14 @@ impl Context {
             connect: arguments.connect.clone(),
             control: Terminal::new(
                 arguments.output.into(),
-                Output::from(arguments.output) == Output::Text
-                    && !arguments.quiet
-                    && (arguments.verbose > 0 || std::io::stderr().is_terminal()),
+                match Output::from(arguments.output) {
+                    Output::Text if arguments.quiet => Tells::Nothing,
+                    Output::Text if arguments.verbose > 0 || std::io::stderr().is_terminal() => {
+                        Tells::Steps
+                    }
+                    Output::Text => Tells::Batches,
+                    Output::Json => Tells::Nothing,
+                },
             )?,
         })
     }

@@ -15,7 +15,8 @@ use crate::ports::Control;
 
 use super::args::Output;
 use super::error::{self, CliError, Exit};
-use super::safe::{safe_path, visible};
+use super::running::{Running, Tells};
+use super::safe::visible;
 use super::wiping::Wiping;
 
 /// How long the step in hand may take to end after a second signal. Ending in the middle of it is
@@ -28,9 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Terminal {
     shared: Arc<Shared>,
-    /// Whether steps are told as they are run: to a person who watches, or who asked for it. A
-    /// script's stderr stays empty as long as nothing goes wrong.
-    tells: bool,
+    running: Arc<Mutex<Running>>,
 }
 
 struct Shared {
@@ -85,7 +84,7 @@ impl Shared {
 impl Terminal {
     /// # Errors
     /// The kernel takes no handler (exit 1, nothing changed).
-    pub fn new(output: Output, tells: bool) -> Result<Self, CliError> {
+    pub fn new(output: Output, tells: Tells) -> Result<Self, CliError> {
         let shared = Arc::new(Shared {
             begun: Mutex::new(false),
             signals: AtomicUsize::new(0),
@@ -118,7 +117,14 @@ impl Terminal {
                 receiver.receive();
             }
         });
-        Ok(Self { shared, tells })
+        let running = Arc::new(Mutex::new(Running::new(tells)));
+        Ok(Self { shared, running })
+    }
+}
+
+impl Terminal {
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,6 +152,14 @@ impl Control for Terminal {
         true
     }
 
+    fn begin_run(&self, transactions: usize, steps: usize) {
+        self.running().begin(transactions, steps);
+    }
+
+    fn end_run(&self) {
+        self.running().end();
+    }
+
     fn step(&self, transaction: &Transaction, index: usize, step: &Step, direction: Direction) {
         tracing::info!(
             transaction = transaction.id.0,
@@ -153,23 +167,11 @@ impl Control for Terminal {
             kind = step.kind(),
             direction = direction.word(),
         );
-        if self.tells {
-            let subject = step
-                .file()
-                .map(|moved| safe_path(&moved.path))
-                .unwrap_or_default();
-            let count = transaction.plan.steps.len();
-            say(&format!(
-                "[{}/{count}] {} {} {subject}",
-                index + 1,
-                direction.word(),
-                step.kind()
-            ));
-        }
+        self.running().step(transaction, index, step, direction);
     }
 
     fn wiping(&self, path: &Path, done: u64, all: u64) {
-        if !self.tells {
+        if !self.running().tells_steps() {
             return;
         }
         let mut wiping = self

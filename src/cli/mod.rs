@@ -22,6 +22,7 @@ mod progress;
 mod report;
 mod retired;
 mod rules;
+mod running;
 mod safe;
 mod settings;
 mod site;

@@ -225,7 +225,7 @@ impl Engine<'_> {
                     let left = match stop {
                         Stop::Unfinished(error) => error,
                         Stop::Failed(back) => {
-                            self.stick(transaction, forward, back.cause.to_string())
+                            self.stick(*transaction, forward, back.cause.to_string())
                         }
                     };
                     match is_own {

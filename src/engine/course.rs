@@ -129,6 +129,15 @@ impl<'t> Course<'t> {
         Self { intended, ..self }
     }
 
+    pub(super) fn steps_ahead(&self) -> usize {
+        self.ahead.len()
+    }
+
+    /// Whether its next step has libvirt read what was brought back.
+    pub(super) fn has_files_read(&self) -> bool {
+        self.direction == Direction::Back && self.stage() == Some(Stage::Tell)
+    }
+
     /// The stage of the next step; `None` at the end, and once a step has failed.
     pub(super) fn stage(&self) -> Option<Stage> {
         let next = self.ahead.front().filter(|_| self.failed.is_none())?;
@@ -248,7 +257,7 @@ impl<'t> Course<'t> {
 }
 
 /// The stage that comes next for these, who go the same way.
-pub(super) fn next_stage(courses: &[Course]) -> Option<Stage> {
+pub(super) fn next_stage(courses: &[Course<'_>]) -> Option<Stage> {
     let direction = courses.first()?.direction;
     let mut order = Stage::order(direction).iter().copied();
     order.find(|stage| courses.iter().any(|it| it.stage() == Some(*stage)))

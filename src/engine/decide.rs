@@ -186,10 +186,10 @@ impl Engine<'_> {
                 if !before.ends_a_rollback_in_vain() =>
             {
                 let back = failure.because();
-                Err(self.stick(transaction, "it was not tried".into(), back))
+                Err(self.stick(*transaction, "it was not tried".into(), back))
             }
             Some(Err((transaction, Stop::Failed(failure)))) => {
-                Err(self.turn_round(transaction, before, failure))
+                Err(self.turn_round(*transaction, before, failure))
             }
         }
     }

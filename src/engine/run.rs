@@ -3,8 +3,9 @@
 use crate::model::{Direction, EventKind, Progress, State, Transaction, undo_order};
 use crate::ports::Journal;
 
-use super::course::{Course, StepFailure, next_stage};
+use super::course::{Course, Stage, StepFailure, next_stage};
 use super::error::EngineError;
+use super::steps::LastRead;
 use super::{Engine, World};
 
 /// Events that are true but not yet in the journal. They are written together with the next
@@ -54,6 +55,9 @@ impl Unwritten {
 
 /// Transactions of one command whose steps have been run, each with what is not in the journal yet.
 pub(super) type Executed = Vec<(Transaction, Unwritten)>;
+
+/// One that did not come back, and why.
+pub(super) type NotUndone = (Box<Transaction>, Stop);
 
 /// What a first signal means to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,37 +149,58 @@ impl Engine<'_> {
     }
 
     /// Runs courses, which all go the same way, stage by stage: to their ends, or until one fails.
-    /// What came of the last steps is not yet in the journal then ([`Course::end`]).
+    /// What came of the last steps is not yet in the journal then ([`Course::end`]), and is true.
     ///
     /// # Errors
     /// [`EngineError::Unfinished`]: of the first of them.
     pub(super) fn drive(&mut self, courses: &mut [Course], pace: Pace) -> Result<(), EngineError> {
+        let steps = courses.iter().map(Course::steps_ahead).sum();
+        self.world.control.begin_run(courses.len(), steps);
+        let driven = self.drive_on(courses, pace);
+        self.world.control.end_run();
+        driven
+    }
+
+    fn drive_on(&mut self, courses: &mut [Course], pace: Pace) -> Result<(), EngineError> {
         while let Some(stage) = next_stage(courses) {
             let is_due = |course: &&mut Course| course.stage() == Some(stage);
             self.intend(courses.iter_mut().filter(is_due))?;
-            for index in 0..courses.len() {
-                while courses[index].stage() == Some(stage) {
-                    if courses[index].is_to_be_written() {
-                        self.settle(courses);
-                        let own = courses.get_mut(index).filter(|own| own.failed.is_none());
-                        self.intend(own)?;
-                        continue;
-                    }
-                    let course = &mut courses[index];
-                    if self.world.control.wants_out() {
-                        return Err(EngineError::Unfinished {
-                            id: course.transaction.id,
-                            cause: "stopped by a second signal".into(),
-                        });
-                    }
-                    course.advance(&self.world);
-                }
-                if pace == Pace::Together && courses[index].failed.is_some() {
-                    break;
-                }
-            }
+            let brought_back = courses.iter().filter(|course| course.has_files_read());
+            let last_read = LastRead::of(&self.world, brought_back.map(|it| &*it.transaction));
+            self.run_stage(courses, stage, pace)?;
+            last_read.restore(&self.world);
             self.settle(courses);
             if pace == Pace::Together && courses.iter().any(|it| it.failed.is_some()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn run_stage(
+        &mut self,
+        courses: &mut [Course],
+        stage: Stage,
+        pace: Pace,
+    ) -> Result<(), EngineError> {
+        for index in 0..courses.len() {
+            while courses[index].stage() == Some(stage) {
+                if courses[index].is_to_be_written() {
+                    self.settle(courses);
+                    let own = courses.get_mut(index).filter(|own| own.failed.is_none());
+                    self.intend(own)?;
+                    continue;
+                }
+                let course = &mut courses[index];
+                if self.world.control.wants_out() {
+                    return Err(EngineError::Unfinished {
+                        id: course.transaction.id,
+                        cause: "stopped by a second signal".into(),
+                    });
+                }
+                course.advance(&self.world);
+            }
+            if pace == Pace::Together && courses[index].failed.is_some() {
                 break;
             }
         }
@@ -197,10 +222,7 @@ impl Engine<'_> {
     /// Undoes these in this order, each as far as it gets, and whatever becomes of the others. What
     /// is unwritten of them says that they are `rolling-back`; those that are back are
     /// `rolled-back`, by one record.
-    pub(super) fn undo_all(
-        &mut self,
-        mut going: Executed,
-    ) -> Vec<Result<Transaction, (Transaction, Stop)>> {
+    pub(super) fn undo_all(&mut self, mut going: Executed) -> Vec<Result<Transaction, NotUndone>> {
         let way = Direction::Back;
         let mut courses: Vec<Course> = going
             .iter_mut()
@@ -237,9 +259,9 @@ impl Engine<'_> {
                         id: transaction.id,
                         cause: error.cause_alone(),
                     };
-                    Err((transaction, Stop::Unfinished(unfinished)))
+                    Err((Box::new(transaction), Stop::Unfinished(unfinished)))
                 }
-                (Ok(()), Some(failure)) => Err((transaction, Stop::Failed(failure))),
+                (Ok(()), Some(failure)) => Err((Box::new(transaction), Stop::Failed(failure))),
                 (Ok(()), None) => Ok(transaction),
             })
             .collect()

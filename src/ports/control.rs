@@ -9,6 +9,12 @@ pub trait Control {
     /// that the engine grants. False: one has come already, and nothing may be changed any more.
     fn may_begin(&self) -> bool;
 
+    /// Called before so many steps of so many transactions are run.
+    fn begin_run(&self, transactions: usize, steps: usize);
+
+    /// Called when they have been run, or no more of them are.
+    fn end_run(&self);
+
     /// Called before each step is run, after its intent is durable.
     fn step(&self, transaction: &Transaction, index: usize, step: &Step, direction: Direction);
 

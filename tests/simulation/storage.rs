@@ -79,9 +79,8 @@ impl Files {
     fn take_up_around(&self, path: &Path) {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let mut unsynced = self.unsynced.borrow_mut();
-        if !unsynced.folders.iter().any(|known| known == folder) {
-            unsynced.folders.push(folder.to_owned());
-        }
+        unsynced.folders.retain(|known| known != folder);
+        unsynced.folders.push(folder.to_owned());
     }
 
     fn is(&self, path: &Path, expected: &Identity) -> bool {

@@ -96,6 +96,10 @@ impl Control for Surroundings {
         self.0.get().signals > 0
     }
 
+    fn begin_run(&self, _: usize, _: usize) {}
+
+    fn end_run(&self) {}
+
     fn wants_out(&self) -> bool {
         self.0.get().signals > 1
     }

@@ -1,6 +1,5 @@
 //! What makes an effect last through a power cut (law 3).
 
-use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,8 +22,9 @@ pub struct Unsynced(Arc<Mutex<Pending>>);
 struct Pending {
     /// Before the folders, so that no name outlives what it names.
     files: Vec<Item>,
-    folders: Vec<Item>,
-    known: BTreeSet<(u64, u64)>,
+    /// Each where it was added last: of a move the folder that the file came into is synced before
+    /// the one that it left, whatever came before.
+    folders: Vec<((u64, u64), Item)>,
 }
 
 #[derive(Debug)]
@@ -71,15 +71,16 @@ impl Unsynced {
     pub fn folder(&self, folder: impl AsFd, path: &Path) -> Result<(), StorageError> {
         let failed = |error| StorageError::io("sync the folder", path, error);
         let stat = sys::stat(&folder).map_err(|errno| failed(errno.into()))?;
-        if !self.pending().known.insert(sys::identity(&stat).key()) {
-            return Ok(());
-        }
+        let key = sys::identity(&stat).key();
         let item = Item {
             fd: folder.as_fd().try_clone_to_owned().map_err(failed)?,
             folder: None,
             path: path.to_owned(),
         };
-        self.pending().folders.push(item);
+        let mut pending = self.pending();
+        pending.folders.retain(|(known, _)| *known != key);
+        pending.folders.push((key, item));
+        drop(pending);
         self.settle_many()
     }
 
@@ -100,13 +101,13 @@ impl Unsynced {
     /// Any failure means: unknown what is. There is no second try, since the kernel may have
     /// dropped the pages.
     pub fn settle(&self) -> Result<(), StorageError> {
-        let Pending { files, folders, .. } = std::mem::take(&mut *self.pending());
+        let Pending { files, folders } = std::mem::take(&mut *self.pending());
         let mut result = Ok(());
         for file in &files {
             let folder = file.folder.as_ref().unwrap_or(&file.fd);
             result = result.and(sync_open(file.fd.as_fd(), folder, &file.path));
         }
-        for folder in &folders {
+        for (_, folder) in &folders {
             result = result.and(sync_folder(&folder.fd, &folder.path));
         }
         result
@@ -170,6 +171,6 @@ mod tests {
         assert_eq!(unsynced.pending().folders.len(), 1);
         assert_eq!(unsynced.pending().files.len(), 2);
         unsynced.settle().unwrap();
-        assert!(unsynced.pending().files.is_empty() && unsynced.pending().known.is_empty());
+        assert!(unsynced.pending().files.is_empty());
     }
 }

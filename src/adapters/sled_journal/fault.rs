@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
-use std::sync::{Once, mpsc};
+use std::sync::{Mutex, Once, PoisonError, mpsc};
 use std::time::Duration;
 
 pub(super) use crate::journal::Fault;
@@ -75,32 +75,69 @@ pub(super) fn within<T: Send + 'static>(
     nudge: impl FnOnce() -> Result<(), Fault> + Send + 'static,
 ) -> Result<T, Fault> {
     let (send, receive) = mpsc::sync_channel(1);
-    aside(move || {
+    let worker = Worker::take()?;
+    worker.run(move || {
         // Nobody listens any more if it took too long.
         let _ = send.send(caught(work));
     })?;
     if let Ok(result) = receive.recv_timeout(UNUSUAL.min(limit)) {
+        worker.give_back();
         return result;
     }
-    aside(move || {
+    Worker::start()?.run(move || {
         let _ = caught(nudge);
     })?;
-    receive
-        .recv_timeout(limit.saturating_sub(UNUSUAL))
-        .unwrap_or_else(|_| {
+    match receive.recv_timeout(limit.saturating_sub(UNUSUAL)) {
+        Ok(result) => {
+            worker.give_back();
+            result
+        }
+        Err(_) => {
             let seconds = limit.as_secs();
             Err(Fault::Io(format!(
                 "the disk has not answered for {seconds} seconds"
             )))
-        })
+        }
+    }
 }
 
-fn aside(work: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
-    std::thread::Builder::new()
-        .name("journal".into())
-        .spawn(work)
-        .map(|_| ())
-        .map_err(|error| Fault::Io(format!("no thread for the journal: {error}")))
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The thread that waits for the disk, so that the process need not. One serves the whole process,
+/// from write to write; there are more only while it is busy, and one that hangs is left behind.
+struct Worker(mpsc::Sender<Job>);
+
+static IDLE: Mutex<Option<Worker>> = Mutex::new(None);
+
+impl Worker {
+    /// The idle one, or a new one.
+    fn take() -> Result<Self, Fault> {
+        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).take();
+        idle.map_or_else(Self::start, Ok)
+    }
+
+    fn start() -> Result<Self, Fault> {
+        let (send, receive) = mpsc::channel::<Job>();
+        let work = move || receive.iter().for_each(|job| job());
+        std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(work)
+            .map(|_| Self(send))
+            .map_err(no_thread)
+    }
+
+    fn run(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
+        self.0.send(Box::new(job)).map_err(no_thread)
+    }
+
+    /// It has done what it was given. Where another one is idle already, this one ends.
+    fn give_back(self) {
+        *IDLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
+    }
+}
+
+fn no_thread(error: impl std::fmt::Display) -> Fault {
+    Fault::Io(format!("no thread for the journal: {error}"))
 }
 
 /// sled reports what it cannot parse as I/O errors, and wraps the kernel's errors in text of its
@@ -156,6 +193,15 @@ mod tests {
         assert!(matches!(result, Err(Fault::Io(_))), "{result:?}");
         let minute = Duration::from_secs(60);
         assert_eq!(within(minute, || Ok(7), || Ok(())), Ok(7));
+    }
+
+    #[test]
+    fn one_thread_serves_from_work_to_work() {
+        let minute = Duration::from_secs(60);
+        let who = || within(minute, || Ok(std::thread::current().id()), || Ok(()));
+        // Tests beside this one may have it for a moment.
+        let same = (0..100).filter(|_| who() == who()).count();
+        assert!(same > 0);
     }
 
     #[test]

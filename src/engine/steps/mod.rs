@@ -12,6 +12,7 @@ mod state_copy;
 mod undefine;
 
 pub(super) use kept_nvram::{Kept, look as kept_nvram};
+pub(super) use pools::LastRead;
 pub(super) use power::keeping_all;
 pub(super) use state_copy::obstacle as copy_obstacle;
 

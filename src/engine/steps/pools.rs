@@ -14,7 +14,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Direction, FileKind, FileMove, FileTime, Transaction, quoted};
+use crate::model::{Direction, FileKind, FileMove, FileTime, Identity, Transaction, quoted};
 use crate::ports::{HypervisorError, Moved, Refreshed, StorageView};
 
 use super::super::World;
@@ -50,19 +50,12 @@ pub(super) fn tell(
         Err(error) => return noted(pool, None, &error.to_string()),
     };
     let ours = in_folder(world, transaction, &target.folder, direction);
-    let read = match direction {
-        Direction::Forward => Vec::new(),
-        Direction::Back => last_read(world, &ours),
-    };
-    let effect = refresh(world, pool, &target, &ours, direction);
-    for (one, time) in read {
-        let identity = &one.moved.facts.identity;
-        // Every byte is back; who does not own the file may not set its times.
-        if let Err(error) = world.storage.set_accessed(&one.place, identity, time) {
-            tracing::debug!(%error, "access time not kept");
-        }
+    // The list was made anew for another transaction of the same batch, when all files of this one
+    // had been moved, too.
+    if !ours.is_empty() && is_true(world, pool, &ours, direction) {
+        return Moved::Already.into();
     }
-    effect
+    refresh(world, pool, &target, &ours, direction)
 }
 
 fn refresh(
@@ -221,11 +214,36 @@ fn is_true(world: &World, pool: &str, ours: &[Ours], direction: Direction) -> bo
     })
 }
 
-/// The files that came back to the pool, with the access time that each brought along: nobody reads
-/// what is in quarantine, and libvirt is about to.
-fn last_read<'o, 't>(world: &World, ours: &'o [Ours<'t>]) -> Vec<(&'o Ours<'t>, FileTime)> {
-    ours.iter()
-        .filter(|one| one.moved.facts.kind == FileKind::Regular)
-        .filter_map(|one| Some((one, world.storage.accessed(&one.place).ok()??)))
-        .collect()
+/// The access times that files brought along from the quarantine, where nobody reads them: libvirt
+/// reads every file of a pool when it makes its list.
+pub(in crate::engine) struct LastRead(Vec<(PathBuf, Identity, FileTime)>);
+
+impl LastRead {
+    pub(in crate::engine) fn of<'t>(
+        world: &World,
+        transactions: impl Iterator<Item = &'t Transaction>,
+    ) -> Self {
+        let found = transactions.flat_map(|transaction| {
+            let home = Restoration::of(transaction);
+            let files = transaction.files();
+            let files = files.filter(|(_, moved, _)| moved.facts.kind == FileKind::Regular);
+            files
+                .filter_map(|(_, moved, _)| {
+                    let place = home.place(moved).into_owned();
+                    let time = world.storage.accessed(&place).ok()??;
+                    Some((place, moved.facts.identity, time))
+                })
+                .collect::<Vec<_>>()
+        });
+        Self(found.collect())
+    }
+
+    /// Every byte is back; who does not own the file may not set its times.
+    pub(in crate::engine) fn restore(self, world: &World) {
+        for (place, identity, time) in self.0 {
+            if let Err(error) = world.storage.set_accessed(&place, &identity, time) {
+                tracing::debug!(%error, "access time not kept");
+            }
+        }
+    }
 }
