@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use crate::model::{DomainRef, EventKind, Plan, State, Step, TransactionId};
+use crate::model::{DomainRef, Plan, State, Step, TransactionId};
 
 use super::Engine;
+use super::course::has_only_saved;
 use super::error::EngineError;
+use super::run::{Stop, Unwritten, entered};
 
 impl Engine<'_> {
     /// Whoever is about to run `plan` in either direction asks here first. `own` is the transaction
@@ -57,20 +59,29 @@ impl Engine<'_> {
         Ok(None)
     }
 
-    /// A transaction that was begun and never got to its first intent has done nothing (law 3), and
-    /// whoever began it is gone, since we hold the journal: it needs no `recover` to be closed.
+    /// A transaction that had not come further than to save things has changed nothing of its
+    /// domain, and whoever began it is gone, since we hold the journal: it needs no `recover` to be
+    /// closed. Where what it saved cannot be taken away, that is left to one.
     pub(super) fn close_unbegun(&mut self) -> Result<(), EngineError> {
-        for id in self.journal.claiming()? {
-            if self.journal.read(id)?.state() != State::Planned {
+        let mut going = Vec::new();
+        for id in self.journal.claiming()?.into_iter().rev() {
+            let transaction = self.journal.read(id)?;
+            let is_begun = matches!(transaction.state(), State::Planned | State::Executing);
+            if !is_begun || !has_only_saved(&transaction) {
                 continue;
             }
-            let why = "it was interrupted before its first step".to_owned();
-            let entered = |state, cause| EventKind::Entered { state, cause };
-            let kinds = vec![
-                entered(State::RollingBack, Some(why)),
-                entered(State::RolledBack, None),
-            ];
-            self.journal.append(id, kinds)?;
+            let why = "it was interrupted before it changed anything".to_owned();
+            let back = entered(&transaction, State::RollingBack, Some(why));
+            going.push((transaction, Unwritten::one(back)));
+        }
+        for undone in self.undo_all(going) {
+            if let Err((transaction, stop)) = undone {
+                let why = match stop {
+                    Stop::Failed(failure) => failure.because(),
+                    Stop::Unfinished(error) => return Err(error),
+                };
+                tracing::warn!(transaction = transaction.id.0, why, "left to recover");
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{Direction, EventKind, Step, Transaction};
+use crate::model::{Direction, EventKind, Progress, Step, Transaction};
 use crate::ports::Moved;
 
 use super::error::Failure;
@@ -70,6 +70,14 @@ pub(super) fn intended_at_once(steps: &[Step], order: &[usize], direction: Direc
         (Direction::Back, _) | (Direction::Forward, 0) => order.len(),
         (Direction::Forward, saving) => saving,
     }
+}
+
+/// Whether no step of it can have been run but those that save things.
+pub(super) fn has_only_saved(transaction: &Transaction) -> bool {
+    let steps = transaction.plan.steps.iter().zip(transaction.progress());
+    steps
+        .filter(|(_, progress)| *progress != Progress::Pending)
+        .all(|(step, _)| Stage::of(step, Direction::Forward) == Stage::Save)
 }
 
 /// A step that failed, or that ended the run.

@@ -404,6 +404,23 @@ impl Transaction {
         })
     }
 
+    /// Whether step `index` was tried, and the last answer is that it failed.
+    pub fn has_failed(&self, index: usize) -> bool {
+        let answers = self.tried().filter_map(|kind| match kind {
+            EventKind::Outcome {
+                step,
+                direction: Direction::Forward,
+                result,
+            } if *step == index => Some(result.is_err()),
+            EventKind::Intent {
+                step,
+                direction: Direction::Forward,
+            } if *step == index => Some(false),
+            _ => None,
+        });
+        answers.last().unwrap_or(false)
+    }
+
     /// Whether step `index` found its effect there when it was first run, so that somebody else has
     /// done it: an earlier run of ours had not so much as intended it.
     pub fn was_found_done(&self, index: usize) -> bool {

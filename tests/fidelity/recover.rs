@@ -165,7 +165,7 @@ fn one_that_is_stuck_keeps_both_causes_and_no_other_waiting() {
     assert_same(&fine, &Identity::capture(&host, "fine", &[]));
 }
 
-/// Begun, and killed before its first intent: nothing was done, and nobody has to `recover` first.
+/// Begun, and killed before it changed anything: nobody has to `recover` first.
 #[test]
 fn what_never_got_to_its_first_step_is_closed_by_the_next_command() {
     let host = PrivateHost::start();
@@ -182,7 +182,7 @@ fn what_never_got_to_its_first_step_is_closed_by_the_next_command() {
     });
     assert_eq!(killed.code, 137, "{killed}");
     let listed = host.retire_json(&["list"]).expect(0).json();
-    assert_eq!(listed["transactions"][0]["state"], "planned");
+    assert_eq!(listed["transactions"][0]["state"], "executing");
     host.retire(&undefine("shop")).expect(0);
     let listed = host.retire_json(&["list"]).expect(0).json();
     assert_eq!(listed["transactions"][1]["state"], "rolled-back");

@@ -35,6 +35,7 @@ mod settings;
 mod space;
 mod states;
 mod surroundings;
+mod syncs;
 mod text;
 mod typed;
 mod units;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::{FileMove, Transaction};
+use crate::model::{FileMove, FileRole, Transaction};
 use crate::ports::{Demand, Moved, Presence, Whereabouts};
 
 use super::super::World;
@@ -52,10 +52,17 @@ pub(super) fn restore(
     let from = stored(transaction, index)?;
     let to = Restoration::of(transaction).place(moved);
     // It never arrived in quarantine, because by then the name was another file's: there is nothing
-    // of ours to bring back.
+    // of ours to bring back. Where nobody has said so, and it is at neither place, it may have been
+    // taken away from the quarantine since: then it is missed.
     if !transaction.was_done(index) {
         let found = Whereabouts::of(world.storage, &moved.facts, &to, &from)?;
-        if found.waiting == Presence::Nothing && !found.home.is_it() {
+        let is_elsewhere = found.waiting == Presence::Nothing && !found.home.is_it();
+        // libvirt removes these itself when a guest that is not defined ends.
+        let is_libvirts = matches!(moved.role, FileRole::Nvram | FileRole::TpmState);
+        let never_arrived = is_libvirts
+            || matches!(found.home, Presence::Another(_))
+            || transaction.has_failed(index);
+        if is_elsewhere && never_arrived {
             return Ok(Moved::Already);
         }
     }
