@@ -53,7 +53,9 @@ impl Barrier {
         self.look(&self.folder, &mut found)?;
         // Empty: `chunks.rs`. Synced all the same, should a page ever grow beyond sled's limit.
         self.look(&self.folder.join("blobs"), &mut found)?;
-        for path in found.difference(&self.synced) {
+        // The log comes last, once.
+        let log = self.folder.join("db");
+        for path in found.difference(&self.synced).filter(|path| **path != log) {
             // Snapshots are replaced, and may be gone again: by a rename of what is synced itself.
             match File::open(path) {
                 Ok(file) => sync_data(&file).map_err(|error| Fault::io(path, error))?,
