@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::sample;
+use crate::sample::{self, BeginOne};
 use virt_retire::adapters::sled_journal::{SledJournal, ViewReader};
 use virt_retire::journal::lines::Part;
 use virt_retire::model::*;
