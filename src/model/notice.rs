@@ -82,10 +82,11 @@ pub enum Logged {
 
 impl Logged {
     /// Every word that [`Logged::word`] may give.
-    pub const WORDS: [&str; 26] = [
+    pub const WORDS: [&str; 27] = [
         "begun",
         "state",
         "intent",
+        "withdrawn",
         "outcome",
         "decided",
         "settled",
