@@ -32,7 +32,12 @@ pub(super) fn events(transaction: &Transaction) -> String {
             EventKind::Withdrawn {
                 step: index,
                 direction,
-            } => format!("{} {} {}: not run", direction.word(), index + 1, step(*index)),
+            } => format!(
+                "{} {} {}: not run",
+                direction.word(),
+                index + 1,
+                step(*index)
+            ),
             EventKind::Outcome {
                 step: index,
                 direction,

@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use serde::{Deserialize, Serialize};
 
+use super::super::durable::Unsynced;
 use super::super::{folders, sys};
 use super::Sum;
 use crate::model::{FileFacts, WipeMethod};
@@ -61,7 +62,8 @@ impl Mark {
             source: error,
         };
         let bytes = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
-        folders::write(&path.with_file_name(beside(name_of(path))), &bytes)
+        let mark = path.with_file_name(beside(name_of(path)));
+        Unsynced::at_once(|unsynced| folders::write(&mark, &bytes, unsynced))
     }
 }
 
