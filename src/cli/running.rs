@@ -157,7 +157,7 @@ mod tests {
         // Before the first step is done nothing is known, and nothing is divided by it.
         running.begun = 0;
         assert!(
-            progress
+            running
                 .line("web", Duration::from_secs(1))
                 .contains("199 s left")
         );
