@@ -20,14 +20,23 @@ pub(super) struct Known {
     pub is_read: bool,
     /// Every transaction, whatever became of it.
     pub transactions: HashSet<Uuid>,
-    /// By its UUID, the newest transaction that has a domain, with its name then.
-    pub domains: HashMap<Uuid, (TransactionId, String)>,
+    /// By its UUID, the newest transaction of a domain.
+    pub domains: HashMap<Uuid, Retired>,
     /// Files that stayed where they were, and without which its domain would not come back whole.
     pub kept: HashMap<PathBuf, TransactionId>,
     /// Where files were that wait in quarantine.
     pub moved: HashMap<PathBuf, (TransactionId, State)>,
     /// What is held, by file system.
     pub space: Vec<FileSystem>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Retired {
+    pub id: TransactionId,
+    /// The domain's, then.
+    pub name: String,
+    /// An undo would bring it back, and with it what lies under its UUID.
+    pub is_restorable: bool,
 }
 
 pub(super) fn look(patient: &dyn Patient, report: &mut Report) -> Known {
@@ -40,7 +49,7 @@ pub(super) fn look(patient: &dyn Patient, report: &mut Report) -> Known {
         Ok(JournalFound::None) => {
             report.ok(
                 "journal",
-                format!("there is none in {state} yet: nothing was retired from here"),
+                format!("there is none in {state}: nothing was retired from here yet"),
             );
             return Known {
                 is_read: true,
@@ -117,7 +126,11 @@ impl Transactions<'_> {
             known.transactions.insert(summary.uuid);
             known.domains.insert(
                 summary.domain.uuid,
-                (summary.id, summary.domain.name.clone()),
+                Retired {
+                    id: summary.id,
+                    name: summary.domain.name.clone(),
+                    is_restorable: summary.state.is_restorable(),
+                },
             );
             if matches!(summary.state, State::RolledBack | State::Purged) {
                 continue;

@@ -1,10 +1,8 @@
 //! What other tools left, in words, each with the command that fixes it.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
-use crate::model::{FileTime, State, quoted};
+use crate::model::{FileTime, State, TransactionId, quoted};
 use crate::survey::{Gone, Leftovers, Nature, Ownerless, Part, StateKind, Unused};
 
 use super::hints::{self, listed};
@@ -97,7 +95,7 @@ fn ownerless(one: &Ownerless, all: &Leftovers, known: &Known, now: Timestamp) ->
         named.filter_map(|it| it.name.clone()).next()
     };
     let name = one.name.clone();
-    let name = name.or_else(|| retired.map(|(_, name)| name.clone()));
+    let name = name.or_else(|| retired.map(|it| it.name.clone()));
     let name = name.or_else(|| one.uuid.and_then(|_| by_uuid()));
     let name = name.or_else(|| one.uuid.map(|uuid| uuid.to_string()));
     let of = name
@@ -149,11 +147,18 @@ fn ownerless(one: &Ownerless, all: &Leftovers, known: &Known, now: Timestamp) ->
         ),
         _ => format!("{what}{of}, which libvirt does not have; {age}"),
     };
-    let message = match retired {
-        Some((id, _)) => format!("{message}; transaction {id} retired that domain"),
-        None => message,
+    let kept = known.kept.get(&one.path).copied();
+    // The TPM's state has the domain's UUID for its name, and no plan names it where it stays.
+    let kept = kept.or_else(|| retired.filter(|it| it.is_restorable).map(|it| it.id));
+    let left = Leftover {
+        kind,
+        path: one.path.clone(),
+        domain: name,
+        bytes: one.bytes,
+        message,
+        hint: fix,
     };
-    finished(kind, &one.path, name, one.bytes, message, fix, known)
+    needed(left, kept)
 }
 
 fn unused(one: &Unused, known: &Known, now: Timestamp) -> Leftover {
@@ -201,42 +206,35 @@ fn unused(one: &Unused, known: &Known, now: Timestamp) -> Leftover {
         ),
         _ => format!("rm {path}"),
     };
-    finished(kind, &one.path, None, one.bytes, message, fix, known)
+    let kept = known.kept.get(&one.path).copied();
+    let mut domains = known.domains.values();
+    let left = Leftover {
+        kind,
+        path: one.path.clone(),
+        domain: domains
+            .find(|it| Some(it.id) == kept)
+            .map(|it| it.name.clone()),
+        bytes: one.bytes,
+        message,
+        hint: fix,
+    };
+    needed(left, kept)
 }
 
-/// With what the journal says of the file: one that a retirement left in its place is needed to undo it.
-fn finished(
-    kind: &'static str,
-    path: &Path,
-    domain: Option<String>,
-    bytes: u64,
-    message: String,
-    fix: String,
-    known: &Known,
-) -> Leftover {
-    let kept = known.kept.get(path);
-    let name = |id| {
-        let mut domains = known.domains.values();
-        domains
-            .find(|(last, _)| *last == id)
-            .map(|(_, name)| name.clone())
-    };
-    match kept {
+/// What a retirement left in its place is needed to undo it.
+fn needed(left: Leftover, kept_by: Option<TransactionId>) -> Leftover {
+    match kept_by {
+        None => left,
         Some(id) => Leftover {
-            kind,
-            path: path.to_owned(),
-            domain: domain.or_else(|| name(*id)),
-            bytes,
-            message: format!("{message}; transaction {id} kept it, and its undo needs it"),
-            hint: format!("virt-retire rollback {id}; if that is not wanted any more: {fix}"),
-        },
-        None => Leftover {
-            kind,
-            path: path.to_owned(),
-            domain,
-            bytes,
-            message,
-            hint: fix,
+            message: format!(
+                "{}; transaction {id} kept it, and its undo needs it",
+                left.message
+            ),
+            hint: format!(
+                "virt-retire rollback {id}; if that is not wanted any more: {}",
+                left.hint
+            ),
+            ..left
         },
     }
 }

@@ -1,8 +1,9 @@
 //! The connection, the rights, the versions, and what of the host could not be looked at; where it can,
 //! what is left over there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::model::FileKind;
 use crate::ports::{HypervisorView, Pool};
 use crate::retire::Connected;
 use crate::survey::{self, Away, CachedStorage, Leftovers, Survey};
@@ -41,6 +42,7 @@ pub(super) fn look(patient: &dyn Patient, known: &Known, report: &mut Report) ->
     let there = pools.into_iter().filter(|it| it.active || it.kind == "dir");
     there
         .filter_map(|pool| Some((pool.name, pool.target?)))
+        .filter(|(name, folder)| is_folder(patient, name, folder, report))
         .collect()
 }
 
@@ -108,6 +110,33 @@ fn pools(pools: &[Pool], report: &mut Report) {
             format!("{told}; not started: {}", hints::listed(&stopped)),
             format!("virsh pool-start {}", crate::model::quoted(first)),
         ),
+    }
+}
+
+fn is_folder(patient: &dyn Patient, pool: &str, folder: &Path, report: &mut Report) -> bool {
+    let storage = patient.storage();
+    let found = storage
+        .resolve(folder)
+        .and_then(|it| storage.glance(&it.real));
+    // Of one that is a device's, or may not be looked at, others tell.
+    match found {
+        Ok(Some(facts)) => facts.kind == FileKind::Directory,
+        Ok(None) if folder.starts_with("/dev") => false,
+        Ok(None) => {
+            report.warn(
+                "pools",
+                format!(
+                    "the folder of pool '{pool}' is not there: {}",
+                    folder.display()
+                ),
+                format!(
+                    "mount or make it, or: virsh pool-destroy {0}, virsh pool-undefine {0}",
+                    crate::model::quoted(pool)
+                ),
+            );
+            false
+        }
+        Err(_) => true,
     }
 }
 
@@ -194,8 +223,7 @@ fn disks(found: &Leftovers, report: &mut Report) {
         let (message, hint) = match folder {
             Some(folder) => (
                 format!(
-                    "disk {target} of domain {} is not there: {shown}; {} is empty, as a place is at \
-                     which nothing is mounted",
+                    "disk {target} of domain {} is not there: {shown}; nothing seems to be mounted at {}",
                     domain.typed(),
                     folder.display()
                 ),

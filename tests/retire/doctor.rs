@@ -68,6 +68,16 @@ impl Told {
     }
 }
 
+/// What it tells whoever keeps the journal elsewhere.
+fn with_state(host: &PrivateHost, state: &str) -> Told {
+    let output = host
+        .command(BINARY)
+        .args(["--state-dir", state, "--output", "json", "doctor"])
+        .output()
+        .unwrap();
+    Told(serde_json::from_slice(&output.stdout).unwrap())
+}
+
 /// An image of an empty ISO 9660 file system of that label, as far as a reader of labels looks.
 fn iso(host: &PrivateHost, path: &str, label: &str) {
     let mut bytes = vec![0; 40 * 1024];
@@ -121,6 +131,10 @@ fn a_host_that_is_well_has_no_leftovers() {
     let kept = guest.path("vda");
     told.is_kind(kept, "orphaned-volume", "virt-retire rollback 1");
     assert_eq!(told.at(kept)["domain"], "web1");
+    let tpm = format!("/var/lib/libvirt/swtpm/{}", guest.uuid);
+    host.shell(&format!("mkdir -p {tpm}"));
+    Told::of(&host, 0).is_kind(&tpm, "orphaned-tpm-state", "virt-retire rollback 1");
+    host.shell(&format!("rmdir {tpm}"));
     host.retire(&["rollback", "1", "--yes"]).expect(0);
 
     // The journal's own affairs.
@@ -166,19 +180,44 @@ fn a_host_that_is_well_has_no_leftovers() {
     host.retire(&["undefine", "mail1", all, "--yes"]).expect(0);
     let folder = host.shell(&format!("echo {}/.virt-retire/3-*", medium.mount_point));
     Told::of(&host, 0).is_silent(folder.trim());
-    let other = host
-        .command(BINARY)
-        .args([
-            "--state-dir",
-            "/var/lib/libvirt/other",
-            "--output",
-            "json",
-            "doctor",
-        ])
-        .output()
-        .unwrap();
-    let other = Told(serde_json::from_slice(&other.stdout).unwrap());
-    other.is_kind(folder.trim(), "unknown-quarantine", "rebuild --add --from");
+    let elsewhere = "/var/lib/libvirt/other";
+    with_state(&host, elsewhere).is_kind(
+        folder.trim(),
+        "unknown-quarantine",
+        "rebuild --add --from",
+    );
+    // Nor does one whose journal is lost know its own, and none is made by looking.
+    let lost = format!("{elsewhere}/quarantine/7-5f3e2a6c-0000-4000-8000-000000000001");
+    host.shell(&format!(
+        "mkdir -m 700 -p {elsewhere}/quarantine {lost}; chmod 700 {elsewhere}"
+    ));
+    with_state(&host, elsewhere).is_kind(&lost, "unknown-quarantine", "rebuild --add --from");
+    assert!(
+        !host.exists(&format!("{elsewhere}/journal")),
+        "it has made a journal"
+    );
+
+    // A pool from which nothing can leave, and one whose folder is not there.
+    host.shell(
+        "mkdir /var/lib/libvirt/fixed /var/lib/libvirt/away
+         mount -t tmpfs -o ro tmpfs /var/lib/libvirt/fixed",
+    );
+    host.start_pool("fixed", "/var/lib/libvirt/fixed");
+    host.start_pool("away", "/var/lib/libvirt/away");
+    host.shell("rmdir /var/lib/libvirt/away");
+    let told = Told::of(&host, 1);
+    let places = told.checks("quarantine-place");
+    let fixed = places.iter().find(|it| it.1.contains("'fixed'")).unwrap();
+    assert_eq!(fixed.0, "error", "{places:#?}");
+    assert_eq!(
+        places.iter().filter(|it| it.0 == "error").count(),
+        1,
+        "{places:#?}"
+    );
+    assert_eq!(told.status("pools"), "warning");
+    host.virsh(&["pool-destroy", "fixed"]);
+    host.virsh(&["pool-destroy", "away"]);
+    host.virsh(&["pool-undefine", "away"]);
 
     let fault = Fault::kill("renameat2", 1);
     GuestBuilder::new("db1")
@@ -198,6 +237,13 @@ fn a_host_that_is_well_has_no_leftovers() {
     let told = Told::of(&host, 1);
     assert_eq!(told.status("libvirt"), "error");
     assert_eq!(told.status("interrupted"), "error");
+    assert_eq!(told.status("durability"), "ok");
+    let journal = host.path(format!("{}/journal/db", host.state));
+    let mut bytes = fs::read(&journal).unwrap();
+    bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+    fs::write(&journal, bytes).unwrap();
+    let told = Told::of(&host, 1);
+    assert_eq!(told.status("journal"), "error");
     assert_eq!(told.status("durability"), "ok");
 }
 

@@ -121,6 +121,12 @@ impl SledJournal {
         folder::is_used(state_dir)
     }
 
+    /// Whether there are files of a journal, whole or not: without them [`SledJournal::open`] makes one.
+    pub fn is_begun(state_dir: &Path) -> bool {
+        let names = Names::below(state_dir);
+        names.sled.exists() || names.watermark.exists()
+    }
+
     /// Opens without waiting.
     ///
     /// # Errors

@@ -53,7 +53,8 @@ impl Patient for ThisHost<'_> {
 
     fn journal(&self) -> Result<JournalFound, Trouble> {
         let context = self.context;
-        if !context.has_journal().map_err(trouble)? {
+        let is_used = context.has_journal().map_err(trouble)?;
+        if !is_used || !SledJournal::is_begun(context.state_dir()) {
             return Ok(JournalFound::None);
         }
         // Asked first: to open it would upgrade it.

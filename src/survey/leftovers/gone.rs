@@ -41,7 +41,7 @@ pub struct Away {
     pub domain: DomainRef,
     pub target: String,
     pub path: PathBuf,
-    /// The empty folder in which it should be; `None` for a device.
+    /// Where nothing is mounted; `None` for a device.
     pub folder: Option<PathBuf>,
 }
 
@@ -130,9 +130,14 @@ impl Survey<'_> {
         self.pools.file(source)
     }
 
-    /// The folder to which the path leads, if it is as a place is at which nothing is mounted: empty,
-    /// and never written to since it was made. From one that was, the file was removed.
+    /// The place at which the host says that something ought to be mounted; else the folder to which the
+    /// path leads, if it is as such a place is: empty, and never written to since it was made. From one
+    /// that was, the file was removed.
     fn unmounted(&self, path: &Path) -> Option<PathBuf> {
+        let mut places = self.storage.unmounted().into_iter();
+        if let Some(place) = places.find(|place| path.starts_with(place)) {
+            return Some(place);
+        }
         for folder in path.ancestors().skip(1) {
             let real = self.storage.resolve(folder).ok()?.real;
             let Some(facts) = self.storage.glance(&real).ok()? else {
