@@ -40,7 +40,14 @@ impl Survey<'_> {
             .map(|domain| &domain.status.domain)
             .map(|domain| (domain.name.as_str(), domain.uuid))
             .collect();
-        let (gone, away) = self.gone(&domains);
+        let (mut gone, mut away) = self.gone(&domains);
+        // libvirt lists its domains in no order.
+        gone.sort_by(|one, other| {
+            (&one.domain.name, &one.path).cmp(&(&other.domain.name, &other.path))
+        });
+        away.sort_by(|one, other| {
+            (&one.domain.name, &one.path).cmp(&(&other.domain.name, &other.path))
+        });
         let ownerless = self.ownerless(&names)?;
         let unused = self.unused(&ownerless)?;
         Ok(Leftovers {
