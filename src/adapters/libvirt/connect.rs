@@ -1,14 +1,12 @@
 //! Opening a connection that does not hang for ever.
 
-use std::sync::Once;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use virt::connect::Connect;
-use virt::error::clear_error_callback;
-use virt::event;
 
+use super::event_loop::prepare_library;
 use super::{Libvirt, locality, peer};
 use crate::ports::{HypervisorError, Version};
 
@@ -92,20 +90,6 @@ fn explain(message: &str) -> String {
     } else {
         message.to_owned()
     }
-}
-
-/// Keepalive needs an event loop, registered before the first connection
-/// (virConnectSetKeepAlive's page). The loop ends with the process.
-pub(super) fn prepare_library() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // libvirt would print every error to stderr by itself; ours come back as values.
-        clear_error_callback();
-        if event::event_register_default_impl().is_err() {
-            return;
-        }
-        thread::spawn(|| while event::event_run_default_impl().is_ok() {});
-    });
 }
 
 #[cfg(test)]

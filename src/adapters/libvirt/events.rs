@@ -11,7 +11,7 @@ use virt::enumutil::Enum;
 use virt::sys as libvirt;
 
 use super::locality::Surroundings;
-use super::{Libvirt, sys};
+use super::{Libvirt, event_loop, sys};
 use crate::model::{DomainRef, Ended};
 use crate::ports::{HypervisorError, LifeEvent, Monitor};
 
@@ -31,6 +31,7 @@ impl Monitor for Libvirt {
             let _ = sender.send(event);
         })
         .map_err(self.failed("listening for events"))?;
+        event_loop::follow();
         Ok(receiver)
     }
 

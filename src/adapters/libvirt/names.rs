@@ -5,7 +5,7 @@ use virt::connect::Connect;
 use virt::domain::Domain;
 
 use super::Libvirt;
-use super::connect::prepare_library;
+use super::event_loop::prepare_library;
 use crate::xml::DomainXml;
 
 /// A connection that cannot change anything.
