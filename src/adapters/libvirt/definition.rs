@@ -15,11 +15,15 @@ impl Libvirt {
     pub(super) fn read_definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError> {
         let domain = self.domain(uuid, "looking up the domain")?;
         let xml = self.read_xml(&domain)?;
+        let snapshots = self.read_snapshots(&domain)?;
         Ok(Definition {
             xml: SecretXml::new(escape_line_breaks(&xml).into_owned()),
             autostart: self.read_autostart(&domain)?,
-            snapshots: self.read_snapshots(&domain)?,
-            current_snapshot: self.read_current_snapshot(&domain)?,
+            current_snapshot: match snapshots.is_empty() {
+                true => None,
+                false => self.read_current_snapshot(&domain)?,
+            },
+            snapshots,
             checkpoints: self.read_checkpoints(&domain)?,
         })
     }
@@ -37,7 +41,8 @@ impl Libvirt {
         let dump = |flags| domain.xml_desc(flags).map_err(&failed);
         let not_read = |error| errors::xml("a transient domain")(error);
         let inactive = dump(VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE)?;
-        if domain.is_persistent().map_err(&failed)? {
+        // What is not active has nothing but a definition.
+        if domain.id().is_none() || domain.is_persistent().map_err(&failed)? {
             return Ok(inactive);
         }
         // It is also what it runs on: the overlays of its `<transient/>` disks, which end with it.

@@ -87,19 +87,21 @@ impl Libvirt {
         })
     }
 
-    /// A domain that goes away between the calls is one that is not there.
+    /// Of a handle that has just been looked up, which says whether the domain is active. What is not
+    /// is persistent, or it would not be there. One that goes away between the calls is not there.
     pub(super) fn status_of(
         &self,
         domain: Option<Domain>,
     ) -> Result<Option<Status>, HypervisorError> {
-        let call = "asking for the domain's state";
         let Some(domain) = domain else {
             return Ok(None);
         };
-        let Some(active) = self.present(call, domain.is_active())? else {
-            return Ok(None);
+        let active = domain.id().is_some();
+        let persistent = match active {
+            false => Some(true),
+            true => self.present("asking for the domain's state", domain.is_persistent())?,
         };
-        let Some(persistent) = self.present(call, domain.is_persistent())? else {
+        let Some(persistent) = persistent else {
             return Ok(None);
         };
         let state = match active {
@@ -230,12 +232,12 @@ impl Libvirt {
     }
 
     /// One call with every flag: a call that is refused for a missing one may already have dropped
-    /// the snapshots' metadata.
+    /// the snapshots' metadata. Answers the name that the domain had.
     pub(super) fn undefine_domain(
         &self,
         uuid: Uuid,
         call: UndefineCall,
-    ) -> Result<(), HypervisorError> {
+    ) -> Result<String, HypervisorError> {
         if call.keep_tpm {
             let (since, version) = flags::KEEP_TPM_SINCE;
             self.require("keeping TPM state", since, version)?;
@@ -244,9 +246,13 @@ impl Libvirt {
             let (since, version) = flags::CHECKPOINTS_SINCE;
             self.require("removing checkpoints", since, version)?;
         }
-        self.domain(uuid, "undefining the domain")?
+        let call_name = "undefining the domain";
+        let domain = self.domain(uuid, call_name)?;
+        let name = self.reference(&domain)?.name;
+        domain
             .undefine_flags(flags::undefine(call))
-            .map_err(self.failed("undefining the domain"))
+            .map_err(self.failed(call_name))?;
+        Ok(name)
     }
 
     pub(super) fn define_domain(&self, xml: &SecretXml) -> Result<DomainRef, HypervisorError> {

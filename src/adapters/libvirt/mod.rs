@@ -12,6 +12,7 @@ mod definition;
 mod domains;
 mod durable;
 mod errors;
+mod event_loop;
 mod events;
 mod flags;
 mod locality;
@@ -210,8 +211,7 @@ impl Hypervisor for Libvirt {
     }
 
     fn undefine(&self, uuid: Uuid, call: UndefineCall) -> Result<(), HypervisorError> {
-        let name = self.name_of(uuid)?;
-        self.undefine_domain(uuid, call)?;
+        let name = self.undefine_domain(uuid, call)?;
         self.make_durable(&name)
     }
 
@@ -222,8 +222,9 @@ impl Hypervisor for Libvirt {
     }
 
     fn set_autostart(&self, uuid: Uuid, autostart: Autostart) -> Result<(), HypervisorError> {
-        self.write_autostart(&self.domain(uuid, "looking up the domain")?, autostart)?;
-        self.make_durable(&self.name_of(uuid)?)
+        let domain = self.domain(uuid, "looking up the domain")?;
+        self.write_autostart(&domain, autostart)?;
+        self.make_durable(&self.reference(&domain)?.name)
     }
 
     fn redefine_snapshot(
