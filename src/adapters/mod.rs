@@ -5,5 +5,6 @@ pub mod clock;
 pub mod domain_lock;
 pub mod files;
 pub mod libvirt;
+pub mod memory;
 pub mod sled_journal;
 pub mod watchlist;

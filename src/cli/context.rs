@@ -1,12 +1,14 @@
 //! What most verbs need: libvirt, the files, the journal, each opened when it is first asked for.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use crate::adapters::census::HostCensus;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::domain_lock::{DomainLocks, Waiting};
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
+use crate::adapters::memory::Memory;
 use crate::adapters::sled_journal::{
     Found, Migrated, Reader, Rebuilding, SledJournal, open_reader,
 };
@@ -51,6 +53,13 @@ pub struct Host {
     clock: SystemClock,
     control: Terminal,
     protect: Vec<glob::Pattern>,
+    memory: Arc<Memory>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.memory.keep();
+    }
 }
 
 fn files(settings: &Settings) -> LocalFiles {
@@ -137,13 +146,15 @@ impl Context {
         if let Some(refusal) = survey::out_of_reach(hypervisor.uri(), &hypervisor.files()) {
             return Err(SurveyError::Refused(Box::new(refusal)).into());
         }
+        let memory = Arc::new(Memory::below(self.state_dir()));
         Ok(Host {
-            hypervisor,
-            storage: self.files(),
+            hypervisor: hypervisor.remembering(Arc::clone(&memory)),
+            storage: self.files().remembering(Arc::clone(&memory)),
             census: HostCensus,
             clock: SystemClock,
             control: self.control.clone(),
             protect: self.settings.protect.value.clone(),
+            memory,
         })
     }
 

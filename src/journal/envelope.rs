@@ -26,6 +26,7 @@ pub enum Kind {
     Watched = 7,
     Mark = 8,
     Sealed = 9,
+    Remembered = 10,
 }
 
 /// A frame whose checksum holds; its payload has not been looked into.

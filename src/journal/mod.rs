@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod merkle;
 mod mirror;
 mod primitive;
+pub mod remembered;
 pub mod saved_plan;
 mod v1;
 mod v2;

@@ -204,6 +204,15 @@ pub trait HypervisorView {
     fn live_xml(&self, uuid: Uuid) -> Result<Option<SecretXml>, HypervisorError>;
     /// Every domain of the connection, active or not.
     fn domains(&self) -> Result<Vec<Described>, HypervisorError>;
+    /// The same; an inactive domain may be described from memory if nothing has changed since, and if
+    /// `must_ask` does not say of what is remembered that it is too near to what is at stake.
+    fn domains_remembered(
+        &self,
+        must_ask: &dyn Fn(&SecretXml) -> bool,
+    ) -> Result<Vec<Described>, HypervisorError> {
+        let _ = must_ask;
+        self.domains()
+    }
 
     /// Every pool, active or not.
     fn pools(&self) -> Result<Vec<Pool>, HypervisorError>;

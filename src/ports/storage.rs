@@ -117,6 +117,9 @@ pub struct Entry {
     pub path: PathBuf,
     pub kind: FileKind,
     pub identity: Identity,
+    /// It is an image of which it is remembered that it stands on no other file, and it has not
+    /// changed since.
+    pub stands_alone: bool,
 }
 
 /// How a move ended well.
@@ -213,6 +216,12 @@ pub trait StorageView {
     /// file. What QEMU could not open either is an error; what it may read otherwise than we do is
     /// an image with a doubt.
     fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError>;
+    /// The same of an image of which it is remembered that it stands on no other file, and which has
+    /// not changed since it was read. Never of one that is about to be moved.
+    fn remembered(&self, path: &Path, format: Option<&str>, offset: u64) -> Option<Image> {
+        let _ = (path, format, offset);
+        None
+    }
     /// Whether a folder is a quarantine, or holds our own state: nothing in there is in use.
     fn is_ours(&self, folder: &Path) -> bool;
     /// Whether a folder is one of the system's, in or below which far more than images lies.

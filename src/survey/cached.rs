@@ -1,7 +1,7 @@
 //! Storage looked at once: on a host of a thousand guests most of them name the same few bases,
 //! folders and programs, and one survey must not read a header twice.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::io;
@@ -23,7 +23,12 @@ pub struct CachedStorage<'a> {
     inner: &'a dyn StorageView,
     glances: RefCell<HashMap<PathBuf, Option<FileFacts>>>,
     resolved: RefCell<HashMap<PathBuf, Resolved>>,
-    images: RefCell<HashMap<Reading, Image>>,
+    /// Each with whether it was read, and is not from an earlier command.
+    images: RefCell<HashMap<Reading, (Image, bool)>>,
+    /// Folders, and whether the path itself is theirs: no symlink is on the way.
+    straight: RefCell<HashMap<PathBuf, bool>>,
+    /// Whether what is remembered will do.
+    remembers: Cell<bool>,
     /// Files that are taken as if they still were where they came from.
     moved: HashMap<FolderEntry, FileFacts>,
     unmounted: OnceCell<Vec<PathBuf>>,
@@ -37,6 +42,8 @@ impl<'a> CachedStorage<'a> {
             glances: RefCell::default(),
             resolved: RefCell::default(),
             images: RefCell::default(),
+            straight: RefCell::default(),
+            remembers: Cell::new(false),
             moved: HashMap::new(),
             unmounted: OnceCell::new(),
             unseen: RefCell::default(),
@@ -56,6 +63,48 @@ impl<'a> CachedStorage<'a> {
             }
         }
         cached
+    }
+
+    /// What `work` asks of images may be remembered: who uses what, of all that is on the host. Of what
+    /// is about to be moved everything is read.
+    pub(super) fn remembering<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.remembers.replace(true);
+        let done = work();
+        self.remembers.set(before);
+        done
+    }
+
+    /// What [`Storage::resolve`] finds of a name in a folder that no symlink leads to, for the price
+    /// of a look at the name: most of a host's images lie in a few folders.
+    fn resolve_straight(&self, path: &Path) -> Option<Resolved> {
+        let (folder, name) = (path.parent()?, path.file_name()?);
+        let known = self.straight.borrow().get(folder).copied();
+        let is_straight = known.unwrap_or_else(|| {
+            let is_straight = self.is_straight(folder);
+            let mut straight = self.straight.borrow_mut();
+            straight.insert(folder.to_owned(), is_straight);
+            is_straight
+        });
+        if !is_straight {
+            return None;
+        }
+        let real: PathBuf = folder.components().collect::<PathBuf>().join(name);
+        match self.glance(&real) {
+            Ok(Some(facts)) if facts.kind == FileKind::Symlink => None,
+            Ok(_) => Some(Resolved {
+                links: Vec::new(),
+                real,
+                planted: None,
+            }),
+            Err(_) => None,
+        }
+    }
+
+    fn is_straight(&self, folder: &Path) -> bool {
+        let spelled: PathBuf = folder.components().collect();
+        let resolved = self.inner.resolve(folder);
+        resolved.is_ok_and(|found| found.real == spelled && found.links.is_empty())
+            && matches!(self.glance(&spelled), Ok(Some(facts)) if facts.kind == FileKind::Directory)
     }
 
     /// What could not be looked at for want of rights or because of the medium, in words.
@@ -119,7 +168,10 @@ impl StorageView for CachedStorage<'_> {
         if let Some(known) = self.resolved.borrow().get(path) {
             return Ok(known.clone());
         }
-        let found = self.noted(self.inner.resolve(path))?;
+        let found = match self.resolve_straight(path) {
+            Some(found) => found,
+            None => self.noted(self.inner.resolve(path))?,
+        };
         self.resolved
             .borrow_mut()
             .insert(path.to_owned(), found.clone());
@@ -142,11 +194,23 @@ impl StorageView for CachedStorage<'_> {
 
     fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError> {
         let key = (path.to_owned(), format.map(str::to_owned), offset);
-        if let Some(known) = self.images.borrow().get(&key) {
+        let remembers = self.remembers.get();
+        if let Some((known, was_read)) = self.images.borrow().get(&key)
+            && (*was_read || remembers)
+        {
             return Ok(known.clone());
         }
-        let found = self.noted(self.inner.image(path, format, offset))?;
-        self.images.borrow_mut().insert(key, found.clone());
+        let remembered = match remembers {
+            true => self.inner.remembered(path, format, offset),
+            false => None,
+        };
+        let was_read = remembered.is_none();
+        let found = match remembered {
+            Some(found) => found,
+            None => self.noted(self.inner.image(path, format, offset))?,
+        };
+        let now = (found.clone(), was_read);
+        self.images.borrow_mut().insert(key, now);
         Ok(found)
     }
 

@@ -35,6 +35,7 @@ use crate::xml::{DomainXml, XmlError, read_policy};
 use graph::Graph;
 use jobs::Jobs;
 use pools::Pools;
+use users::Names;
 
 pub use cached::CachedStorage;
 pub use leftovers::{Away, Gone, Leftovers, Nature, Ownerless, Part, StateKind, Unused};
@@ -77,7 +78,7 @@ impl<'a> Survey<'a> {
             return Err(SurveyError::Refused(Box::new(refusal)));
         }
         let pools = Pools::new(hypervisor, storage)?;
-        let mut graph = users::everyone(hypervisor, storage, &pools, &[], [])?;
+        let mut graph = users::everyone(hypervisor, storage, &pools, &[], &Names::default(), [])?;
         graph.set_outside(census.look());
         if let FilesAre::Unseen(what) = files {
             graph.add_unseen(what);

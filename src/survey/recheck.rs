@@ -8,6 +8,7 @@ use crate::model::{FileMove, User};
 use crate::ports::{HypervisorView, Presence, StorageView};
 
 use super::pools::Pools;
+use super::users::Names;
 use super::{CachedStorage, SurveyError, users};
 
 /// One retirement's files, wherever they are by now.
@@ -69,7 +70,15 @@ pub fn newcomers(
     let pools = Pools::new(hypervisor, &cached)?;
     let near = now.iter().flatten().filter_map(|file| file.path.parent());
     let own = own(&cached, leaving, &now);
-    let graph = users::everyone(hypervisor, &cached, &pools, &own, near)?;
+    let stored = leaving.iter().flat_map(|one| &one.files);
+    let stored = stored.map(|(_, stored)| stored.as_path());
+    let names = Names::of(
+        now.iter()
+            .flatten()
+            .map(|file| file.path.as_path())
+            .chain(stored),
+    );
+    let graph = users::everyone(hypervisor, &cached, &pools, &own, &names, near)?;
     Ok(leaving
         .iter()
         .zip(&now)

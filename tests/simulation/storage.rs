@@ -140,6 +140,7 @@ impl StorageView for Files {
                 path,
                 kind: facts.kind,
                 identity: facts.identity,
+                stands_alone: false,
             })
         });
         Ok(entries.collect())

@@ -64,8 +64,11 @@ fn of(fd: BorrowedFd<'_>, path: &Path, below: bool) -> Result<FileFacts, Storage
     })
 }
 
-/// What a folder holds, one level of it.
-pub fn list(folder: &Path) -> Result<Vec<Entry>, StorageError> {
+/// What a folder holds, one level of it. `stands_alone` says so of a regular file.
+pub fn list(
+    folder: &Path,
+    stands_alone: &dyn Fn(&Statx) -> bool,
+) -> Result<Vec<Entry>, StorageError> {
     let failed = |errno| StorageError::io("read the folder", folder, errno);
     let opened = sys::without_atime(|flags| {
         sys::open_at(CWD, folder, flags | OFlags::RDONLY | OFlags::DIRECTORY)
@@ -83,11 +86,15 @@ pub fn list(folder: &Path) -> Result<Vec<Entry>, StorageError> {
             continue;
         }
         match sys::stat_at(&fd, name, AtFlags::empty()) {
-            Ok(stat) => found.push(Entry {
-                path: folder.join(name),
-                kind: kind(&stat),
-                identity: sys::identity(&stat),
-            }),
+            Ok(stat) => {
+                let kind = kind(&stat);
+                found.push(Entry {
+                    path: folder.join(name),
+                    kind,
+                    identity: sys::identity(&stat),
+                    stands_alone: kind == FileKind::Regular && stands_alone(&stat),
+                });
+            }
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed(errno)),
         }

@@ -5,11 +5,12 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, OFlags};
+use rustix::fs::{CWD, FileType, OFlags, Statx};
 use rustix::io::Errno;
 
 use super::image_name::{add, refusal};
 use super::{qemu_img, sys};
+use crate::adapters::memory::{self, Memory};
 use crate::image::{self, HeaderError, LABEL_BYTES, MAGIC_BYTES, Outcome, POOL_PROBE, Qcow2};
 use crate::model::SecretXml;
 use crate::ports::{Image, Part, StorageError};
@@ -21,7 +22,12 @@ const FIRST_READ: usize = 4096;
 /// Formats of libvirt's and QEMU's that name no other file and whose bytes are their guest's.
 const RAW: &[&str] = &["raw", "iso"];
 
-pub fn image(path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError> {
+pub fn image(
+    path: &Path,
+    format: Option<&str>,
+    offset: u64,
+    memory: Option<&Memory>,
+) -> Result<Image, StorageError> {
     if !path.is_absolute() {
         return Err(refusal(path, "a relative path is no image's".into()));
     }
@@ -29,20 +35,59 @@ pub fn image(path: &Path, format: Option<&str>, offset: u64) -> Result<Image, St
         sys::open_at(CWD, path, OFlags::PATH).map_err(|errno| unopened(path, errno))?;
         return Ok(Image::alone(raw));
     }
-    let file = open(path)?;
+    let then = memory::now();
+    let Opened {
+        file,
+        stat,
+        keeps_times,
+    } = open(path)?;
     let magic = read(&file, path, offset, MAGIC_BYTES)?;
-    match format.or_else(|| image::guess(&magic)) {
+    let guessed = image::guess(&magic);
+    let found = match format.or(guessed) {
         None => Ok(Image::alone("raw")),
-        Some(image::SAVED_STATE) => Ok(Image::alone(image::SAVED_STATE)),
+        // It names the disks that it resumes with.
+        Some(image::SAVED_STATE) => return Ok(Image::alone(image::SAVED_STATE)),
         Some("qcow2") => qcow2(&file, path, offset),
-        Some("vmdk") if image::guess(&magic) == Some("vmdk") => vmdk(&file, path, offset, &magic),
+        Some("vmdk") if guessed == Some("vmdk") => vmdk(&file, path, offset, &magic),
         Some(other) => qemu_img::image(path, other, offset),
+    }?;
+    // Under the format that its magic tells, and that nobody contradicts.
+    let told = guessed.unwrap_or("raw");
+    if let Some(memory) = memory
+        && keeps_times
+        && offset == 0
+        && found == Image::alone(told)
+        && format.is_none_or(|format| format == told)
+    {
+        memory.note_alone(memory::stamp(&stat), then, told);
     }
+    Ok(found)
+}
+
+/// What [`image`] would answer, if that is remembered.
+pub fn remembered(
+    path: &Path,
+    format: Option<&str>,
+    offset: u64,
+    memory: &Memory,
+) -> Option<Image> {
+    if !path.is_absolute() || offset != 0 || format.is_some_and(|format| RAW.contains(&format)) {
+        return None;
+    }
+    let found = sys::open_at(CWD, path, OFlags::PATH).ok()?;
+    let stat = sys::stat(&found).ok()?;
+    if FileType::from_raw_mode(stat.stx_mode.into()) != FileType::RegularFile {
+        return None;
+    }
+    let told = memory.alone(&memory::stamp(&stat))?;
+    format
+        .is_none_or(|format| format == told)
+        .then(|| Image::alone(&told))
 }
 
 pub fn saved_xml(path: &Path) -> Result<Option<SecretXml>, StorageError> {
     let file = match open(path) {
-        Ok(file) => file,
+        Ok(opened) => opened.file,
         // Something else has the name: libvirt resumes nothing from it.
         Err(StorageError::Gone(_) | StorageError::Image { .. }) => return Ok(None),
         Err(error) => return Err(error),
@@ -56,7 +101,12 @@ pub fn saved_xml(path: &Path) -> Result<Option<SecretXml>, StorageError> {
 
 pub fn stops_a_pool(path: &Path) -> Result<bool, StorageError> {
     match open(path) {
-        Ok(file) => Ok(image::stops_a_pool(&read(&file, path, 0, POOL_PROBE)?)),
+        Ok(opened) => Ok(image::stops_a_pool(&read(
+            &opened.file,
+            path,
+            0,
+            POOL_PROBE,
+        )?)),
         // libvirt passes over what is not a file.
         Err(StorageError::Gone(_) | StorageError::Image { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -65,7 +115,7 @@ pub fn stops_a_pool(path: &Path) -> Result<bool, StorageError> {
 
 pub fn label(path: &Path) -> Result<Option<String>, StorageError> {
     match open(path) {
-        Ok(file) => Ok(image::label(&read(&file, path, 0, LABEL_BYTES)?)),
+        Ok(opened) => Ok(image::label(&read(&opened.file, path, 0, LABEL_BYTES)?)),
         Err(StorageError::Gone(_) | StorageError::Image { .. }) => Ok(None),
         Err(error) => Err(error),
     }
@@ -78,8 +128,16 @@ fn unopened(path: &Path, errno: Errno) -> StorageError {
     }
 }
 
+struct Opened {
+    file: std::fs::File,
+    /// From before it was opened.
+    stat: Statx,
+    /// Whether its times tell of every change, whoever makes it.
+    keeps_times: bool,
+}
+
 /// Opens for reading, unless it is something whose opening has effects (a tape, a pipe).
-fn open(path: &Path) -> Result<std::fs::File, StorageError> {
+fn open(path: &Path) -> Result<Opened, StorageError> {
     let found = sys::open_at(CWD, path, OFlags::PATH).map_err(|errno| unopened(path, errno))?;
     let stat = sys::stat(&found).map_err(|errno| StorageError::io("look at", path, errno))?;
     match FileType::from_raw_mode(stat.stx_mode.into()) {
@@ -91,14 +149,20 @@ fn open(path: &Path) -> Result<std::fs::File, StorageError> {
             ));
         }
     }
-    if sys::is_kernels_own(found.as_fd()) {
+    let file_system = sys::file_system(found.as_fd());
+    if file_system.is_some_and(sys::is_kernels_own) {
         return Err(refusal(
             path,
             "it is one of the kernel's own files, and no image".into(),
         ));
     }
     let file = sys::reopen(found.as_fd()).map_err(|errno| StorageError::io("open", path, errno))?;
-    Ok(file.into())
+    let is_file = FileType::from_raw_mode(stat.stx_mode.into()) == FileType::RegularFile;
+    Ok(Opened {
+        file: file.into(),
+        stat,
+        keeps_times: is_file && file_system.is_some_and(sys::keeps_times),
+    })
 }
 
 /// `length` bytes from `offset`, or all there are.

@@ -26,7 +26,7 @@ fn create(format: &str, more: &[&str], path: &Path) {
 }
 
 fn image(path: &Path, format: Option<&str>) -> Result<Image, StorageError> {
-    super::image(path, format, 0)
+    super::image(path, format, 0, None)
 }
 
 fn plain(format: &str) -> Image {
@@ -298,16 +298,16 @@ fn an_image_in_a_window_of_a_file_is_read_where_it_begins() {
         let inner = fs::read(&top).unwrap();
         let outer = base.join("outer");
         fs::write(&outer, [vec![0; 65536], inner].concat()).unwrap();
-        let found = super::image(&outer, Some(format), 65536).unwrap();
+        let found = super::image(&outer, Some(format), 65536, None).unwrap();
         let base = Reference::File("/base".into());
         assert_eq!(below(&found, Part::Backing), Some(base), "{format}");
-        assert_eq!(super::image(&outer, None, 65536).unwrap(), found);
+        assert_eq!(super::image(&outer, None, 65536, None).unwrap(), found);
     }
     assert_eq!(
-        super::image(&top, Some("raw"), 1 << 62).unwrap(),
+        super::image(&top, Some("raw"), 1 << 62, None).unwrap(),
         plain("raw")
     );
-    assert!(super::image(&top, Some("qcow2"), u64::MAX).is_err());
+    assert!(super::image(&top, Some("qcow2"), u64::MAX, None).is_err());
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod testing;
 mod wipe;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use self::durable::Unsynced;
 use crate::model::{
@@ -44,6 +45,9 @@ use crate::ports::{
     Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError, StorageView,
 };
 
+use super::memory::{Memory, stamp};
+use crate::journal::remembered::Stamp;
+
 /// Files as this host's kernel sees them.
 #[derive(Debug, Clone)]
 pub struct LocalFiles {
@@ -52,6 +56,7 @@ pub struct LocalFiles {
     /// Quarantine folders of the operator's choice, tried before all others.
     configured: Vec<PathBuf>,
     unsynced: Unsynced,
+    memory: Option<Arc<Memory>>,
 }
 
 impl LocalFiles {
@@ -61,13 +66,39 @@ impl LocalFiles {
             quarantine,
             configured,
             unsynced: Unsynced::default(),
+            memory: None,
         }
+    }
+
+    /// Remembers what it has read of images.
+    #[must_use]
+    pub fn remembering(mut self, memory: Arc<Memory>) -> Self {
+        self.memory = Some(memory);
+        self
     }
 }
 
 // For the census, which looks at the same files from the other side.
-pub(super) use facts::list;
 pub(super) use sys::reopen;
+
+pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, StorageError> {
+    facts::list(folder, &|_| false)
+}
+
+/// The stamp of what a name stands for, itself and not what it may lead to.
+pub(super) fn stamp_of(path: &Path) -> Option<Stamp> {
+    let flags = rustix::fs::AtFlags::empty();
+    let stat = sys::stat_at(rustix::fs::CWD, path.as_os_str(), flags).ok()?;
+    Some(stamp(&stat))
+}
+
+/// Whether all changes below a folder show in the files' times, whoever makes them.
+pub(super) fn keeps_times(folder: &Path) -> bool {
+    use std::os::fd::AsFd;
+    let opened = sys::open_at(rustix::fs::CWD, folder, rustix::fs::OFlags::PATH);
+    let file_system = opened.ok().and_then(|it| sys::file_system(it.as_fd()));
+    file_system.is_some_and(sys::keeps_times)
+}
 
 /// Whether an open descriptor is of that inode.
 pub(super) fn is_open_at(fd: std::os::fd::BorrowedFd<'_>, expected: &Identity) -> bool {
@@ -84,7 +115,10 @@ impl StorageView for LocalFiles {
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError> {
-        facts::list(folder)
+        match self.memory.as_deref() {
+            None => list(folder),
+            Some(memory) => facts::list(folder, &|stat| memory.alone(&stamp(stat)).is_some()),
+        }
     }
 
     fn resolve(&self, path: &Path) -> Result<Resolved, StorageError> {
@@ -92,7 +126,11 @@ impl StorageView for LocalFiles {
     }
 
     fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError> {
-        header_io::image(path, format, offset)
+        header_io::image(path, format, offset, self.memory.as_deref())
+    }
+
+    fn remembered(&self, path: &Path, format: Option<&str>, offset: u64) -> Option<Image> {
+        header_io::remembered(path, format, offset, self.memory.as_deref()?)
     }
 
     fn is_ours(&self, folder: &Path) -> bool {

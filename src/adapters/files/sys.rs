@@ -134,12 +134,30 @@ const KERNELS_OWN: &[u64] = &[
     0x0187,      // autofs
 ];
 
-/// Whether a descriptor's file is on one of these. Where that cannot be told, it is not.
-pub fn is_kernels_own(fd: BorrowedFd<'_>) -> bool {
-    rustix::fs::fstatfs(fd).is_ok_and(|found| {
-        // A magic number has 32 bits, whatever the type that it comes in.
-        KERNELS_OWN.contains(&u64::from(found.f_type as u32))
-    })
+/// File systems of this host alone, on which a file's change time tells of every write.
+const KEEP_TIMES: &[u64] = &[
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // xfs
+    0x9123_683e, // btrfs
+    0xf2f5_2010, // f2fs
+    0x2fc1_2fc1, // zfs
+    0xca45_1a4e, // bcachefs
+    0x0102_1994, // tmpfs
+];
+
+/// The magic number of the file system that a descriptor's file is on, if that can be told.
+pub fn file_system(fd: BorrowedFd<'_>) -> Option<u64> {
+    let found = rustix::fs::fstatfs(fd).ok()?;
+    // It has 32 bits, whatever the type that it comes in.
+    Some(u64::from(found.f_type as u32))
+}
+
+pub fn is_kernels_own(file_system: u64) -> bool {
+    KERNELS_OWN.contains(&file_system)
+}
+
+pub fn keeps_times(file_system: u64) -> bool {
+    KEEP_TIMES.contains(&file_system)
 }
 
 /// `O_NOATIME` is for the owner and root; others read without it.

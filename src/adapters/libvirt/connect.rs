@@ -45,7 +45,7 @@ impl Libvirt {
         }
         let before = peer::sockets();
         let connection = open(uri.map(str::to_owned)).map_err(&unreachable)?;
-        let peer = peer::since(&before);
+        let (peer, daemon) = peer::since(&before);
         let say = |error: virt::error::Error| unreachable(error.message().to_owned());
         // Drivers inside this process (test, embed) have no connection to keep alive and say so.
         let _ = connection.set_keep_alive(KEEPALIVE_INTERVAL, KEEPALIVE_COUNT);
@@ -59,6 +59,8 @@ impl Libvirt {
             server,
             library,
             unsynced: super::durable::Unsynced::default(),
+            daemon,
+            recollection: None,
         })
     }
 }

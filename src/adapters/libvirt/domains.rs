@@ -1,11 +1,15 @@
 //! Finding domains, and what state they are in.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 use virt::domain::{Domain, DomainState};
 use virt::enumutil::Enum;
 use virt::error::ErrorNumber;
 use virt::sys;
 
+use super::overlapped::overlapped;
+use super::recollection::DefinitionFile;
 use super::sys::backup;
 use super::{Libvirt, errors, flags};
 use crate::model::{DomainRef, SecretXml, UndefineCall};
@@ -14,6 +18,17 @@ use crate::xml::escape_line_breaks;
 
 /// Every domain. libvirt reads no flags as no filter (virConnectListAllDomains' page).
 const ALL: u32 = 0;
+
+/// A domain as the lists have it.
+struct Listed<'a> {
+    domain: Domain,
+    status: Status,
+    has_snapshots: bool,
+    has_checkpoints: bool,
+    /// Its definition, if nothing has to be asked for it.
+    remembered: Option<SecretXml>,
+    file: Option<DefinitionFile<'a>>,
+}
 
 impl Libvirt {
     pub(super) fn lookup(
@@ -118,9 +133,12 @@ impl Libvirt {
         }))
     }
 
-    /// Four lists and one or two dumps for each domain: a list says by itself who is active, who
-    /// is transient and who has snapshots or checkpoints.
-    pub(super) fn describe_all(&self) -> Result<Vec<Described>, HypervisorError> {
+    /// A few lists and one or two dumps for each domain that is not remembered: a list says by itself
+    /// who is active, who is transient and who has snapshots or checkpoints.
+    pub(super) fn describe_all(
+        &self,
+        must_ask: &dyn Fn(&SecretXml) -> bool,
+    ) -> Result<Vec<Described>, HypervisorError> {
         let failed = self.failed("listing the domains");
         let all = self.connection.list_all_domains(ALL).map_err(&failed)?;
         let those = |filter| {
@@ -129,15 +147,19 @@ impl Libvirt {
                 .map_err(&failed)?
                 .iter()
                 .map(|domain| domain.uuid().map_err(&failed))
-                .collect::<Result<std::collections::HashSet<_>, _>>()
+                .collect::<Result<HashSet<_>, _>>()
         };
-        let transient = those(sys::VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?;
+        // What is not active is defined, or it would not be there.
+        let transient = match all.iter().any(|domain| domain.id().is_some()) {
+            true => those(sys::VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?,
+            false => HashSet::new(),
+        };
         let with_snapshots = those(sys::VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)?;
         let with_checkpoints = match self.common_version() >= flags::CHECKPOINTS_SINCE.1 {
             true => those(sys::VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT)?,
-            false => std::collections::HashSet::new(),
+            false => HashSet::new(),
         };
-        let mut described = Vec::with_capacity(all.len());
+        let mut listed = Vec::with_capacity(all.len());
         for domain in all {
             let reference = self.reference(&domain)?;
             let status = Status {
@@ -146,26 +168,33 @@ impl Libvirt {
                 persistent: !transient.contains(&reference.uuid),
                 domain: reference,
             };
-            let has_checkpoints = with_checkpoints.contains(&status.domain.uuid);
-            let has_snapshots = with_snapshots.contains(&status.domain.uuid);
-            if let Some(mut one) = self.describe(&domain, status)? {
-                if has_snapshots {
-                    one.snapshots = self.snapshot_dumps(&domain)?;
-                }
-                if has_checkpoints {
-                    one.checkpoints = self.checkpoint_dumps(&domain)?;
-                }
-                described.push(one);
-            }
+            let file = self.recollection.as_ref();
+            let file = file.and_then(|it| it.file_of(&status.domain));
+            let remembered = file.as_ref().filter(|_| !status.active);
+            let remembered = remembered.and_then(DefinitionFile::remembered);
+            listed.push(Listed {
+                has_snapshots: with_snapshots.contains(&status.domain.uuid),
+                has_checkpoints: with_checkpoints.contains(&status.domain.uuid),
+                remembered: remembered.filter(|xml| !must_ask(xml)),
+                file,
+                domain,
+                status,
+            });
         }
-        Ok(described)
+        let described = overlapped(listed, |listed| self.describe(listed));
+        let described: Vec<Option<Described>> = described.into_iter().collect::<Result<_, _>>()?;
+        Ok(described.into_iter().flatten().collect())
     }
 
-    fn describe(
-        &self,
-        domain: &Domain,
-        status: Status,
-    ) -> Result<Option<Described>, HypervisorError> {
+    fn describe(&self, listed: Listed) -> Result<Option<Described>, HypervisorError> {
+        let Listed {
+            domain,
+            status,
+            has_snapshots,
+            has_checkpoints,
+            remembered,
+            file,
+        } = listed;
         let dump = |flags| {
             self.present("reading a domain's XML", domain.xml_desc(flags))
                 .map(|xml| xml.map(|xml| SecretXml::new(escape_line_breaks(&xml).into_owned())))
@@ -175,8 +204,19 @@ impl Libvirt {
         } else {
             0
         };
-        let Some(xml) = dump(first)? else {
-            return Ok(None);
+        let xml = match remembered {
+            Some(xml) => xml,
+            None => {
+                let Some(xml) = dump(first)? else {
+                    return Ok(None);
+                };
+                if let Some(file) = file
+                    && !status.active
+                {
+                    file.remember(&xml);
+                }
+                xml
+            }
         };
         // Flags 0 give the live XML of an active domain and the inactive one of any other, so a
         // guest that ends in between does no harm.
@@ -189,8 +229,14 @@ impl Libvirt {
             status,
             xml,
             live_xml,
-            snapshots: Vec::new(),
-            checkpoints: Vec::new(),
+            snapshots: match has_snapshots {
+                true => self.snapshot_dumps(&domain)?,
+                false => Vec::new(),
+            },
+            checkpoints: match has_checkpoints {
+                true => self.checkpoint_dumps(&domain)?,
+                false => Vec::new(),
+            },
         }))
     }
 

@@ -256,6 +256,18 @@ fn state_below(config: &Path, state: &Path, tpm: PathBuf) -> StateFolders {
     }
 }
 
+/// Where the system's daemon has the definitions that it reads when it starts. Of a user's own daemon
+/// nothing tells for certain, and of one behind a socket of somebody's choice even less.
+pub(super) fn definitions(canonical: &str, surroundings: &Surroundings) -> Option<PathBuf> {
+    let uri = Uri::split(canonical)?;
+    let is_systems = match uri.path {
+        "/system" => true,
+        "/session" => surroundings.root,
+        _ => false,
+    };
+    (is_systems && uri.is_local() && uri.query.is_empty()).then(|| "/etc/libvirt/qemu".into())
+}
+
 /// Where the daemon keeps a domain's definition, its autostart link, and its trees of snapshots and
 /// checkpoints: the same source as for [`state_folders`].
 pub(super) fn own_folders(

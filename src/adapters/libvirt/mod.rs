@@ -18,19 +18,26 @@ mod flags;
 mod locality;
 mod metadata;
 mod names;
+mod overlapped;
 mod peer;
 mod pools;
 mod power;
+mod recollection;
 mod sys;
 
 pub use names::Names;
 
+use recollection::Recollection;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::domain::Domain;
 
+use super::memory::Memory;
+use crate::journal::remembered::Daemon;
 use crate::model::{
     Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
 };
@@ -51,9 +58,23 @@ pub struct Libvirt {
     /// Of the library this process runs with.
     library: Version,
     unsynced: durable::Unsynced,
+    /// Who answers, if it reads its definitions where this process sees them.
+    daemon: Option<Daemon>,
+    recollection: Option<Recollection>,
 }
 
 impl Libvirt {
+    /// Remembers what it has been told of domains, where that can be told to be so still.
+    #[must_use]
+    pub fn remembering(mut self, memory: Arc<Memory>) -> Self {
+        let folder = locality::definitions(&self.uri, &locality::Surroundings::of_this_process());
+        let daemon = self.daemon.take();
+        let parts = daemon.zip(folder);
+        self.recollection =
+            parts.and_then(|(daemon, folder)| Recollection::new(memory, daemon, folder));
+        self
+    }
+
     /// What both ends know. A new library offers calls that an old server refuses, and the other
     /// way round there is no call to make.
     fn common_version(&self) -> Version {
@@ -140,7 +161,14 @@ impl HypervisorView for Libvirt {
     }
 
     fn domains(&self) -> Result<Vec<Described>, HypervisorError> {
-        self.describe_all()
+        self.describe_all(&|_| true)
+    }
+
+    fn domains_remembered(
+        &self,
+        must_ask: &dyn Fn(&SecretXml) -> bool,
+    ) -> Result<Vec<Described>, HypervisorError> {
+        self.describe_all(must_ask)
     }
 
     fn pools(&self) -> Result<Vec<Pool>, HypervisorError> {

@@ -14,6 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::sys;
+use crate::journal::remembered::Daemon;
 
 /// What the socket's other end says of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +47,16 @@ pub(super) fn sockets() -> BTreeSet<(RawFd, PathBuf)> {
     sockets.collect()
 }
 
-/// The other end of the socket that was opened since `before`. Without one the driver runs in this
+/// The other end of the socket that was opened since `before`, and which process it is, where that is
+/// the daemon itself, as the distribution has installed it. Without a socket the driver runs in this
 /// process.
-pub(super) fn since(before: &BTreeSet<(RawFd, PathBuf)>) -> Peer {
+pub(super) fn since(before: &BTreeSet<(RawFd, PathBuf)>) -> (Peer, Option<Daemon>) {
     let new = sockets();
     let mut found = new
         .difference(before)
         .filter_map(|(number, _)| sys::unix_peer(*number));
     let Some((pid, path)) = found.next() else {
-        return Peer::Same;
+        return (Peer::Same, None);
     };
     // systemd listens until the daemon that it has started for this connection does so itself.
     let again = path.as_deref().filter(|_| is_init(pid)).and_then(|path| {
@@ -63,7 +65,34 @@ pub(super) fn since(before: &BTreeSet<(RawFd, PathBuf)>) -> Peer {
     });
     let pid = again.unwrap_or(pid);
     let is_own_place = path.as_deref().is_some_and(is_libvirts);
-    judge(pid, is_own_place && is_init(pid))
+    let peer = judge(pid, is_own_place && is_init(pid));
+    let daemon = match peer {
+        Peer::Same => daemon(pid),
+        Peer::Other { .. } | Peer::Unseen(_) => None,
+    };
+    (peer, daemon)
+}
+
+/// A daemon that was built for another place than `/usr` has its definitions elsewhere too, and
+/// one that passes on what it hears has none.
+fn daemon(pid: i32) -> Option<Daemon> {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let program = fs::read_link(folder.join("exe")).ok()?;
+    let name = program.file_name()?.to_str()?;
+    let is_it = matches!(plain(name), "libvirtd" | "virtqemud") && program.starts_with("/usr/sbin");
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let started = started(&fs::read_to_string(folder.join("stat")).ok()?)?;
+    is_it.then(|| Daemon {
+        boot: boot.trim().to_owned(),
+        pid,
+        started,
+    })
+}
+
+/// Field 22 of proc_pid_stat(5). The second is the program's name in brackets, and may hold others.
+fn started(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 fn is_init(pid: i32) -> bool {
@@ -189,6 +218,18 @@ mod tests {
         assert!(matches!(judge(own, false), Peer::Other { .. }));
         assert_eq!(judge(own, true), Peer::Same);
         assert!(matches!(judge(0, true), Peer::Other { .. }));
+    }
+
+    #[test]
+    fn a_process_is_told_from_a_later_one_of_its_number_by_its_start() {
+        let fields: Vec<String> = (3..=52).map(|field: u32| field.to_string()).collect();
+        let stat = format!("77 (libvirtd) 22) {}\n", fields.join(" "));
+        assert_eq!(started(&stat), Some(22));
+        assert_eq!(started("77 (libvirtd"), None);
+        let own = fs::read_to_string("/proc/self/stat").unwrap();
+        assert!(started(&own).is_some());
+        let own = i32::try_from(process::id()).unwrap();
+        assert_eq!(daemon(own), None, "this is no daemon of libvirt's");
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Graph {
             }
             FileKind::Directory | FileKind::Other => return,
         };
-        if !self.is_attached(key) {
+        if !entry.stands_alone && !self.is_attached(key) {
             self.add_unattached(storage, pools, &entry.path, None);
         }
     }
