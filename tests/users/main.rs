@@ -13,4 +13,5 @@ mod links;
 mod moment;
 mod paths;
 mod questions;
+mod remembered;
 mod world;
