@@ -18,7 +18,8 @@ fn what_has_changed_is_asked_anew_and_damage_changes_no_answer() {
     let guest = one("web");
     let other = one("other");
     one("first");
-    let folder = &host.images;
+    let disk = guest.path("vda");
+    let folder = disk.trim_end_matches("/web.qcow2");
     host.shell(&format!(
         "qemu-img create -q -f qcow2 {folder}/spare.qcow2 8M"
     ));
@@ -42,7 +43,6 @@ fn what_has_changed_is_asked_anew_and_damage_changes_no_answer() {
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(plan(0), free);
 
-    let disk = guest.path("vda");
     let attach = ["attach-disk", "other", disk, "vdb", "--config"];
     host.virsh(&[&attach[..], &["--subdriver", "qcow2"]].concat());
     assert!(plan(3).contains("\"other\""));
