@@ -207,6 +207,11 @@ pub trait StorageView {
     /// What a folder holds, one level of it, in no order; nothing of one that is not there.
     fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError>;
     fn resolve(&self, path: &Path) -> Result<Resolved, StorageError>;
+    /// Whether the folder is there, and its path the very one that is spelled: no symlink is on the way.
+    fn is_straight(&self, folder: &Path) -> bool {
+        let _ = folder;
+        false
+    }
     /// Reads an image's header. `format` is what the domain or the image above declares; without
     /// one the header's magic decides. A raw image is never looked into: its guest wrote it.
     ///

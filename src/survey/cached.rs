@@ -80,7 +80,7 @@ impl<'a> CachedStorage<'a> {
         let (folder, name) = (path.parent()?, path.file_name()?);
         let known = self.straight.borrow().get(folder).copied();
         let is_straight = known.unwrap_or_else(|| {
-            let is_straight = self.is_straight(folder);
+            let is_straight = self.inner.is_straight(folder);
             let mut straight = self.straight.borrow_mut();
             straight.insert(folder.to_owned(), is_straight);
             is_straight
@@ -98,13 +98,6 @@ impl<'a> CachedStorage<'a> {
             }),
             Err(_) => None,
         }
-    }
-
-    fn is_straight(&self, folder: &Path) -> bool {
-        let spelled: PathBuf = folder.components().collect();
-        let resolved = self.inner.resolve(folder);
-        resolved.is_ok_and(|found| found.real == spelled && found.links.is_empty())
-            && matches!(self.glance(&spelled), Ok(Some(facts)) if facts.kind == FileKind::Directory)
     }
 
     /// What could not be looked at for want of rights or because of the medium, in words.

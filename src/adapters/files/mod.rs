@@ -39,7 +39,8 @@ use std::sync::Arc;
 
 use self::durable::Unsynced;
 use crate::model::{
-    Allocation, Digest, DigestKind, FileFacts, FileTime, Identity, SecretXml, WipeMethod, Wiped,
+    Allocation, Digest, DigestKind, FileFacts, FileKind, FileTime, Identity, SecretXml, WipeMethod,
+    Wiped,
 };
 use crate::ports::{
     Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError, StorageView,
@@ -119,6 +120,13 @@ impl StorageView for LocalFiles {
             None => list(folder),
             Some(memory) => facts::list(folder, &|stat| memory.alone(&stamp(stat)).is_some()),
         }
+    }
+
+    fn is_straight(&self, folder: &Path) -> bool {
+        let spelled: PathBuf = folder.components().collect();
+        let resolved = resolve::resolve(folder);
+        resolved.is_ok_and(|found| found.real == spelled && found.links.is_empty())
+            && matches!(facts::glance(&spelled), Ok(Some(it)) if it.kind == FileKind::Directory)
     }
 
     fn resolve(&self, path: &Path) -> Result<Resolved, StorageError> {

@@ -111,10 +111,11 @@ impl Libvirt {
         let Some(domain) = domain else {
             return Ok(None);
         };
+        let call = "asking for the domain's state";
         let active = domain.id().is_some();
         let persistent = match active {
             false => Some(true),
-            true => self.present("asking for the domain's state", domain.is_persistent())?,
+            true => self.present(call, domain.is_persistent())?,
         };
         let Some(persistent) = persistent else {
             return Ok(None);
