@@ -38,8 +38,9 @@ pub fn ask_rollback(
     request: &RollbackRequest,
 ) -> Result<(), CliError> {
     let transactions = read(context, ids, Decision::Rollback)?;
-    retire::may_roll_back(context, ids, request)?;
+    // Whoever is refused is told of what, too: of an imported one, that it is imported.
     say(&text::would_come_back(&transactions));
+    retire::may_roll_back(context, ids, request)?;
     let mut how = String::new();
     if let Some(name) = &request.name {
         how.push_str(&format!(" as {}", safe(name)));

@@ -123,7 +123,11 @@ fn leave_out(removal: &mut Removal, plan: &Plan) -> Option<()> {
     let storage = &mut removal.storage;
     *storage = crate::model::StorageFlags::default();
     match go.is_empty() {
-        true => storage.keep = true,
+        true => {
+            storage.keep = true;
+            // Of what stays nothing is accepted.
+            removal.accept_broken_chain = false;
+        }
         false => storage.named = Some(go),
     }
     Some(())
