@@ -100,7 +100,7 @@ fn retired(host: &PrivateHost) {
         .expect(1);
     host.retire(&["rollback", "--domain", "a", "--yes"])
         .expect(0);
-    has(&host.retire(&["list"]).expect(0).stdout, &["undone today"]);
+    has(&host.retire(&["list"]).expect(0).stdout, &["undone 20"]);
     let told = host.retire_json(&["users", &path]).expect(0).json();
     assert!(told["retired_by"].is_null(), "{told:#}");
     let volume = GuestBuilder::new("v")

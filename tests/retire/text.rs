@@ -1,6 +1,7 @@
 //! What a person reads, whole. If these fail, the words on the screen have changed: look whether a cautious
 //! operator still finds there what is about to happen, and run `cargo insta review` or fix the text below.
 
+use crate::support::retire::{BINARY, quote};
 use crate::support::{Disk, Guest, GuestBuilder, PrivateHost};
 
 /// The text with what differs from run to run replaced.
@@ -140,20 +141,24 @@ fn guest(host: &PrivateHost) -> Guest<'_> {
 fn a_whole_story() {
     let host = PrivateHost::start();
     let guest = guest(&host);
-    let wide = |words: &[&str], code, columns| {
-        let told = host
-            .retire_with(words, &[("COLUMNS", columns)])
-            .expect(code);
-        let is_whole = words.contains(&"-v");
-        for line in told
-            .stdout
-            .lines()
-            .filter(|line| !line.starts_with("Do it:"))
-        {
-            let fits = line.chars().count() <= columns.parse().unwrap();
+    // On a terminal of that width, and as a file has it.
+    let wide = |words: &[&str], code, columns: &str| {
+        let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let line = format!(
+            "stty cols {columns}; PAGER=cat TZ=UTC exec {} --state-dir {} {}",
+            quote(BINARY),
+            host.state,
+            words.join(" ")
+        );
+        let told = host.on_terminal(&["bash", "-c", &line], "nothing is asked", || "");
+        let told = told.expect(code);
+        let text = told.stdout.replace('\r', "");
+        let is_whole = words.iter().any(|word| word.contains("-v"));
+        for line in text.lines().filter(|line| !line.starts_with("Do it:")) {
+            let fits = line.chars().count() <= columns.parse::<usize>().unwrap();
             assert!(fits || is_whole, "{line}\n{told}");
         }
-        settled(&guest, &(told.stdout + &told.stderr))
+        settled(&guest, &text)
     };
     let told = |words: &[&str], code| wide(words, code, "80");
     let plan = ["plan", "web1", "--remove-all-storage"];
@@ -178,11 +183,12 @@ fn a_whole_story() {
         "--reason",
         "replaced by web2",
     ];
-    insta::assert_snapshot!("undefine", told(&undefine, 0));
+    let off = |words: &[&str]| settled(&guest, &host.retire(words).expect(0).stdout);
+    insta::assert_snapshot!("undefine", off(&undefine));
     insta::assert_snapshot!("list", told(&["list"], 0));
     insta::assert_snapshot!("list_120", wide(&["list", "-v"], 0, "120"));
     insta::assert_snapshot!("show", told(&["show", "1"], 0));
-    insta::assert_snapshot!("rollback", told(&["rollback", "1", "--yes"], 0));
+    insta::assert_snapshot!("rollback", off(&["rollback", "1", "--yes"]));
     insta::assert_snapshot!("list_undone", told(&["list"], 0));
     insta::assert_snapshot!("show_rolled_back", told(&["show", "1"], 0));
     insta::assert_snapshot!("show_events", told(&["show", "1", "-v"], 0));

@@ -39,19 +39,20 @@ impl Width {
     /// Where nobody can write, whatever was said.
     const LEAST: usize = 40;
 
-    /// Of the terminal. A file and a pipe take whole lines, unless `COLUMNS` says how long they may be.
+    /// Of the terminal. A file and a pipe take whole lines, whatever the environment says.
     pub fn of_screen() -> Self {
-        let said = variable("COLUMNS").and_then(|text| text.to_str()?.parse().ok());
-        let width = said.or_else(|| {
-            if !std::io::stdout().is_terminal() {
-                return None;
-            }
-            let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
-            let columns = size.map_or(0, |size| usize::from(size.ws_col));
-            // A terminal that does not know its width is of the usual one.
-            Some(if columns == 0 { 80 } else { columns })
-        });
-        Self(width.map(|width: usize| width.max(Self::LEAST)))
+        if !std::io::stdout().is_terminal() {
+            return Self(None);
+        }
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+        let columns = size.map_or(0, |size| usize::from(size.ws_col));
+        // One that does not know its width may have been told it; else it is of the usual one.
+        let said = || variable("COLUMNS").and_then(|text| text.to_str()?.parse().ok());
+        let width = match columns {
+            0 => said().unwrap_or(80),
+            known => known,
+        };
+        Self(Some(width.max(Self::LEAST)))
     }
 
     /// The text in lines that fit, the later ones indented by `indent` blanks as the first one is by

@@ -1,6 +1,8 @@
 //! How a transaction stands, as a person says it: what was undone has not failed, and what a crash has
 //! left is not being executed.
 
+use std::io::IsTerminal;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -24,23 +26,24 @@ pub struct Circumstances {
 #[derive(Debug, Clone)]
 pub struct Clock {
     pub now: Timestamp,
-    pub zone: TimeZone,
+    /// `None` where nobody sits at a screen: a file is read on another day, and elsewhere.
+    pub zone: Option<TimeZone>,
 }
 
 impl Clock {
     pub fn here() -> Self {
         Self {
             now: now(),
-            zone: TimeZone::system(),
+            zone: std::io::stdout().is_terminal().then(TimeZone::system),
         }
     }
 
-    /// `today 18:37`, `24 Nov 18:37`, `2025-11-24`.
+    /// `today 18:37`, `24 Nov 18:37`, `2025-11-24`; off a terminal `2025-11-24 18:37 UTC`.
     pub fn moment(&self, at: Timestamp) -> String {
-        let (then, now) = (
-            at.to_zoned(self.zone.clone()),
-            self.now.to_zoned(self.zone.clone()),
-        );
+        let Some(zone) = &self.zone else {
+            return at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        };
+        let (then, now) = (at.to_zoned(zone.clone()), self.now.to_zoned(zone.clone()));
         if then.date() == now.date() {
             return then.strftime("today %H:%M").to_string();
         }
@@ -115,7 +118,7 @@ mod tests {
     fn a_moment_is_told_as_far_as_it_is_away() {
         let clock = Clock {
             now: "2026-03-01T12:00:00Z".parse().unwrap(),
-            zone: TimeZone::UTC,
+            zone: Some(TimeZone::UTC),
         };
         for (at, told) in [
             ("2026-03-01T00:07:59Z", "today 00:07"),
