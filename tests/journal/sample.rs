@@ -371,6 +371,10 @@ pub fn of_format_1() -> Transaction {
     transaction.volumes.clear();
     transaction.uptime = None;
     transaction.expires_at = None;
+    transaction.plan.paused = false;
+    for disk in &mut transaction.plan.disks {
+        disk.allocated = 0;
+    }
     let disks = transaction.plan.disks.iter_mut();
     for link in disks.flat_map(|disk| &mut disk.chain) {
         link.facts = None;
