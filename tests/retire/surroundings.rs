@@ -134,7 +134,7 @@ fn a_limit_on_memory_is_an_error_and_no_end() {
     let before = Identity::capture(&host, "web1", &[]);
     let script = "ulimit -c 0; ulimit \"-$1\" \"$2\"; shift 2; exec \"$@\"";
     for (which, kibibytes) in [
-        ("v", "90000"),
+        ("v", "110000"),
         ("v", "120000"),
         ("v", "250000"),
         ("d", "20000"),
