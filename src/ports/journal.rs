@@ -90,7 +90,7 @@ pub trait JournalReader {
 }
 
 pub trait Journal: JournalReader {
-    /// The number that the next [`Journal::begin`] will give. Stays true while the journal is held,
+    /// The number that the next [`Journal::begin_all`] will give. Stays true while the journal is held,
     /// but for [`Journal::leave_out`].
     fn next_id(&self) -> Result<TransactionId, JournalError>;
     /// Numbers up to `last` are not given while this journal is held: they belong to transactions

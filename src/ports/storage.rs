@@ -323,7 +323,7 @@ pub trait Storage: StorageView {
     ) -> Result<Moved, StorageError>;
     /// Copies the file `expected` (inode and kind), or that folder with all in it, whole or not at
     /// all, to a name that is free. Answers "already" if something has that name: where others may
-    /// write to the folder, ask [`Storage::is_equal`] of it. Both folders must be real and there.
+    /// write to the folder, ask [`StorageView::is_equal`] of it. Both folders must be real and there.
     fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError>;
     /// Removes what [`Storage::copy`] made. One that is gone already is fine. A folder goes only
     /// where nobody else may write to the folder that it is in.

@@ -74,7 +74,7 @@ impl<'a> CachedStorage<'a> {
         done
     }
 
-    /// What [`Storage::resolve`] finds of a name in a folder that no symlink leads to, for the price
+    /// What [`StorageView::resolve`] finds of a name in a folder that no symlink leads to, for the price
     /// of a look at the name: most of a host's images lie in a few folders.
     fn resolve_straight(&self, path: &Path) -> Option<Resolved> {
         let (folder, name) = (path.parent()?, path.file_name()?);

@@ -31,7 +31,7 @@ struct Pending {
 struct Item {
     /// Of a file `O_PATH`, which is no use of it: nobody is kept from a lease by that.
     fd: OwnedFd,
-    /// Of a file; see [`sync_file`].
+    /// Of a file; see `sync_open`.
     folder: Option<OwnedFd>,
     path: PathBuf,
 }

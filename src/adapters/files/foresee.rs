@@ -13,7 +13,7 @@ use super::sys::{self, Entry};
 use super::{LocalFiles, place, resolve};
 use crate::ports::StorageError;
 
-/// See [`Storage::foreseen_place`](crate::ports::Storage::foreseen_place).
+/// See [`StorageView::foreseen_place`](crate::ports::StorageView::foreseen_place).
 pub fn place(
     files: &LocalFiles,
     source: &Path,

@@ -64,7 +64,7 @@ pub fn image(
     Ok(found)
 }
 
-/// What [`image`] would answer, if that is remembered.
+/// What [`image()`] would answer, if that is remembered.
 pub fn remembered(
     path: &Path,
     format: Option<&str>,

@@ -50,7 +50,7 @@ pub fn place(files: &LocalFiles, source: &Path, avoid: &[PathBuf]) -> Result<Roo
     })
 }
 
-/// See [`Storage::lets_out`](crate::ports::Storage::lets_out).
+/// See [`StorageView::lets_out`](crate::ports::StorageView::lets_out).
 pub fn lets_out(source: &Path) -> Result<(), StorageError> {
     let real = resolve::resolve(source)?.real;
     let folder = sys::open_folder(&real)?;
