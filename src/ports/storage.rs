@@ -302,10 +302,11 @@ pub trait Storage: StorageView {
     /// Makes a folder of mode 0700 (its parent exists, or is a quarantine that went when it was
     /// empty). One that is there and ours is fine.
     fn make_folder(&self, path: &Path) -> Result<(), StorageError>;
-    /// Removes a folder with what `write` put there, and the quarantine around it if that is one in
-    /// somebody else's folder and empty now; refuses to remove any other file. One that is gone
-    /// already is fine.
-    fn remove_folder(&self, path: &Path) -> Result<(), StorageError>;
+    /// Removes a folder with what `write` put there by these names, which are relative to it, and the
+    /// quarantine around it if that is one in somebody else's folder and empty now. Refused where a
+    /// quarantined file is in it. Gives what is not ours: that stays, and the folder with it. One
+    /// that is gone already is fine.
+    fn remove_folder(&self, path: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError>;
     /// Writes a file of mode 0600, whole or not at all (temporary name, then rename).
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError>;
 

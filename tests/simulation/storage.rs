@@ -296,37 +296,50 @@ impl Storage for Files {
         Ok(())
     }
 
-    fn remove_folder(&self, path: &Path) -> Result<()> {
+    fn remove_folder(&self, path: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>> {
         self.look("look into", path)?;
-        let below = self.shared.get().disk.below(path);
-        for file in &below {
-            let facts = self.there(file);
-            let name = file
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-            let is_folder = facts.is_some_and(|facts| facts.kind == FileKind::Directory);
-            if is_number || is_folder && !["snapshots", "checkpoints"].contains(&name.as_str()) {
-                let source = std::io::Error::from(std::io::ErrorKind::DirectoryNotEmpty);
-                return Err(StorageError::io("remove", file, source));
+        let is_number = |file: &Path| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let folders = ["snapshots", "checkpoints", ""].map(|below| match below {
+            "" => path.to_owned(),
+            below => path.join(below),
+        });
+        let inside: Vec<_> = folders
+            .iter()
+            .flat_map(|folder| self.shared.get().disk.below(folder))
+            .collect();
+        if let Some(file) = inside.iter().find(|file| is_number(file)) {
+            let source = std::io::Error::from(std::io::ErrorKind::DirectoryNotEmpty);
+            return Err(StorageError::io("remove", file, source));
+        }
+        let mut strange = Vec::new();
+        for file in inside {
+            let is_unfinished = file.extension().is_some_and(|it| it == "new");
+            if folders.contains(&file) {
+                continue;
+            }
+            match is_unfinished || known.iter().any(|name| path.join(name) == file) {
+                true => {
+                    self.change("remove", &file)?;
+                    self.shared.edit().disk.remove(&file);
+                }
+                false => strange.push(file),
             }
         }
-        for file in below {
-            self.change("remove", &file)?;
-            let mut host = self.shared.edit();
-            for inner in host.disk.below(&file) {
-                host.disk.remove(&inner);
+        for folder in folders {
+            let is_empty = self.shared.get().disk.below(&folder).is_empty();
+            if is_empty && (folder == path || self.there(&folder).is_some()) {
+                self.change("remove the folder", &folder)?;
+                let mut host = self.shared.edit();
+                host.disk.remove(&folder);
+                // A folder that is gone has no names in doubt.
+                host.disk.sync_folder(&folder);
             }
-            host.disk.remove(&file);
         }
-        self.change("remove the folder", path)?;
-        self.shared.edit().disk.remove(path);
-        // A folder that is gone has no names in doubt.
-        self.shared.edit().disk.sync_folder(path);
         self.take_up_around(path);
-        Ok(())
+        Ok(strange)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Statx};
 use rustix::io::{Errno, retry_on_intr};
@@ -142,15 +142,21 @@ pub fn create(folder: impl AsFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     Ok(file)
 }
 
-/// Removes a folder with what [`write()`] put there, and the quarantine of our own name around it, if
-/// that was the last: it is in a folder that is not ours, perhaps in a pool whose list shows it.
-/// Everything is looked at before anything is removed, so a refusal has changed nothing.
-pub fn remove(path: &Path, unsynced: &Unsynced) -> Result<(), StorageError> {
-    remove_record(path, unsynced)?;
+/// Removes a folder with what [`write()`] put there by the names of `known`, and the quarantine of
+/// our own name around it, if that was the last: it is in a folder that is not ours, perhaps in a
+/// pool whose list shows it. Everything is looked at before anything is removed, so a refusal has
+/// changed nothing. Gives what is not ours: it stays, and so does the folder.
+pub fn remove(
+    path: &Path,
+    known: &[PathBuf],
+    unsynced: &Unsynced,
+) -> Result<Vec<PathBuf>, StorageError> {
+    let strange = remove_record(path, known, unsynced)?;
     match ours_around(path) {
-        Some(ours) => remove_if_empty(ours, unsynced),
-        None => Ok(()),
+        Some(ours) if strange.is_empty() => remove_if_empty(ours, unsynced)?,
+        _ => {}
     }
+    Ok(strange)
 }
 
 /// An empty folder that will not go is no reason to fail: nothing is lost in it.
@@ -168,24 +174,32 @@ pub fn remove_if_empty(path: &Path, unsynced: &Unsynced) -> Result<(), StorageEr
     }
 }
 
-fn remove_record(path: &Path, unsynced: &Unsynced) -> Result<(), StorageError> {
+fn remove_record(
+    path: &Path,
+    known: &[PathBuf],
+    unsynced: &Unsynced,
+) -> Result<Vec<PathBuf>, StorageError> {
     let Some(entry) = Entry::open_if_there(path)? else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     if entry.look()?.is_none() {
-        return unsynced.folder(&entry.folder, &entry.folder_path);
+        unsynced.folder(&entry.folder, &entry.folder_path)?;
+        return Ok(Vec::new());
     }
     let folder = open_private(&entry)?;
-    let mut below = Vec::new();
+    let mut strange = Vec::new();
     let mut files = Vec::new();
     let mut copies = Vec::new();
+    let mut below = Vec::new();
     for (name, kind) in names(&folder, path)? {
-        let known = KNOWN_BELOW.iter().any(|known| name == *known);
         match kind {
-            FileKind::Directory if known => below.push(name),
+            FileKind::Directory if KNOWN_BELOW.iter().any(|known| name == *known) => {
+                below.push(name);
+            }
             // Of a copied folder whose copying was cut off, or whose copy is not needed any more.
             FileKind::Directory if is_copy(&name) => copies.push(path.join(name)),
-            kind => files.push(removable(path, name, kind)?),
+            _ if is_ours(path, Path::new(&name), kind, known)? => files.push(name),
+            _ => strange.push(path.join(name)),
         }
     }
     let mut inner = Vec::new();
@@ -194,22 +208,35 @@ fn remove_record(path: &Path, unsynced: &Unsynced) -> Result<(), StorageError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
         let fd = sys::open_at(&folder, &name, flags)
             .map_err(|errno| StorageError::io("open the folder", &inner_path, errno))?;
-        let files = names(&fd, &inner_path)?
-            .into_iter()
-            .map(|(name, kind)| removable(&inner_path, name, kind))
-            .collect::<Result<Vec<_>, _>>()?;
-        inner.push((name, inner_path, fd, files));
+        let mut files = Vec::new();
+        let strangers_before = strange.len();
+        for (file, kind) in names(&fd, &inner_path)? {
+            match is_ours(path, &Path::new(&name).join(&file), kind, known)? {
+                true => files.push(file),
+                false => strange.push(inner_path.join(file)),
+            }
+        }
+        let goes = strange.len() == strangers_before;
+        inner.push((name, inner_path, fd, files, goes));
     }
     copies
         .iter()
         .try_for_each(|copy| super::copy::remove(copy))?;
-    for (name, inner_path, fd, files) in inner {
+    for (name, inner_path, fd, files, goes) in inner {
         unlink_all(&fd, &inner_path, &files)?;
-        unlink(&folder, &name, &inner_path, AtFlags::REMOVEDIR)?;
+        if goes {
+            unlink(&folder, &name, &inner_path, AtFlags::REMOVEDIR)?;
+        }
     }
     unlink_all(&folder, path, &files)?;
-    unlink(&entry.folder, entry.name, path, AtFlags::REMOVEDIR)?;
-    unsynced.folder(&entry.folder, &entry.folder_path)
+    match strange.is_empty() {
+        true => {
+            unlink(&entry.folder, entry.name, path, AtFlags::REMOVEDIR)?;
+            unsynced.folder(&entry.folder, &entry.folder_path)?;
+        }
+        false => unsynced.folder(&folder, path)?,
+    }
+    Ok(strange)
 }
 
 /// `copy-NNN`, and the temporary name that `copy` begins with.
@@ -219,16 +246,24 @@ fn is_copy(name: &OsStr) -> bool {
         .any(|prefix| name.as_bytes().starts_with(prefix))
 }
 
-/// A plain file that is no quarantined one: those have numbers for names.
-fn removable(folder: &Path, name: OsString, kind: FileKind) -> Result<OsString, StorageError> {
-    let is_number = name.as_bytes().iter().all(u8::is_ascii_digit);
-    let why = match kind {
-        FileKind::Regular if !is_number => return Ok(name),
-        FileKind::Regular => "it is a quarantined file",
-        _ => "it is not a file of the transaction's record",
-    };
-    let source = sys::said(Errno::NOTEMPTY, why);
-    Err(StorageError::io("remove", &folder.join(name), source))
+/// Whether something in a transaction's folder is of its record: a plain file of a known name, or the
+/// temporary name that [`write()`] begins with.
+///
+/// # Errors
+/// A quarantined file, which has a number for a name: then nothing of the folder goes.
+fn is_ours(
+    folder: &Path,
+    name: &Path,
+    kind: FileKind,
+    known: &[PathBuf],
+) -> Result<bool, StorageError> {
+    let last = name.file_name().unwrap_or_default().as_bytes();
+    if kind == FileKind::Regular && last.iter().all(u8::is_ascii_digit) {
+        let source = sys::said(Errno::NOTEMPTY, "it is a quarantined file");
+        return Err(StorageError::io("remove", &folder.join(name), source));
+    }
+    let is_known = known.iter().any(|known| known == name);
+    Ok(kind == FileKind::Regular && (is_known || last.starts_with(b".new-")))
 }
 
 fn unlink_all(folder: &OwnedFd, path: &Path, names: &[OsString]) -> Result<(), StorageError> {

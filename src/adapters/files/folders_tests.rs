@@ -21,8 +21,12 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     Unsynced::at_once(|unsynced| super::write(path, bytes, unsynced))
 }
 
-fn remove(path: &Path) -> Result<(), StorageError> {
-    Unsynced::at_once(|unsynced| super::remove(path, unsynced))
+/// What was not ours, by its name.
+fn remove(path: &Path) -> Result<Vec<String>, StorageError> {
+    let known = ["domain.xml", "snapshots/a.xml"].map(PathBuf::from);
+    let strange = Unsynced::at_once(|unsynced| super::remove(path, &known, unsynced))?;
+    let name = |file: &PathBuf| file.strip_prefix(path).unwrap().display().to_string();
+    Ok(strange.iter().map(name).collect())
 }
 
 fn mode(path: &Path) -> u32 {
@@ -112,7 +116,7 @@ fn a_quarantine_of_our_own_name_goes_with_the_last_folder_in_it() {
 }
 
 #[test]
-fn a_quarantined_file_or_anything_unknown_keeps_the_whole_folder() {
+fn a_quarantined_file_keeps_the_whole_folder() {
     let base = tempfile::tempdir().unwrap();
     let path = base.path().canonicalize().unwrap().join("1");
     ensure_private(&path).unwrap();
@@ -123,12 +127,30 @@ fn a_quarantined_file_or_anything_unknown_keeps_the_whole_folder() {
         assert!(remove(&path).is_err());
         fs::remove_file(path.join(name)).unwrap();
     }
-    for name in ["tpm", "snapshots/more"] {
-        fs::create_dir(path.join(name)).unwrap();
-        assert!(remove(&path).is_err());
-        fs::remove_dir(path.join(name)).unwrap();
+    assert_eq!(names(&path), ["domain.xml", "snapshots"]);
+}
+
+/// A rollback took notes along that an operator had put beside the files.
+#[test]
+fn what_is_not_of_the_record_stays_and_the_folder_with_it() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().canonicalize().unwrap().join("1");
+    ensure_private(&path).unwrap();
+    ensure_private(&path.join("snapshots")).unwrap();
+    for name in [
+        "domain.xml",
+        ".new-1f",
+        "notes",
+        "snapshots/a.xml",
+        "snapshots/b.xml",
+    ] {
+        write(&path.join(name), b"x").unwrap();
     }
+    fs::create_dir(path.join("mine")).unwrap();
     symlink("domain.xml", path.join("link")).unwrap();
-    assert!(remove(&path).is_err());
-    assert_eq!(names(&path), ["domain.xml", "link", "snapshots"]);
+    let mut strange = remove(&path).unwrap();
+    strange.sort();
+    assert_eq!(strange, ["link", "mine", "notes", "snapshots/b.xml"]);
+    assert_eq!(names(&path), ["link", "mine", "notes", "snapshots"]);
+    assert_eq!(names(&path.join("snapshots")), ["b.xml"]);
 }

@@ -226,8 +226,8 @@ impl Storage for LocalFiles {
         folders::make(path, &self.unsynced)
     }
 
-    fn remove_folder(&self, path: &Path) -> Result<(), StorageError> {
-        folders::remove(path, &self.unsynced)
+    fn remove_folder(&self, path: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError> {
+        folders::remove(path, known, &self.unsynced)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {

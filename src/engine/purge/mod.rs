@@ -9,9 +9,8 @@ mod look;
 mod select;
 mod waiting;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::journal::manifest;
 use crate::model::{
     EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Transaction, TransactionId,
     Verb, WipeMethod,
@@ -19,11 +18,11 @@ use crate::model::{
 
 use crate::ports::StorageError;
 
-use super::Engine;
 use super::decide::{decided, wrong_state};
 use super::error::{EngineError, Failure};
 use super::look::in_use;
 use super::run::Unwritten;
+use super::{Engine, steps};
 
 pub use select::{Fate, Row, Rules, Selection, Waiting, select};
 pub use waiting::waiting;
@@ -331,19 +330,11 @@ impl Engine<'_> {
     /// Manifest and XML, which nobody needs any more. Whatever else is in those folders is somebody's,
     /// and stays with them.
     fn remove_record(&self, transaction: &Transaction) -> Result<Vec<String>, Failure> {
-        let files = manifest::files_for(transaction)
-            .map_err(|error| Failure::Unfit(format!("the manifest's names: {error}")))?;
-        let mut names: Vec<PathBuf> = files.into_iter().map(|(name, _)| name).collect();
-        names.push(manifest::PROOF.into());
+        let names = steps::record_names(transaction)?;
         let mut notes = Vec::new();
         for folder in transaction.folders() {
             let strange = self.world.storage.remove_known(&folder, &names)?;
-            notes.extend(strange.iter().map(|path| {
-                format!(
-                    "{} is not of this transaction, and was not touched",
-                    path.display()
-                )
-            }));
+            notes.extend(strange.iter().map(|path| steps::not_ours(path)));
         }
         Ok(notes)
     }

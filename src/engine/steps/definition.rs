@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::journal::manifest;
-use crate::model::Transaction;
+use crate::model::{EventKind, Transaction};
 use crate::ports::Moved;
 
 use super::super::World;
 use super::super::error::Failure;
+use super::Effect;
 
 pub(super) const SNAPSHOTS: &str = "snapshots";
 pub(super) const CHECKPOINTS: &str = "checkpoints";
@@ -56,9 +57,31 @@ fn proof(world: &World, files: &[(PathBuf, Vec<u8>)]) -> Result<Vec<u8>, Failure
     Ok(world.quarantine.prove(record, manifest)?)
 }
 
-pub(super) fn drop(world: &World, transaction: &Transaction) -> Result<Moved, Failure> {
+/// The folders and what was written there. What somebody else put there is his, and stays.
+pub(super) fn drop(world: &World, transaction: &Transaction) -> Result<Effect, Failure> {
+    let names = names(transaction)?;
+    let mut events = Vec::new();
     for folder in transaction.folders() {
-        world.storage.remove_folder(&folder)?;
+        let strange = world.storage.remove_folder(&folder, &names)?;
+        events.extend(strange.iter().map(|path| EventKind::Noted {
+            text: not_ours(path),
+        }));
     }
-    Ok(Moved::Now)
+    Ok(Effect::telling(Moved::Now, events))
+}
+
+/// The files of a transaction's record, as they are called in each of its folders.
+pub(in crate::engine) fn names(transaction: &Transaction) -> Result<Vec<PathBuf>, Failure> {
+    let files = manifest::files_for(transaction)
+        .map_err(|error| Failure::Unfit(format!("the manifest's names: {error}")))?;
+    let mut names: Vec<PathBuf> = files.into_iter().map(|(name, _)| name).collect();
+    names.push(manifest::PROOF.into());
+    Ok(names)
+}
+
+pub(in crate::engine) fn not_ours(path: &Path) -> String {
+    format!(
+        "{} is not of this transaction, and was not touched",
+        path.display()
+    )
 }

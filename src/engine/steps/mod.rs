@@ -11,6 +11,7 @@ mod power;
 mod state_copy;
 mod undefine;
 
+pub(super) use definition::{names as record_names, not_ours};
 pub(super) use kept_nvram::{Kept, look as kept_nvram};
 pub(super) use pools::LastRead;
 pub(super) use power::keeping_all;
@@ -81,7 +82,7 @@ pub(super) fn run(
     }
     let moved = match (&transaction.plan.steps[index], direction) {
         (Step::SaveDefinition { .. }, Forward) => definition::save(world, transaction),
-        (Step::SaveDefinition { .. }, Back) => definition::drop(world, transaction),
+        (Step::SaveDefinition { .. }, Back) => return definition::drop(world, transaction),
         (Step::SaveSnapshots { .. }, Forward) => metadata::save_snapshots(world, transaction),
         (Step::SaveSnapshots { .. }, Back) => metadata::redefine_snapshots(world, transaction),
         (Step::SaveCheckpoints { .. }, Forward) => metadata::save_checkpoints(world, transaction),
