@@ -324,6 +324,7 @@ impl Storage for Files {
                 true => {
                     self.change("remove", &file)?;
                     self.shared.edit().disk.remove(&file);
+                    self.take_up_around(&file);
                 }
                 false => strange.push(file),
             }

@@ -224,8 +224,9 @@ fn remove_record(
         .try_for_each(|copy| super::copy::remove(copy))?;
     for (name, inner_path, fd, files, goes) in inner {
         unlink_all(&fd, &inner_path, &files)?;
-        if goes {
-            unlink(&folder, &name, &inner_path, AtFlags::REMOVEDIR)?;
+        match goes {
+            true => unlink(&folder, &name, &inner_path, AtFlags::REMOVEDIR)?,
+            false => unsynced.folder(&fd, &inner_path)?,
         }
     }
     unlink_all(&folder, path, &files)?;
