@@ -262,11 +262,17 @@ fn the_target_of_a_push_backup_is_told() {
     ));
     let slow = r#"{"execute":"block-job-set-speed","arguments":{"device":"backup-vda-libvirt-1-format","speed":1}}"#;
     let words = ["qemu-monitor-command", "web", "--hmp", "info block-jobs"];
-    let begun = host.virsh_batch(&[
-        vec!["backup-begin", "web", &xml],
-        vec!["qemu-monitor-command", "web", slow],
-        words.to_vec(),
-    ]);
-    assert!(begun[2].contains("backup"), "{begun:?}");
+    // On a busy machine it may be over all the same.
+    let is_slow = (0..8).any(|_| {
+        host.shell(&format!("rm -f {target}"));
+        let begun = host.virsh_batch(&[
+            vec!["backup-begin", "web", &xml],
+            vec!["qemu-monitor-command", "web", slow],
+            words.to_vec(),
+        ]);
+        eprintln!("{begun:?}");
+        begun[2].contains("backup")
+    });
+    assert!(is_slow);
     target_is_told(&host, &guest, &target, "push backup");
 }
