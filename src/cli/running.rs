@@ -76,7 +76,7 @@ impl Running {
         match self.tells {
             Tells::Nothing => {}
             Tells::Steps if !is_batch || !self.is_terminal => {
-                let subject = step.file().map(|moved| safe_path(&moved.path));
+                let subject = step.taken().map(|taken| safe_path(taken.path()));
                 say(&format!(
                     "[{}/{}] {} {} {}",
                     index + 1,

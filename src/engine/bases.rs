@@ -53,16 +53,17 @@ impl Engine<'_> {
             };
             refusals.extend(
                 other
-                    .files()
-                    .filter(|(_, moved, _)| missing.contains(&moved.path))
-                    .map(|(_, moved, _)| Refusal {
+                    .taken()
+                    .map(|(_, taken, _)| taken.path())
+                    .filter(|path| missing.iter().any(|it| it == path))
+                    .map(|path| Refusal {
                         code: RefusalCode::ChangedSincePlan,
-                        subject: moved.path.display().to_string(),
+                        subject: path.display().to_string(),
                         message: format!(
                             "domain '{}' stands on {}, which went into quarantine with transaction \
                              {} (domain '{}')",
                             transaction.domain().name,
-                            moved.path.display(),
+                            path.display(),
                             other.id,
                             other.domain().name
                         ),
@@ -169,7 +170,7 @@ impl Engine<'_> {
                 continue;
             }
             let other = self.journal.read(summary.id)?;
-            if other.files().any(|(_, moved, _)| moved.path == *path) {
+            if other.taken().any(|(_, taken, _)| taken.path() == path) {
                 return Ok(true);
             }
         }

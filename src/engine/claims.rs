@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::{DomainRef, Plan, State, Step, TransactionId};
+use crate::model::{DomainRef, Plan, State, Step, Taken, TransactionId};
 
 use super::Engine;
 use super::course::has_only_saved;
@@ -98,8 +98,5 @@ fn overlap(one: &Path, other: &Path) -> bool {
 }
 
 fn paths(plan: &Plan) -> impl Iterator<Item = &Path> {
-    plan.steps
-        .iter()
-        .filter_map(Step::file)
-        .map(|moved| moved.path.as_path())
+    plan.steps.iter().filter_map(Step::taken).map(Taken::path)
 }

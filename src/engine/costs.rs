@@ -1,6 +1,6 @@
 //! What it costs that a domain does not come back just as it was, told once and kept with the transaction.
 
-use crate::model::{Fate, FileRole, Step, Verdict};
+use crate::model::{Fate, FileRole, Step, Taken, Verdict};
 
 use crate::xml::mac_addresses;
 
@@ -17,20 +17,20 @@ impl Restoration<'_> {
             return costs;
         };
         let steps = &self.transaction.plan.steps;
-        for moved in steps.iter().filter_map(Step::file) {
-            let place = self.place(moved);
-            match moved.role {
-                FileRole::TpmState if self.has_other_uuid() && *place != *moved.path => {
+        for taken in steps.iter().filter_map(Step::taken) {
+            let place = self.place_of(taken);
+            match taken.role() {
+                FileRole::TpmState if self.has_other_uuid() && *place != *taken.path() => {
                     costs.push(format!(
                         "TPM state is tied to the UUID: it is now in {}, and what the guest sealed to \
                          its old identity may not open",
                         place.display()
                     ));
                 }
-                FileRole::Nvram if *place != *moved.path => {
+                FileRole::Nvram if *place != *taken.path() => {
                     costs.push(format!("the NVRAM is now {}", place.display()));
                 }
-                FileRole::SnapshotMemory { ref snapshot } if self.is_named(moved) => costs.push(format!(
+                FileRole::SnapshotMemory { snapshot } if self.is_named(taken) => costs.push(format!(
                     "libvirt will not revert to snapshot '{snapshot}': its memory file holds the old \
                      identity"
                 )),
@@ -107,13 +107,13 @@ impl Restoration<'_> {
                  virt-retire show {id} --security-info"
             ));
         }
-        let files = self.transaction.plan.steps.iter().filter_map(Step::file);
-        for moved in files {
-            let place = self.moved(&moved.path);
-            if *place != *moved.path {
+        let taken = self.transaction.plan.steps.iter().filter_map(Step::taken);
+        for path in taken.map(Taken::path) {
+            let place = self.moved(path);
+            if *place != *path {
                 told.push(format!(
                     "{} came back as {}",
-                    moved.path.display(),
+                    path.display(),
                     place.display()
                 ));
             }

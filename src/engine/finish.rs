@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Direction, EventKind, Progress, State, Step, Transaction};
+use crate::model::{Direction, EventKind, FileRole, Progress, State, Step, Taken, Transaction};
 
 use super::Engine;
 use super::course::StepFailure;
@@ -31,7 +31,10 @@ impl Engine<'_> {
         let is_undecided = end == State::Prepared;
         // What an interrupted rollback has defined is undefined again before anybody is asked who
         // uses the files: it would be among them.
-        let moves = |index: &usize| matches!(transaction.plan.steps[*index], Step::Quarantine(_));
+        let moves = |index: &usize| {
+            let taken = transaction.plan.steps[*index].taken();
+            taken.is_some_and(|it| *it.role() != FileRole::ManagedSave)
+        };
         let first = left_in(transaction, Direction::Forward);
         let first: Vec<usize> = first
             .into_iter()
@@ -133,10 +136,7 @@ impl Engine<'_> {
                     Err(unfinished) => return Err(unfinished),
                 }
             }
-            let Some(path) = transaction.plan.steps[index]
-                .file()
-                .map(|moved| &moved.path)
-            else {
+            let Some(path) = transaction.plan.steps[index].taken().map(Taken::path) else {
                 continue;
             };
             let why = claimed.iter().find(|(step, _)| *step == index);

@@ -7,13 +7,14 @@
 use std::path::PathBuf;
 
 use crate::model::{
-    EventKind, Fate, FileMove, FileRole, Progress, Refusal, RefusalCode, Step, Transaction, User,
+    EventKind, Fate, FileMove, FileRole, Progress, Refusal, RefusalCode, Step, Taken, Transaction, User,
 };
 use crate::ports::Presence;
 use crate::survey::{As, Leaving, SurveyError, newcomers};
 
 use super::World;
 use super::error::{EngineError, Failure};
+use super::keepers::finder;
 
 /// A file that somebody else uses by now.
 pub(super) struct Claimed {
@@ -95,16 +96,16 @@ pub(super) fn refuse_used(
     transaction: &Transaction,
 ) -> Result<Vec<Refusal>, EngineError> {
     let mut used = used_in_quarantine(world, transaction)?;
-    for (step, moved, stored) in transaction.files() {
+    for (step, taken, stored) in transaction.taken() {
         if used.iter().any(|one| one.step == step) {
             continue;
         }
-        let holders = world.census.holders(&stored, &moved.facts).holders;
-        if !holders.is_empty() {
+        let users = world.holders(taken, &stored).map_err(Failure::from)?;
+        if !users.is_empty() {
             used.push(Claimed {
                 step,
-                path: moved.path.clone(),
-                users: holders.into_iter().map(|one| one.user).collect(),
+                path: taken.path().to_owned(),
+                users,
             });
         }
     }
@@ -120,8 +121,8 @@ fn find(world: &World, transactions: &[&Transaction], how: As) -> Result<Vec<Cla
         .iter()
         .map(|transaction| Leaving {
             owner: transaction.domain().uuid,
-            files: files(transaction)
-                .map(|(_, moved, stored)| (moved, stored))
+            taken: taken(transaction)
+                .map(|(_, taken, stored)| (taken, stored))
                 .collect(),
             stays: stays(transaction),
         })
@@ -129,11 +130,11 @@ fn find(world: &World, transactions: &[&Transaction], how: As) -> Result<Vec<Cla
     let found = newcomers(world.hypervisor, world.storage, &leaving, how)?;
     let mut claimed = Vec::new();
     for (transaction, users) in transactions.iter().zip(found) {
-        for ((step, moved, _), users) in files(transaction).zip(users) {
+        for ((step, taken, _), users) in taken(transaction).zip(users) {
             if !users.is_empty() {
                 claimed.push(Claimed {
                     step,
-                    path: moved.path.clone(),
+                    path: taken.path().to_owned(),
                     users,
                 });
             }
@@ -144,11 +145,11 @@ fn find(world: &World, transactions: &[&Transaction], how: As) -> Result<Vec<Cla
 
 /// A managed save is the domain's alone: libvirt would take it for that of whoever is called so now,
 /// and resume this guest's memory in another one.
-fn files(transaction: &Transaction) -> impl Iterator<Item = (usize, &FileMove, PathBuf)> {
-    let is_anybodys = |moved: &FileMove| moved.role != FileRole::ManagedSave;
+fn taken(transaction: &Transaction) -> impl Iterator<Item = (usize, Taken<'_>, PathBuf)> {
+    let is_anybodys = |taken: &Taken| *taken.role() != FileRole::ManagedSave;
     transaction
-        .files()
-        .filter(move |(_, moved, _)| is_anybodys(moved))
+        .taken()
+        .filter(move |(_, taken, _)| is_anybodys(taken))
 }
 
 /// The domain's own images that its plan leaves where they are.
@@ -168,7 +169,7 @@ fn stays(transaction: &Transaction) -> Vec<&std::path::Path> {
 /// symlinks by which it is named.
 pub(super) fn with_their_disks(transaction: &Transaction, steps: &[usize]) -> Vec<usize> {
     let plan = &transaction.plan.steps;
-    let target = |index: usize| plan.get(index).and_then(Step::file).and_then(target_of);
+    let target = |index: usize| plan.get(index).and_then(Step::taken).and_then(target_of);
     let targets: Vec<&str> = steps.iter().filter_map(|index| target(*index)).collect();
     (0..plan.len())
         .filter(|index| {
@@ -177,8 +178,8 @@ pub(super) fn with_their_disks(transaction: &Transaction, steps: &[usize]) -> Ve
         .collect()
 }
 
-fn target_of(moved: &FileMove) -> Option<&str> {
-    match &moved.role {
+fn target_of(taken: Taken<'_>) -> Option<&str> {
+    match taken.role() {
         FileRole::Disk { target }
         | FileRole::Backing { target }
         | FileRole::DataFile { target }
@@ -300,13 +301,13 @@ fn occupied_after(
 ) -> Result<Vec<PathBuf>, Failure> {
     let progress = transaction.progress_with(next);
     let mut occupied = Vec::new();
-    for (index, moved, _) in transaction.files() {
+    for (index, taken, stored) in transaction.taken() {
         if progress.get(index) != Some(&Progress::Done) {
             continue;
         }
-        let there = Presence::at(world.storage, &moved.path, &moved.facts)?;
-        if matches!(there, Presence::Another(_)) {
-            occupied.push(moved.path.clone());
+        let finder = finder(world.storage, taken, taken.path(), &stored);
+        if matches!(finder.home()?, Presence::Another(_)) {
+            occupied.push(taken.path().to_owned());
         }
     }
     Ok(occupied)

@@ -67,6 +67,7 @@ mod digest;
 mod error;
 mod finish;
 mod holds;
+mod keepers;
 mod links;
 mod look;
 mod missing;

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::{FileRole, Progress, Refusal, RefusalCode, Step, Transaction, TransactionId};
-use crate::ports::{Presence, Whereabouts};
+use crate::ports::Presence;
 
 use super::World;
 use super::error::EngineError;
+use super::keepers::finder;
 use super::restoration::Restoration;
 use super::steps::copy_obstacle;
 use super::terms::Terms;
@@ -23,23 +24,23 @@ pub(super) fn rollback(
     let mut faulty: Vec<PathBuf> = Vec::new();
     let progress = transaction.progress();
     let to_undo = |index: &usize| !matches!(progress[*index], Progress::Pending | Progress::Undone);
-    for (_, moved, stored) in transaction.files().filter(|(index, ..)| to_undo(index)) {
-        let place = home.place(moved);
-        let mut found = Whereabouts::of(world.storage, &moved.facts, &place, &stored)?;
+    for (_, taken, stored) in transaction.taken().filter(|(index, ..)| to_undo(index)) {
+        let place = home.place_of(taken);
+        let mut found = finder(world.storage, taken, &place, &stored).whereabouts()?;
         // Under another name the managed save does not go back to its old one.
-        if moved.role == FileRole::ManagedSave && home.has_other_name() {
+        if *taken.role() == FileRole::ManagedSave && home.has_other_name() {
             found.home = Presence::Nothing;
         }
         match (found.home, found.waiting) {
             (Presence::Another(_), _) => refusals.push(places::occupied(transaction, &place)),
             (Presence::Nothing, Presence::Another(_)) => refusals.push(lost(
                 transaction,
-                moved.path.display(),
+                taken.path().display(),
                 format!("{} is another file than was put there", stored.display()),
             )),
             (Presence::Nothing, Presence::Nothing) => {
                 let why = places::absence(world, &stored)?;
-                let refusal = lost(transaction, moved.path.display(), why);
+                let refusal = lost(transaction, taken.path().display(), why);
                 let folder = folder_of(&stored);
                 let hint = places::way_to(world, transaction, &folder)
                     .map(|way| format!("{way}, then: virt-retire rollback {}", transaction.id));

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::decide::decided;
 use super::error::EngineError;
+use super::keepers::finder;
 use crate::model::{
-    Direction, EventKind, Evidence, Override, OverrideFlag, State, Step, Transaction, Verb,
+    Direction, EventKind, Evidence, Override, OverrideFlag, State, Trace, Transaction, Verb,
 };
-use crate::ports::{HypervisorView, Place, StorageView, Whereabouts};
+use crate::ports::{HypervisorView, Place, StorageView};
 
 /// A transaction's events as far as the world shows them.
 pub struct Inferred {
@@ -75,22 +76,10 @@ pub fn infer(
         });
     }
     for (index, step) in transaction.plan.steps.iter().enumerate() {
-        let is_known = match step {
-            Step::Undefine(_) => !defined,
-            Step::LinkManagedSave(_) | Step::Quarantine(_) => {
-                places.contains(&(index, Place::Quarantine))
-            }
-            // They leave nothing that could be in two places, and doing or undoing them once more
-            // than needed does no harm.
-            Step::SaveDefinition { .. }
-            | Step::SaveSnapshots { .. }
-            | Step::SaveCheckpoints { .. }
-            | Step::SaveAutostart { .. }
-            | Step::CopyState(_)
-            | Step::MakePersistent
-            | Step::Stop { .. }
-            | Step::ConfirmInactive
-            | Step::RefreshPool { .. } => true,
+        let is_known = match step.trace() {
+            Trace::Undefined => !defined,
+            Trace::Taken => places.contains(&(index, Place::Quarantine)),
+            Trace::Nothing => true,
         };
         let direction = Direction::Forward;
         events.push(EventKind::Intent {
@@ -149,8 +138,9 @@ fn places(
     unknown: &mut Vec<String>,
 ) -> Result<Vec<(usize, Place)>, EngineError> {
     let mut places = Vec::new();
-    for (index, moved, stored) in transaction.files() {
-        let place = Whereabouts::of(storage, &moved.facts, &moved.path, &stored)?.place();
+    for (index, taken, stored) in transaction.taken() {
+        let finder = finder(storage, taken, taken.path(), &stored);
+        let place = finder.whereabouts()?.place();
         match place {
             // A managed save image has both names until its domain is undefined.
             Place::Both | Place::Quarantine => places.push((index, Place::Quarantine)),
@@ -158,7 +148,7 @@ fn places(
             Place::Neither | Place::Stranger => {
                 unknown.push(format!(
                     "where {} is: neither at its place nor at {}",
-                    moved.path.display(),
+                    taken.path().display(),
                     stored.display()
                 ));
                 places.push((index, place));

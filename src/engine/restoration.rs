@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{
     Amendment, Checkpoint, Definition, DomainRef, FileMove, FileRole, Rename, SecretXml, Snapshot,
-    Step, Transaction, Verdict,
+    Step, Taken, Transaction, Verdict,
 };
 use crate::xml::{DomainXml, IdentityChange, XmlError, change_identity, change_paths};
 
@@ -141,10 +141,15 @@ impl<'a> Restoration<'a> {
     /// Where a file of the plan is when it is not in quarantine: its own place or the one that the
     /// operator has named instead, unless libvirt named that after the domain, as `domrename` knows too.
     pub(super) fn place<'m>(&self, moved: &'m FileMove) -> Cow<'m, Path> {
-        let path = self.moved(&moved.path);
-        let other = match moved.role {
+        self.place_of(Taken::File(moved))
+    }
+
+    /// The same of whatever is taken.
+    pub(super) fn place_of<'m>(&self, taken: Taken<'m>) -> Cow<'m, Path> {
+        let path = self.moved(taken.path());
+        let other = match taken.role() {
             // What a symlink leads to is named by that link alone, which keeps its text.
-            _ if !self.is_named(moved) => None,
+            _ if !self.is_named(taken) => None,
             FileRole::Nvram => self.renamed_nvram(&path),
             FileRole::TpmState => {
                 let old = self.transaction.domain().uuid.to_string();
@@ -158,11 +163,11 @@ impl<'a> Restoration<'a> {
 
     /// Whether it is the first of its kind: the one that libvirt itself names. Those after it are
     /// what it leads to.
-    pub(super) fn is_named(&self, moved: &FileMove) -> bool {
+    pub(super) fn is_named(&self, taken: Taken) -> bool {
         let mut first = self.transaction.plan.steps.iter().filter_map(state);
         first
-            .find(|other| other.role == moved.role)
-            .is_none_or(|first| first.path == moved.path)
+            .find(|other| other.role() == taken.role())
+            .is_none_or(|first| first.path() == taken.path())
     }
 
     /// NVRAM that stayed in its place when the domain was retired, and where the domain finds a copy
@@ -209,11 +214,11 @@ impl<'a> Restoration<'a> {
     }
 }
 
-/// The file of a step that moves or copies one.
-fn state(step: &Step) -> Option<&FileMove> {
+/// What a step takes or copies.
+fn state(step: &Step) -> Option<Taken<'_>> {
     match step {
-        Step::CopyState(copied) => Some(copied),
-        other => other.file(),
+        Step::CopyState(copied) => Some(Taken::File(copied)),
+        other => other.taken(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::{
 use crate::ports::{JournalReader, Presence, StorageView};
 
 use super::error::EngineError;
+use super::keepers::finder;
 
 /// What one transaction's files are on the disk.
 pub(super) struct Measured {
@@ -80,23 +81,23 @@ pub(super) fn measure(storage: &dyn StorageView, transaction: &Transaction) -> M
     let progress = transaction.progress();
     let mut names = Vec::new();
     let mut unseen = None;
-    let files = transaction.files().map(|it| (it, false));
-    let copies = transaction.copies().map(|it| (it, true));
-    for ((step, moved, stored), is_copy) in files.chain(copies) {
-        let is_there = match is_copy {
-            true => matches!(storage.glance(&stored), Ok(Some(_))),
-            // Another file in its place is not of the transaction.
-            false => Presence::at(storage, &stored, &moved.facts).is_ok_and(|it| it.is_it()),
+    for (step, taken, stored) in transaction.quarantined() {
+        let finder = finder(storage, taken, taken.path(), &stored);
+        let is_there = match (finder.waiting(), transaction.copy(step)) {
+            (Ok(Presence::It(_)), _) => true,
+            // A copy is another inode; another file in place of what was taken is not ours.
+            (Ok(Presence::Another(_)), is_copy) => is_copy.is_some(),
+            (Ok(Presence::Nothing) | Err(_), _) => false,
         };
         let found = match is_there {
-            true => storage.allocations(&stored).ok(),
+            true => finder.allocations().ok(),
             false => None,
         };
         match found {
             Some(found) => names.extend(found),
             None if progress.get(step) == Some(&Progress::Done) => {
                 let so_far: u64 = unseen.unwrap_or(0);
-                unseen = Some(so_far.saturating_add(moved.facts.allocated));
+                unseen = Some(so_far.saturating_add(taken.allocated()));
             }
             None => {}
         }

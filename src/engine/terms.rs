@@ -149,9 +149,8 @@ impl RollbackRequest {
         transaction: &Transaction,
         amendment: &mut Amendment,
     ) -> Result<(), EngineError> {
-        let files = transaction.files().map(|(_, moved, _)| &moved.path);
-        let copies = transaction.copies().map(|(_, copied, _)| &copied.path);
-        let files: Vec<&PathBuf> = files.chain(copies).collect();
+        let quarantined = transaction.quarantined();
+        let files: Vec<&Path> = quarantined.map(|(_, taken, _)| taken.path()).collect();
         for (old, new) in &self.paths {
             if !files.iter().any(|path| path.starts_with(old)) {
                 return Err(refused(
@@ -189,7 +188,10 @@ impl RollbackRequest {
             }
         }
         for link in kept_links(transaction).chain(names_in_xml(transaction, self)?) {
-            let Some(new) = self.mapped(&link).filter(|_| !files.contains(&&link)) else {
+            let Some(new) = self
+                .mapped(&link)
+                .filter(|_| !files.contains(&link.as_path()))
+            else {
                 continue;
             };
             if leads_on(world, &link, &new)? {

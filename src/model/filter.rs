@@ -108,10 +108,10 @@ fn touches(transaction: &Transaction, path: &Path) -> bool {
             .chain(disk.spelled.as_deref().map(Path::new))
             .chain(chain)
     });
-    let mut moved = transaction.files();
+    let mut moved = transaction.taken();
     let mut copied = transaction.copies();
     spelled.any(is_below)
-        || moved.any(|(_, file, stored)| is_below(&file.path) || is_below(&stored))
+        || moved.any(|(_, taken, stored)| is_below(taken.path()) || is_below(&stored))
         || copied.any(|(_, file, _)| is_below(&file.path))
 }
 

@@ -23,6 +23,7 @@ mod shown;
 mod space;
 mod state;
 mod step;
+mod taken;
 mod transaction;
 mod user;
 mod verb;
@@ -52,7 +53,8 @@ pub use request::{Removal, StorageFlags, Verdict};
 pub use shown::is_shown;
 pub use space::{Allocation, FileSystem, Held, Space, Tally, merged};
 pub use state::{Claim, State};
-pub use step::{DiskState, FileMove, FileRole, SavedState, Step, UndefineCall, undo_order};
+pub use step::{DiskState, FileMove, FileRole, SavedState, Step, Trace, UndefineCall, undo_order};
+pub use taken::Taken;
 pub use transaction::{
     Direction, Draft, Event, EventKind, Progress, QuarantineFolder, Rename, Summary, Transaction,
 };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Access, DomainRef, FileFacts, FileMove, FileRole, Pooled, Refusal, Step, User};
+use super::{Access, DomainRef, FileFacts, FileMove, FileRole, Pooled, Refusal, Step, Taken, User};
 
 /// What happens to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,12 +221,12 @@ impl Plan {
     pub fn allocated(&self) -> u64 {
         let mut counted = std::collections::HashSet::new();
         let stored = self.steps.iter().filter_map(|step| match step {
-            Step::CopyState(copied) => Some(copied),
-            other => other.file(),
+            Step::CopyState(copied) => Some(Taken::File(copied)),
+            other => other.taken(),
         });
         stored
-            .filter(|moved| counted.insert(moved.facts.identity.key()))
-            .map(|moved| moved.facts.allocated)
+            .filter(|taken| counted.insert(taken.key()))
+            .map(Taken::allocated)
             .fold(0, u64::saturating_add)
     }
 
@@ -234,8 +234,8 @@ impl Plan {
     pub fn bytes(&self) -> u64 {
         self.steps
             .iter()
-            .filter_map(Step::file)
-            .map(|moved| moved.facts.size)
+            .filter_map(Step::taken)
+            .map(Taken::size)
             // Sparse files may say more than there is room for anywhere.
             .fold(0, u64::saturating_add)
     }

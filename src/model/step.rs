@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{FileFacts, FileKind, Pooled};
+use super::{FileFacts, FileKind, Pooled, Taken};
 
 /// As what the domain uses a file that is moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,34 @@ pub enum Step {
     RefreshPool { pool: String },
 }
 
+/// By what the world shows that a step was done, where nobody has written it down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    /// What it takes is where it waits.
+    Taken,
+    /// The domain is not defined.
+    Undefined,
+    /// By nothing that could be in two places: doing or undoing it once more than needed does no harm.
+    Nothing,
+}
+
 impl Step {
+    pub fn trace(&self) -> Trace {
+        match self {
+            Step::LinkManagedSave(_) | Step::Quarantine(_) => Trace::Taken,
+            Step::Undefine(_) => Trace::Undefined,
+            Step::SaveDefinition { .. }
+            | Step::SaveSnapshots { .. }
+            | Step::SaveCheckpoints { .. }
+            | Step::SaveAutostart { .. }
+            | Step::CopyState(_)
+            | Step::MakePersistent
+            | Step::Stop { .. }
+            | Step::ConfirmInactive
+            | Step::RefreshPool { .. } => Trace::Nothing,
+        }
+    }
+
     /// The word in JSON and in the event log.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -136,11 +163,11 @@ impl Step {
         }
     }
 
-    /// The file this step puts into quarantine, if it is one that does.
-    pub fn file(&self) -> Option<&FileMove> {
+    /// What this step puts into quarantine, if it is one that does.
+    pub fn taken(&self) -> Option<Taken<'_>> {
         match self {
-            Step::LinkManagedSave(saved) => Some(&saved.image),
-            Step::Quarantine(moved) => Some(moved),
+            Step::LinkManagedSave(saved) => Some(Taken::File(&saved.image)),
+            Step::Quarantine(moved) => Some(Taken::File(moved)),
             Step::SaveDefinition { .. }
             | Step::SaveSnapshots { .. }
             | Step::SaveCheckpoints { .. }
@@ -154,6 +181,11 @@ impl Step {
         }
     }
 
+    /// The same where it is a file.
+    pub fn file(&self) -> Option<&FileMove> {
+        self.taken()?.as_file()
+    }
+
     /// Bytes that the step saves or moves.
     pub fn bytes(&self) -> Option<u64> {
         match self {
@@ -161,7 +193,7 @@ impl Step {
             | Step::SaveSnapshots { bytes, .. }
             | Step::SaveCheckpoints { bytes, .. } => Some(*bytes),
             Step::CopyState(copied) => Some(copied.facts.size),
-            other => other.file().map(|moved| moved.facts.size),
+            other => other.taken().map(Taken::size),
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Amendment, Definition, Digest, DomainRef, Evidence, FileFacts, FileMove, Hold, Overridden,
-    Plan, Removal, SavedVolume, State, Step, TransactionId, Uptime, Verb, WipeMethod, Wiped,
+    Plan, Removal, SavedVolume, State, Step, Taken, TransactionId, Uptime, Verb, WipeMethod, Wiped,
 };
 
 /// Which way a step is run.
@@ -450,12 +450,15 @@ impl Transaction {
         self.plan.persistent && undefine.is_some_and(|index| self.was_found_done(index))
     }
 
-    /// Where the file of step `index` waits while it is in quarantine.
+    /// Where what step `index` takes waits while it is in quarantine.
     pub fn stored(&self, index: usize) -> Option<PathBuf> {
-        let moved = self.plan.steps.get(index)?.file()?;
-        let source = moved.path.parent().unwrap_or(Path::new("/"));
-        let place = self.places.iter().find(|place| place.source == source)?;
-        Some(place.folder.join(stored_name(index)))
+        match self.plan.steps.get(index)?.taken()? {
+            Taken::File(moved) => {
+                let source = moved.path.parent().unwrap_or(Path::new("/"));
+                let place = self.places.iter().find(|place| place.source == source)?;
+                Some(place.folder.join(stored_name(index)))
+            }
+        }
     }
 
     /// Where the copy that step `index` makes waits. By its name it is no quarantined file: it has
@@ -535,13 +538,23 @@ impl Transaction {
             .any(|step| matches!(step, Step::Stop { .. }))
     }
 
-    /// Every file of the plan with its step and its place in quarantine.
+    /// Everything that the plan takes, with its step and its place in quarantine.
+    pub fn taken(&self) -> impl Iterator<Item = (usize, Taken<'_>, PathBuf)> {
+        let steps = self.plan.steps.iter().enumerate();
+        steps.filter_map(|(index, step)| Some((index, step.taken()?, self.stored(index)?)))
+    }
+
+    /// The files among it: of use where something is asked that only files have, such as hard links.
     pub fn files(&self) -> impl Iterator<Item = (usize, &FileMove, PathBuf)> {
-        self.plan
-            .steps
-            .iter()
-            .enumerate()
-            .filter_map(|(index, step)| Some((index, step.file()?, self.stored(index)?)))
+        self.taken()
+            .filter_map(|(index, taken, stored)| Some((index, taken.as_file()?, stored)))
+    }
+
+    /// All that waits in quarantine when every step has been done: what is taken, and the copies.
+    pub fn quarantined(&self) -> impl Iterator<Item = (usize, Taken<'_>, PathBuf)> {
+        let copies = self.copies();
+        self.taken()
+            .chain(copies.map(|(index, copied, stored)| (index, Taken::File(copied), stored)))
     }
 
     /// Every quarantine folder of this transaction, the one with the manifest first.

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::{Artefact, DomainFacts, Fate, FileRef, Plan, Removal, Step, UserKind};
+use crate::model::{Artefact, DomainFacts, Fate, FileRef, Plan, Removal, Step, Taken, UserKind};
 
 use super::plan;
 
@@ -68,8 +68,8 @@ impl<'a> Gone<'a> {
         let moved: HashSet<_> = plan
             .steps
             .iter()
-            .filter_map(Step::file)
-            .map(|it| &it.path)
+            .filter_map(Step::taken)
+            .map(Taken::path)
             .collect();
         for artefact in &facts.artefacts {
             match artefact {
@@ -77,7 +77,7 @@ impl<'a> Gone<'a> {
                 | Artefact::Nvram(file)
                 | Artefact::TpmState(file)
                 | Artefact::SnapshotMemory { file, .. }
-                    if !moved.contains(&file.path) =>
+                    if !moved.contains(file.path.as_path()) =>
                 {
                     need(file);
                 }

@@ -7,6 +7,7 @@ mod control;
 mod events;
 mod hypervisor;
 mod journal;
+mod keeper;
 mod lock;
 mod quarantine;
 mod storage;
@@ -22,6 +23,7 @@ pub use hypervisor::{
     Refreshed, StateFolders, Status, Version, Volume,
 };
 pub use journal::{Journal, JournalError, JournalReader};
+pub use keeper::{Finder, Keeper, Seen};
 pub use lock::{LockError, LockedDomains};
 pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
 pub use storage::{

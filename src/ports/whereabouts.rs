@@ -3,16 +3,30 @@
 
 use std::path::Path;
 
-use super::{StorageError, StorageView};
+use super::{Seen, StorageError, StorageView};
 use crate::model::{FileFacts, FileKind};
 
 /// What has a name, seen against the file that had it, or is to have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Presence {
+pub enum Presence<T = FileFacts> {
     Nothing,
     /// That file, as it is now.
-    It(FileFacts),
-    Another(FileFacts),
+    It(T),
+    Another(T),
+}
+
+impl<T> Presence<T> {
+    pub fn is_it(&self) -> bool {
+        matches!(self, Self::It(_))
+    }
+
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Presence<U> {
+        match self {
+            Self::Nothing => Presence::Nothing,
+            Self::It(now) => Presence::It(convert(now)),
+            Self::Another(now) => Presence::Another(convert(now)),
+        }
+    }
 }
 
 impl Presence {
@@ -37,19 +51,15 @@ impl Presence {
             _ => Self::It(now),
         })
     }
-
-    pub fn is_it(&self) -> bool {
-        matches!(self, Self::It(_))
-    }
 }
 
-/// Both ends of a file's way.
+/// Both ends of the way of what is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whereabouts {
     /// Where it came from, or where it is to come back to.
-    pub home: Presence,
+    pub home: Presence<Seen>,
     /// Where it waits in quarantine.
-    pub waiting: Presence,
+    pub waiting: Presence<Seen>,
 }
 
 /// Both in a word.
@@ -65,20 +75,6 @@ pub enum Place {
 }
 
 impl Whereabouts {
-    /// # Errors
-    /// The file system does not answer.
-    pub fn of(
-        storage: &dyn StorageView,
-        expected: &FileFacts,
-        home: &Path,
-        waiting: &Path,
-    ) -> Result<Self, StorageError> {
-        Ok(Self {
-            waiting: Presence::at(storage, waiting, expected)?,
-            home: Presence::at(storage, home, expected)?,
-        })
-    }
-
     pub fn place(&self) -> Place {
         use Presence::{Another, It, Nothing};
         match (&self.home, &self.waiting) {
@@ -123,8 +119,11 @@ mod tests {
     #[test]
     fn a_stranger_at_home_does_not_hide_what_waits() {
         let place = |home, waiting| Whereabouts { home, waiting }.place();
-        let it = || Presence::It(facts(1));
-        let another = || Presence::Another(facts(2));
+        let seen = Seen {
+            allocated: 0,
+            is_changed: false,
+        };
+        let (it, another) = (|| Presence::It(seen), || Presence::Another(seen));
         assert_eq!(place(it(), Presence::Nothing), Place::Home);
         assert_eq!(place(it(), another()), Place::Home);
         assert_eq!(place(it(), it()), Place::Both);

@@ -271,7 +271,7 @@ fn refuse_rivals(transactions: &[Transaction]) -> Result<(), Error> {
 
 fn shared_path<'a>(one: &Transaction, other: &'a Transaction) -> Option<&'a Path> {
     other
-        .files()
-        .map(|(_, moved, _)| moved.path.as_path())
-        .find(|path| one.files().any(|(_, moved, _)| moved.path == *path))
+        .taken()
+        .map(|(_, taken, _)| taken.path())
+        .find(|path| one.taken().any(|(_, taken, _)| taken.path() == *path))
 }

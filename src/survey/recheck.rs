@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::model::{FileMove, User};
+use crate::model::{FileMove, Taken, User};
 use crate::ports::{HypervisorView, Presence, StorageView};
 
 use super::pools::Pools;
@@ -15,8 +15,8 @@ use super::{CachedStorage, SurveyError, users};
 pub struct Leaving<'a> {
     /// The domain they were taken from, whose own use of them is none.
     pub owner: Uuid,
-    /// Each file with its place in quarantine.
-    pub files: Vec<(&'a FileMove, PathBuf)>,
+    /// Each thing with its place in quarantine.
+    pub taken: Vec<(Taken<'a>, PathBuf)>,
     /// Images of the domain that stay where they are. Its guest has written them, or they were
     /// judged when the plan was made: what they name is no news.
     pub stays: Vec<&'a Path>,
@@ -48,8 +48,10 @@ pub fn newcomers(
     // A device's number may have changed at a reboot since the plan was made.
     let mut now: Vec<Vec<FileMove>> = Vec::new();
     for one in leaving {
-        let files = one.files.iter().map(|(file, stored)| {
-            let mut file = (*file).clone();
+        let files = one.taken.iter().map(|(taken, stored)| {
+            let mut file = match taken {
+                Taken::File(moved) => FileMove::clone(moved),
+            };
             for place in [&file.path.clone(), stored] {
                 if let Presence::It(found) = Presence::at(storage, place, &file.facts)? {
                     file.facts.identity = found.identity;

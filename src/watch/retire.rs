@@ -134,5 +134,5 @@ fn removal() -> Removal {
 }
 
 fn takes_storage(plan: &Plan) -> bool {
-    plan.steps.iter().any(|step| step.file().is_some())
+    plan.steps.iter().any(|step| step.taken().is_some())
 }

@@ -62,16 +62,15 @@ impl Shown {
                 .map(|event| EventJson::new(transaction, event))
                 .collect(),
             quarantine: transaction
-                .files()
-                .chain(transaction.copies())
+                .quarantined()
                 .filter(|(index, ..)| in_quarantine.contains(index))
-                .map(|(index, moved, stored)| StoredJson {
+                .map(|(index, taken, stored)| StoredJson {
                     digest: transaction.digest(index).map(ToString::to_string),
                     present: !gone.contains(&index),
-                    original: path(&moved.path),
+                    original: path(taken.path()),
                     stored: path(&stored),
-                    bytes: moved.facts.allocated,
-                    size_bytes: moved.facts.size,
+                    bytes: taken.allocated(),
+                    size_bytes: taken.size(),
                 })
                 .collect(),
             home: path(&transaction.home),

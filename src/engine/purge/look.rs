@@ -1,16 +1,17 @@
 //! The last look before something is destroyed: nobody came to use what waited in quarantine, and it
 //! is what was put there (law 5).
 
-use crate::model::{
-    FileFacts, FileKind, FileMove, Progress, Refusal, RefusalCode, Step, Transaction,
-    TransactionId, User,
-};
+use std::path::Path;
+
+use crate::model::{FileKind, Progress, Refusal, RefusalCode, Transaction, TransactionId, User};
 use crate::ports::Presence;
 
 use super::super::bases::{holds, left_behind};
 use super::super::error::EngineError;
+use super::super::keepers::finder;
 use super::super::look::{in_use, used_in_quarantine};
 use super::super::{Engine, places};
+use super::is_record;
 
 impl Engine<'_> {
     /// What stands in the way of purging these, once all of `going` are purged.
@@ -37,36 +38,32 @@ impl Engine<'_> {
         }
         {
             let used = used_in_quarantine(&self.world, transaction)?;
-            for (step, moved, stored) in transaction.files() {
+            for (step, taken, stored) in transaction.taken() {
                 if transaction.progress().get(step) == Some(&Progress::Destroyed) {
                     continue;
                 }
-                let now = match Presence::at(self.world.storage, &stored, &moved.facts)? {
-                    Presence::It(now) => now,
+                let path = taken.path();
+                match finder(self.world.storage, taken, path, &stored).waiting()? {
+                    Presence::It(_) => {}
                     Presence::Another(_) => {
-                        refusals.push(another(transaction, moved, &stored));
+                        refusals.push(another(transaction, path, &stored));
                         continue;
                     }
                     Presence::Nothing => {
-                        refusals.extend(self.not_there(transaction, step, moved, &stored)?);
+                        refusals.extend(self.not_there(transaction, step, path, &stored)?);
                         continue;
                     }
-                };
+                }
                 let mut users: Vec<User> = used
                     .iter()
                     .filter(|one| one.step == step)
                     .flat_map(|one| one.users.clone())
                     .collect();
-                let now = FileFacts {
-                    identity: now.identity,
-                    ..moved.facts.clone()
-                };
                 if users.is_empty() {
-                    let holders = self.world.census.holders(&stored, &now).holders;
-                    users.extend(holders.into_iter().map(|one| one.user));
+                    users.extend(self.world.holders(taken, &stored)?);
                 }
                 if !users.is_empty() {
-                    refusals.push(used_by(transaction, moved, &in_use(&moved.path, &users)));
+                    refusals.push(used_by(transaction, path, &in_use(path, &users)));
                 }
             }
             refusals.extend(self.second_names(transaction)?);
@@ -80,11 +77,10 @@ impl Engine<'_> {
         &self,
         transaction: &Transaction,
         step: usize,
-        moved: &FileMove,
-        stored: &std::path::Path,
+        original: &Path,
+        stored: &Path,
     ) -> Result<Option<Refusal>, EngineError> {
         let progress = transaction.progress();
-        let is_record = |step: &Step| matches!(step, Step::SaveDefinition { .. });
         let record = transaction.plan.steps.iter().position(is_record);
         let record_goes = record.is_some_and(|index| {
             matches!(progress[index], Progress::Destroying | Progress::Destroyed)
@@ -99,7 +95,7 @@ impl Engine<'_> {
             subject: folder.display().to_string(),
             message: format!(
                 "what was retired of {} cannot be looked at: {}",
-                moved.path.display(),
+                original.display(),
                 places::absence(&self.world, folder)?
             ),
             hint: format!(
@@ -126,7 +122,7 @@ impl Engine<'_> {
                     now.links,
                     moved.facts.links
                 );
-                refusals.push(used_by(transaction, moved, &phrase));
+                refusals.push(used_by(transaction, &moved.path, &phrase));
             }
         }
         Ok(refusals)
@@ -147,10 +143,8 @@ impl Engine<'_> {
             let other = self.journal.read(summary.id)?;
             for path in left_behind(&other.plan) {
                 for transaction in transactions {
-                    let has_it = transaction
-                        .files()
-                        .find(|(_, moved, _)| moved.path == path && transaction.id != other.id);
-                    if let Some((_, moved, _)) = has_it {
+                    let is_it = |taken: &Path| taken == path && transaction.id != other.id;
+                    if transaction.taken().any(|(_, taken, _)| is_it(taken.path())) {
                         let phrase = format!(
                             "{} is in use: transaction {} (domain '{}') stands on it",
                             path.display(),
@@ -162,7 +156,7 @@ impl Engine<'_> {
                                 "purge both: virt-retire purge {} {}; or neither",
                                 other.id, transaction.id
                             ),
-                            ..used_by(transaction, moved, &phrase)
+                            ..used_by(transaction, &path, &phrase)
                         });
                     }
                 }
@@ -172,11 +166,11 @@ impl Engine<'_> {
     }
 }
 
-fn used_by(transaction: &Transaction, moved: &FileMove, phrase: &str) -> Refusal {
+fn used_by(transaction: &Transaction, original: &Path, phrase: &str) -> Refusal {
     let id = transaction.id;
     Refusal {
         code: RefusalCode::InUse,
-        subject: moved.path.display().to_string(),
+        subject: original.display().to_string(),
         message: format!("transaction {id}: {phrase}"),
         hint: format!(
             "end that use, then: virt-retire purge {id}; or keep it from being selected: virt-retire \
@@ -185,7 +179,7 @@ fn used_by(transaction: &Transaction, moved: &FileMove, phrase: &str) -> Refusal
     }
 }
 
-fn read_only(transaction: &Transaction, folder: &std::path::Path) -> Refusal {
+fn read_only(transaction: &Transaction, folder: &Path) -> Refusal {
     let id = transaction.id;
     Refusal {
         code: RefusalCode::PlaceChanged,
@@ -198,10 +192,10 @@ fn read_only(transaction: &Transaction, folder: &std::path::Path) -> Refusal {
     }
 }
 
-fn another(transaction: &Transaction, moved: &FileMove, stored: &std::path::Path) -> Refusal {
+fn another(transaction: &Transaction, original: &Path, stored: &Path) -> Refusal {
     Refusal {
         code: RefusalCode::ChangedSincePlan,
-        subject: moved.path.display().to_string(),
+        subject: original.display().to_string(),
         message: format!(
             "transaction {}: {} is another file than was put there, and not ours to destroy",
             transaction.id,

@@ -274,18 +274,14 @@ impl Engine<'_> {
 
     /// Who has it open at this moment: the look at all of them may be minutes old.
     fn still_unused(&self, transaction: &Transaction, step: usize) -> Result<(), Failure> {
-        let mut files = transaction.files();
-        let Some((_, moved, stored)) = files.find(|(index, ..)| *index == step) else {
+        let mut all = transaction.taken();
+        let Some((_, taken, stored)) = all.find(|(index, ..)| *index == step) else {
             return Ok(());
         };
-        let Some(now) = self.world.storage.facts(&stored)? else {
-            return Ok(());
-        };
-        let users = self.world.census.holders(&stored, &now).holders;
-        let users: Vec<_> = users.into_iter().map(|one| one.user).collect();
+        let users = self.world.holders(taken, &stored)?;
         match users.is_empty() {
             true => Ok(()),
-            false => Err(Failure::Unfit(in_use(&moved.path, &users))),
+            false => Err(Failure::Unfit(in_use(taken.path(), &users))),
         }
     }
 
@@ -296,34 +292,19 @@ impl Engine<'_> {
         step: usize,
     ) -> Result<(u64, Vec<String>), Failure> {
         let storage = self.world.storage;
-        match &transaction.plan.steps[step] {
-            Step::LinkManagedSave(saved) => {
-                let stored = transaction.stored(step);
-                let freed = stored.map(|it| storage.destroy(&it, &saved.image.facts));
-                Ok((freed.transpose()?.unwrap_or(0), Vec::new()))
-            }
-            Step::Quarantine(moved) => {
-                let stored = transaction.stored(step);
-                let freed = stored.map(|it| storage.destroy(&it, &moved.facts));
-                Ok((freed.transpose()?.unwrap_or(0), Vec::new()))
-            }
-            Step::CopyState(_) => {
-                let Some(copy) = transaction.copy(step) else {
-                    return Ok((0, Vec::new()));
-                };
-                let freed = storage.facts(&copy)?.map_or(0, |facts| facts.allocated);
-                storage.remove_copy(&copy)?;
-                Ok((freed, Vec::new()))
-            }
-            Step::SaveDefinition { .. } => Ok((0, self.remove_record(transaction)?)),
-            Step::SaveSnapshots { .. }
-            | Step::SaveCheckpoints { .. }
-            | Step::SaveAutostart { .. }
-            | Step::MakePersistent
-            | Step::Stop { .. }
-            | Step::Undefine(_)
-            | Step::ConfirmInactive
-            | Step::RefreshPool { .. } => Ok((0, Vec::new())),
+        let plan = &transaction.plan.steps[step];
+        if let (Some(taken), Some(stored)) = (plan.taken(), transaction.stored(step)) {
+            let keeper = self.world.keeper(taken, taken.path(), &stored);
+            return Ok((keeper.destroy()?, Vec::new()));
+        }
+        if let Some(copy) = transaction.copy(step) {
+            let freed = storage.facts(&copy)?.map_or(0, |facts| facts.allocated);
+            storage.remove_copy(&copy)?;
+            return Ok((freed, Vec::new()));
+        }
+        match is_record(plan) {
+            true => Ok((0, self.remove_record(transaction)?)),
+            false => Ok((0, Vec::new())),
         }
     }
 
@@ -359,28 +340,27 @@ fn left(transaction: &Transaction) -> Vec<usize> {
     let mut left: Vec<usize> = (0..transaction.plan.steps.len())
         .filter(|step| progress[*step] != Progress::Destroyed && puts_files(transaction, *step))
         .collect();
-    let is_record =
-        |step: &usize| matches!(transaction.plan.steps[*step], Step::SaveDefinition { .. });
-    left.sort_by_key(is_record);
+    left.sort_by_key(|step| is_record(&transaction.plan.steps[*step]));
     left
 }
 
 fn puts_files(transaction: &Transaction, step: usize) -> bool {
-    match &transaction.plan.steps[step] {
-        Step::SaveDefinition { .. } | Step::CopyState(_) => true,
-        other => other.file().is_some(),
-    }
+    let plan = &transaction.plan.steps[step];
+    is_record(plan) || plan.taken().is_some() || transaction.copy(step).is_some()
+}
+
+/// Whether the step puts manifest and XML into quarantine.
+fn is_record(step: &Step) -> bool {
+    matches!(step, Step::SaveDefinition { .. })
 }
 
 /// Files of the plan that a purge has destroyed, by the paths that they came from.
 pub(super) fn gone(transaction: &Transaction) -> Vec<&Path> {
     let progress = transaction.progress();
-    let files = transaction.files().map(|(step, moved, _)| (step, moved));
-    let copies = transaction.copies().map(|(step, moved, _)| (step, moved));
-    files
-        .chain(copies)
-        .filter(|(step, _)| progress.get(*step) == Some(&Progress::Destroyed))
-        .map(|(_, moved)| moved.path.as_path())
+    transaction
+        .quarantined()
+        .filter(|(step, ..)| progress.get(*step) == Some(&Progress::Destroyed))
+        .map(|(_, taken, _)| taken.path())
         .collect()
 }
 

@@ -1,9 +1,9 @@
-//! A file on its way into quarantine and back.
+//! What is taken, on its way into quarantine and back. What kind of thing it is its keeper knows.
 
 use std::path::Path;
 
-use crate::model::{FileMove, FileRole, Transaction};
-use crate::ports::{Demand, Moved, Presence, Whereabouts};
+use crate::model::{FileRole, Taken, Transaction};
+use crate::ports::{Demand, Moved, Presence};
 
 use super::super::World;
 use super::super::error::Failure;
@@ -15,50 +15,50 @@ pub(super) fn quarantine(
     world: &World,
     transaction: &Transaction,
     index: usize,
-    moved: &FileMove,
+    taken: Taken,
 ) -> Result<Moved, Failure> {
-    let from = Restoration::of(transaction).place(moved);
+    let from = Restoration::of(transaction).place_of(taken);
     let to = stored(transaction, index)?;
     let first_time = !transaction.was_done(index);
-    unused(world, &from, moved)?;
+    unused(world, &from, taken)?;
     // Once it has been in quarantine it is ours, and a failed rollback must be able to take it
     // there again, whatever happened to it meanwhile.
     let demand = match first_time {
         true => Demand::Unchanged,
         false => Demand::SameFile,
     };
-    let result = world.storage.relocate(&from, &to, &moved.facts, demand)?;
+    let result = world.keeper(taken, &from, &to).take(demand)?;
     // Whoever opened it between the look and the move has it open now, and goes on writing.
-    unused(world, &to, moved)?;
+    unused(world, &to, taken)?;
     Ok(result)
 }
 
-/// Who has the file open at this moment, wherever it is by now.
-fn unused(world: &World, path: &Path, moved: &FileMove) -> Result<(), Failure> {
-    let holders = world.census.holders(path, &moved.facts).holders;
-    if holders.is_empty() {
-        return Ok(());
+/// Nobody has it open at this moment, wherever it is by now.
+fn unused(world: &World, path: &Path, taken: Taken) -> Result<(), Failure> {
+    let users = world.holders(taken, path)?;
+    match users.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::InUse(in_use(taken.path(), &users))),
     }
-    let users: Vec<_> = holders.into_iter().map(|one| one.user).collect();
-    Err(Failure::InUse(in_use(&moved.path, &users)))
 }
 
 pub(super) fn restore(
     world: &World,
     transaction: &Transaction,
     index: usize,
-    moved: &FileMove,
+    taken: Taken,
 ) -> Result<Moved, Failure> {
     let from = stored(transaction, index)?;
-    let to = Restoration::of(transaction).place(moved);
+    let to = Restoration::of(transaction).place_of(taken);
+    let keeper = world.keeper(taken, &to, &from);
     // It never arrived in quarantine, because by then the name was another file's: there is nothing
     // of ours to bring back. Where nobody has said so, and it is at neither place, it may have been
     // taken away from the quarantine since: then it is missed.
     if !transaction.was_done(index) {
-        let found = Whereabouts::of(world.storage, &moved.facts, &to, &from)?;
+        let found = keeper.finder().whereabouts()?;
         let is_elsewhere = found.waiting == Presence::Nothing && !found.home.is_it();
         // libvirt removes these itself when a guest that is not defined ends.
-        let is_libvirts = matches!(moved.role, FileRole::Nvram | FileRole::TpmState);
+        let is_libvirts = matches!(taken.role(), FileRole::Nvram | FileRole::TpmState);
         let never_arrived = is_libvirts
             || matches!(found.home, Presence::Another(_))
             || transaction.has_failed(index);
@@ -66,7 +66,5 @@ pub(super) fn restore(
             return Ok(Moved::Already);
         }
     }
-    Ok(world
-        .storage
-        .relocate(&from, &to, &moved.facts, Demand::SameFile)?)
+    Ok(keeper.bring_back()?)
 }

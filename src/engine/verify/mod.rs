@@ -2,10 +2,10 @@
 
 mod beside;
 
-use std::path::Path;
-
-use crate::model::{DigestKind, FileFacts, FileKind, FileMove, Progress, State, Transaction};
+use crate::model::{DigestKind, FileKind, Progress, State, Transaction};
 use crate::ports::{Presence, Quarantine, StorageError, StorageView};
+
+use super::keepers::{finder, is_changed};
 
 /// Something that is not as it was left, and what that means for an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,13 +56,13 @@ pub fn verify(
     }
     let id = transaction.id;
     let progress = transaction.progress();
-    for (index, moved, stored) in transaction.files() {
+    for (index, taken, stored) in transaction.taken() {
         if progress.get(index) != Some(&Progress::Done) {
             continue;
         }
         looked.files += 1;
         let subject = stored.display().to_string();
-        let original = moved.path.display();
+        let original = taken.path().display();
         let say = |code, what: String, hint: String| Difference {
             code,
             subject: subject.clone(),
@@ -70,13 +70,14 @@ pub fn verify(
             hint,
         };
         let incomplete = format!("rollback {id} would not bring {original} back");
-        let found = Presence::at(storage, &stored, &moved.facts);
+        let finder = finder(storage, taken, taken.path(), &stored);
+        let found = finder.waiting();
         if let Ok(Presence::It(now) | Presence::Another(now)) = &found {
             looked.bytes += now.allocated;
         }
-        if let (Some(read), Ok(Presence::It(now))) = (&mut read, &found) {
+        if let (Some(read), Ok(Presence::It(_))) = (&mut read, &found) {
             let digest = transaction.digest(index).map(|digest| digest.kind);
-            match read_whole(storage, moved, &stored, now, digest, *read) {
+            match finder.read(digest.unwrap_or(DigestKind::Blake3), *read) {
                 Ok(now) => match (transaction.digest(index), now) {
                     (Some(then), Some(now)) if now == then.hex => looked.proved += 1,
                     (Some(then), Some(now)) => looked.differences.push(say(
@@ -100,7 +101,7 @@ pub fn verify(
                 format!("{} is another file than was put there", stored.display()),
                 format!("{incomplete}: it takes that inode and no other"),
             )),
-            Ok(Presence::It(now)) if is_changed(&now, &moved.facts) => {
+            Ok(Presence::It(now)) if now.is_changed => {
                 looked.differences.push(say(
                     "changed",
                     format!("{} was written to since", stored.display()),
@@ -119,32 +120,6 @@ pub fn verify(
     let beside = beside::differences(storage, quarantine, transaction);
     looked.differences.extend(beside);
     looked
-}
-
-/// Reads a file to its end, or all in a folder; gives the digest of a file.
-fn read_whole(
-    storage: &dyn StorageView,
-    moved: &FileMove,
-    stored: &Path,
-    now: &FileFacts,
-    digest: Option<DigestKind>,
-    read: &mut dyn FnMut(u64),
-) -> Result<Option<String>, StorageError> {
-    match now.kind {
-        FileKind::Regular => {
-            let mut before = 0;
-            let mut go_on = |so_far: u64| {
-                read(so_far - before);
-                before = so_far;
-                true
-            };
-            let kind = digest.unwrap_or(DigestKind::Blake3);
-            let identity = &moved.facts.identity;
-            let found = storage.digest(stored, identity, kind, &mut go_on)?;
-            Ok(found.map(|digest| digest.hex))
-        }
-        _ => storage.is_equal(stored, stored).map(|_| None),
-    }
 }
 
 /// Files that come back otherwise than they went, in words: the guest would read other data, and nobody
@@ -166,14 +141,6 @@ pub(super) fn written_to(
         }
     }
     Ok(told)
-}
-
-/// Size and time; a folder's time changes with a look into it.
-fn is_changed(found: &FileFacts, left: &FileFacts) -> bool {
-    found.size != left.size
-        || (found.modified != left.modified
-            && found.kind == left.kind
-            && found.kind == FileKind::Regular)
 }
 
 fn unreadable(subject: &str, error: &StorageError) -> Difference {

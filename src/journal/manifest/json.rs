@@ -134,9 +134,10 @@ impl Manifest {
         } = transaction.evidence.clone();
         let definition = &transaction.definition;
         let files: Vec<File> = transaction
-            .files()
-            .chain(transaction.copies())
-            .map(|(step, moved, stored)| File::of(step, moved, &stored))
+            .quarantined()
+            .map(|(step, taken, stored)| match taken {
+                model::Taken::File(moved) => File::of(step, moved, &stored),
+            })
             .collect();
         let current = definition.current_snapshot.as_ref();
         let last_checkpoint = definition.checkpoints.len().checked_sub(1);
