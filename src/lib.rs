@@ -81,9 +81,9 @@
 //! again. `undefine` runs to `committed` by itself; `--prepare` stops at `prepared`. The arrows
 //! that are allowed are in [`model::State::may_become`].
 //!
-//! # Where to put a new kind of step
+//! # Where to put a new kind of storage, or of step
 //!
-//! See [`engine`]: five places, four of which the compiler names.
+//! See [`engine`]: nine places for a kind of storage, all but the last named by the compiler.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod adapters;

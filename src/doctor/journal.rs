@@ -232,8 +232,9 @@ impl Known {
     fn remember(&mut self, transaction: &Transaction) {
         let (id, state) = (transaction.id, transaction.state());
         for step in &transaction.plan.steps {
-            if let Step::Quarantine(moved) = step {
-                self.moved.insert(moved.path.clone(), (id, state));
+            if let Step::Quarantine(item) = step {
+                let path = item.taken().path().to_owned();
+                self.moved.insert(path, (id, state));
             }
         }
         let disks = transaction.plan.disks.iter();

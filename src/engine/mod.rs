@@ -41,18 +41,35 @@
 //! journal's own are 16 and 263, now 7 and 7, of which some come with opening it.
 //! `tests/retire/syncs.rs` keeps it so.
 //!
+//! # To add a storage kind
+//!
+//! Something else than a file that leaves: a volume renamed in its pool, an image in its cluster's trash.
+//! All that lists, counts, judges, moves, restores and destroys asks [`crate::model::Taken`] and its
+//! keeper, and needs no change. The first place is yours; the compiler names those after it, but for the
+//! last.
+//!
+//! 1. [`crate::model::StorageItem`] and [`crate::model::Taken`], in one file: a variant each, and a
+//!    struct with what the plan records of it.
+//! 2. `journal::v2::step`: its stored form, a new variant at the end of the stored enum (bincode numbers
+//!    variants by position, so the order there is part of the format). Format 1 stays as it is.
+//! 3. `engine::keepers`: who finds it, who keeps it, who holds it open; the keeper itself.
+//! 4. `survey::recheck`: by which inode a newcomer is found who names it.
+//! 5. `journal::manifest`: what a person needs to bring it back by hand.
+//! 6. A method of a port in [`crate::ports`], if none can rename it yet, which brings
+//! 7. the adapter and
+//! 8. the world in memory in `tests/simulation`.
+//! 9. `planner::steps`, the one that nobody names: where a plan has it instead of a refusal.
+//!
 //! # A new kind of step
 //!
-//! 1. A variant of [`crate::model::Step`], with its word and its bytes. The compiler now lists
-//!    what is missing:
-//! 2. its stored form in `journal` (a new variant at the end of the stored enum: bincode
-//!    numbers variants by position, so the order there is part of the format);
-//! 3. its stage in `course`, and its effect and inverse, a file of its own in `engine::steps`, both
-//!    idempotent: each looks at the world first and answers [`crate::ports::Moved::Already`] where
-//!    nothing is left to do;
-//! 4. what would stand in the way of its inverse, in `engine::preflight`;
-//! 5. where the planner puts it, in `planner::steps`. Before `Undefine` stands what must be saved
-//!    first and comes back last; after it, what may only happen once nobody can start the domain.
+//! An effect that is not to take something (that is the above). A variant of [`crate::model::Step`]
+//! with its words; the compiler then names its stored form, its stage in `course`, its effect and
+//! inverse in `engine::steps`
+//! (both idempotent: each looks at the world first and answers [`crate::ports::Moved::Already`] where
+//! nothing is left to do) and what it is about in `cli::text`. What would stand in the way of its
+//! inverse belongs into `engine::preflight`, and its place in the order into `planner::steps`: before
+//! `Undefine` stands what must be saved first and comes back last; after it, what may only happen once
+//! nobody can start the domain.
 
 mod bases;
 mod batch;

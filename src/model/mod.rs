@@ -54,7 +54,7 @@ pub use shown::is_shown;
 pub use space::{Allocation, FileSystem, Held, Space, Tally, merged};
 pub use state::{Claim, State};
 pub use step::{DiskState, FileMove, FileRole, SavedState, Step, Trace, UndefineCall, undo_order};
-pub use taken::Taken;
+pub use taken::{StorageItem, Taken};
 pub use transaction::{
     Direction, Draft, Event, EventKind, Progress, QuarantineFolder, Rename, Summary, Transaction,
 };

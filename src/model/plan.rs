@@ -187,7 +187,8 @@ impl Plan {
             disk.allocated = 0;
         }
         let steps = plan.steps.iter_mut().filter_map(|step| match step {
-            Step::Quarantine(moved) | Step::CopyState(moved) => Some(moved),
+            Step::Quarantine(item) => item.as_file_mut(),
+            Step::CopyState(moved) => Some(moved),
             _ => None,
         });
         for moved in steps.chain(plan.kept.iter_mut().flatten()) {
@@ -210,7 +211,9 @@ impl Plan {
     /// The files of these steps are now so.
     pub fn settle(&mut self, files: &[(usize, FileFacts)]) {
         for (step, facts) in files {
-            if let Some(Step::Quarantine(moved)) = self.steps.get_mut(*step) {
+            if let Some(Step::Quarantine(item)) = self.steps.get_mut(*step)
+                && let Some(moved) = item.as_file_mut()
+            {
                 moved.facts = facts.clone();
             }
         }

@@ -1,11 +1,12 @@
 //! The closed list of effects. Every step has an inverse, and both are idempotent.
 //!
 //! A new kind of step is one variant here; the compiler then names every place that must speak of
-//! it: its words below, its stored form in `journal`, its effect and inverse in `engine::steps`.
+//! it: its words below, its stored form in `journal`, its effect and inverse in `engine::steps`. A new
+//! kind of storage is no new step: see [`StorageItem`] and [`crate::engine`].
 
 use std::path::PathBuf;
 
-use super::{FileFacts, FileKind, Pooled, Taken};
+use super::{FileFacts, Pooled, StorageItem, Taken};
 
 /// As what the domain uses a file that is moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +98,8 @@ pub enum Step {
     Undefine(UndefineCall),
     /// Looks again that the domain is not running: once it is not defined, nobody can start it.
     ConfirmInactive,
-    /// Inverse: moves it back, never over anything.
-    Quarantine(FileMove),
+    /// What its keeper does with it. Inverse: brings it back, never over anything.
+    Quarantine(StorageItem),
     /// Makes libvirt's list of volumes true again. Its own inverse, after all files are back.
     RefreshPool { pool: String },
 }
@@ -148,17 +149,7 @@ impl Step {
             Step::Stop { graceful: Some(_) } => "shut-down",
             Step::Undefine(_) => "undefine",
             Step::ConfirmInactive => "confirm-inactive",
-            Step::Quarantine(moved) if moved.facts.kind == FileKind::Symlink => "quarantine-link",
-            Step::Quarantine(moved) => match moved.role {
-                FileRole::Disk { .. } => "quarantine-disk",
-                FileRole::Backing { .. } => "quarantine-backing",
-                FileRole::DataFile { .. } => "quarantine-data-file",
-                FileRole::Link { .. } => "quarantine-link",
-                FileRole::ManagedSave => "save-managed-save",
-                FileRole::Nvram => "quarantine-nvram",
-                FileRole::TpmState => "quarantine-tpm",
-                FileRole::SnapshotMemory { .. } => "quarantine-snapshot-memory",
-            },
+            Step::Quarantine(item) => item.step_kind(),
             Step::RefreshPool { .. } => "refresh-pool",
         }
     }
@@ -167,7 +158,7 @@ impl Step {
     pub fn taken(&self) -> Option<Taken<'_>> {
         match self {
             Step::LinkManagedSave(saved) => Some(Taken::File(&saved.image)),
-            Step::Quarantine(moved) => Some(Taken::File(moved)),
+            Step::Quarantine(item) => Some(item.taken()),
             Step::SaveDefinition { .. }
             | Step::SaveSnapshots { .. }
             | Step::SaveCheckpoints { .. }

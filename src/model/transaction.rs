@@ -1,7 +1,7 @@
 //! One transaction: what was begun, and all that happened since.
 
 use std::ops::{Deref, DerefMut};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -452,13 +452,8 @@ impl Transaction {
 
     /// Where what step `index` takes waits while it is in quarantine.
     pub fn stored(&self, index: usize) -> Option<PathBuf> {
-        match self.plan.steps.get(index)?.taken()? {
-            Taken::File(moved) => {
-                let source = moved.path.parent().unwrap_or(Path::new("/"));
-                let place = self.places.iter().find(|place| place.source == source)?;
-                Some(place.folder.join(stored_name(index)))
-            }
-        }
+        let taken = self.plan.steps.get(index)?.taken()?;
+        taken.waits_at(index, &self.places)
     }
 
     /// Where the copy that step `index` makes waits. By its name it is no quarantined file: it has
@@ -657,12 +652,6 @@ fn tried<'k>(kinds: &[&'k EventKind]) -> Vec<&'k EventKind> {
         }
     }
     left.into_iter().flatten().collect()
-}
-
-/// The name in the quarantine folder of the file that step `index` moves. Numbers, not the file's
-/// own name: that may be 255 bytes long, or hostile. The manifest says which is which.
-fn stored_name(index: usize) -> String {
-    format!("{index:03}")
 }
 
 /// One line of `list`.

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::{DomainFacts, FileMove, Removal, Step, UndefineCall};
+use crate::model::{DomainFacts, FileMove, Removal, Step, StorageItem, UndefineCall};
 
 use super::{artefacts, disks};
 
@@ -87,7 +87,7 @@ pub fn list(
         // names, both names go.
         if seen.insert(file.path.clone()) {
             remember_pool(file, &mut pools);
-            steps.push(Step::Quarantine(file.clone()));
+            steps.push(Step::Quarantine(StorageItem::File(file.clone())));
         }
     }
     for (pool, other) in &facts.pools_beside {

@@ -55,7 +55,8 @@ fn every_word_of_the_closed_lists_comes_back() {
     .into_iter()
     .enumerate()
     {
-        let Step::Quarantine(moved) = &mut transaction.plan.steps[10 + device] else {
+        let Step::Quarantine(StorageItem::File(moved)) = &mut transaction.plan.steps[10 + device]
+        else {
             panic!("the sample's files moved");
         };
         moved.facts.kind = kind;
@@ -251,7 +252,7 @@ proptest! {
         let mut transaction = sample::transaction();
         transaction.home = std::ffi::OsString::from_vec(path).into();
         transaction.evidence.reason = Some(words);
-        if let Step::Quarantine(moved) = &mut transaction.plan.steps[7] {
+        if let Step::Quarantine(StorageItem::File(moved)) = &mut transaction.plan.steps[7] {
             moved.facts.size = size;
             moved.facts.modified.seconds = seconds;
         }

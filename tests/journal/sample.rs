@@ -276,15 +276,19 @@ pub fn plan() -> Plan {
             keep_tpm: true,
         }),
         Step::ConfirmInactive,
-        Step::Quarantine(moved(
+        Step::Quarantine(StorageItem::File(moved(
             8,
             FileRole::Disk { target: target() },
             hostile_path(),
-        )),
+        ))),
     ];
     for (index, role) in quarantined.into_iter().enumerate() {
         let path = format!("/srv/images/file {index}");
-        steps.push(Step::Quarantine(moved(20 + index as u64, role, path)));
+        steps.push(Step::Quarantine(StorageItem::File(moved(
+            20 + index as u64,
+            role,
+            path,
+        ))));
     }
     steps.push(Step::RefreshPool {
         pool: "default".into(),

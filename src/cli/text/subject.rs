@@ -22,7 +22,8 @@ pub fn subject(plan: &Plan, step: &Step) -> String {
         },
         Step::SaveSnapshots { names, .. } | Step::SaveCheckpoints { names, .. } => names.join(", "),
         Step::LinkManagedSave(saved) => lossless(saved.image.path.as_os_str()),
-        Step::Quarantine(moved) | Step::CopyState(moved) => lossless(moved.path.as_os_str()),
+        Step::Quarantine(item) => lossless(item.taken().path().as_os_str()),
+        Step::CopyState(moved) => lossless(moved.path.as_os_str()),
         Step::RefreshPool { pool } => pool.clone(),
     }
 }

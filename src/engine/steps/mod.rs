@@ -17,7 +17,7 @@ pub(super) use pools::LastRead;
 pub(super) use power::keeping_all;
 pub(super) use state_copy::obstacle as copy_obstacle;
 
-use crate::model::{Direction, EventKind, Step, Taken, Transaction};
+use crate::model::{Direction, EventKind, Step, Transaction};
 use crate::ports::Moved;
 
 use super::World;
@@ -110,12 +110,10 @@ pub(super) fn run(
         (Step::Undefine(_), Back) => return undefine::define(world, transaction),
         (Step::ConfirmInactive, Forward) => undefine::confirm_inactive(world, transaction),
         (Step::ConfirmInactive, Back) => Ok(Moved::Already),
-        (Step::Quarantine(moved), Forward) => {
-            files::quarantine(world, transaction, index, Taken::File(moved))
+        (Step::Quarantine(item), Forward) => {
+            files::quarantine(world, transaction, index, item.taken())
         }
-        (Step::Quarantine(moved), Back) => {
-            files::restore(world, transaction, index, Taken::File(moved))
-        }
+        (Step::Quarantine(item), Back) => files::restore(world, transaction, index, item.taken()),
         (Step::RefreshPool { pool }, _) => {
             return Ok(pools::tell(world, transaction, pool, direction));
         }

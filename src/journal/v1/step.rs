@@ -2,7 +2,7 @@
 
 use super::common::Pooled;
 use super::file::FileFacts;
-use crate::journal::mirror::frozen;
+use crate::journal::mirror::{Load, frozen};
 use crate::journal::primitive::Bytes;
 use crate::model;
 
@@ -23,6 +23,13 @@ frozen!(struct FileMove = model::FileMove {
     pooled: Option<Pooled>,
     facts: FileFacts,
 });
+
+/// It knew no other kind.
+impl Load<model::StorageItem> for FileMove {
+    fn load(self) -> model::StorageItem {
+        model::StorageItem::File(self.load())
+    }
+}
 
 frozen!(struct DiskState = model::DiskState {
     path: Bytes,

@@ -24,6 +24,10 @@ mirror!(struct FileMove = model::FileMove {
     facts: FileFacts,
 });
 
+mirror!(enum StorageItem = model::StorageItem {
+    File(moved: FileMove),
+});
+
 mirror!(struct DiskState = model::DiskState {
     path: Bytes,
     facts: FileFacts,
@@ -50,7 +54,7 @@ mirror!(enum Step = model::Step {
     LinkManagedSave(saved: SavedState),
     Undefine(call: UndefineCall),
     ConfirmInactive,
-    Quarantine(moved: FileMove),
+    Quarantine(item: StorageItem),
     RefreshPool { pool: String },
     CopyState(copied: FileMove),
     MakePersistent,
