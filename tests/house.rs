@@ -164,6 +164,38 @@ fn names(code: &str, word: &str) -> bool {
     })
 }
 
+/// A reader of names that reads options that read names: whoever changes one has to hold both in mind.
+#[test]
+fn no_two_readers_of_images_use_each_other() {
+    let code = code();
+    let uses = |one: &str, other: &str| {
+        let path = format!("image/{one}.rs");
+        let own = code.iter().find(|(name, _)| *name == path);
+        own.is_some_and(|(_, code)| relative_paths(code).iter().any(|it| is_of(it, other)))
+    };
+    let readers: Vec<&str> = code
+        .iter()
+        .filter_map(|(name, _)| name.strip_prefix("image/")?.strip_suffix(".rs"))
+        .filter(|name| *name != "mod" && !name.ends_with("_tests"))
+        .collect();
+    assert!(uses("arguments", "options"), "the readers were not found");
+    for one in &readers {
+        for other in &readers {
+            let is_circle = one < other && uses(one, other) && uses(other, one);
+            assert!(
+                !is_circle,
+                "image/{one}.rs and image/{other}.rs use each other"
+            );
+        }
+    }
+}
+
+/// Whether a path begins with `super` and that module.
+fn is_of(path: &str, module: &str) -> bool {
+    let within = path.strip_prefix("super::");
+    within.is_some_and(|rest| rest == module || rest.starts_with(&format!("{module}::")))
+}
+
 #[test]
 fn only_the_command_line_prints() {
     for (name, code) in code() {

@@ -6,8 +6,9 @@
 
 use std::path::Path;
 
-use super::options::Options;
-use super::reference::{Location, Named, START, locate, without_secrets};
+use super::named::{Location, Named, START, without_secrets};
+use super::options::{Options, items};
+use super::reference::locate;
 
 /// Options whose word is an image's name, whole.
 const IMAGES: &[&str] = &[
@@ -110,20 +111,6 @@ fn image(name: &str) -> Named {
             .map(|why| format!("the image '{}', {why}", without_secrets(name.as_bytes()))),
         files: named.files,
     }
-}
-
-/// The items of one of QEMU's lists: a comma ends an item, and two stand for one (`opts_do_parse`).
-pub(super) fn items(list: &str) -> Vec<String> {
-    let mut items = vec![String::new()];
-    let mut rest = list.chars().peekable();
-    while let Some(one) = rest.next() {
-        if one == ',' && rest.next_if_eq(&',').is_none() {
-            items.push(String::new());
-        } else if let Some(last) = items.last_mut() {
-            last.push(one);
-        }
-    }
-    items
 }
 
 /// Absolute paths in the middle of a word: behind a colon, a quote, a blank.

@@ -6,8 +6,10 @@
 
 mod arguments;
 mod dialect;
+mod filename;
 mod label;
 mod magic;
+mod named;
 mod options;
 mod pool;
 mod qcow2;
@@ -20,9 +22,10 @@ use thiserror::Error;
 pub use arguments::{Arguments, arguments, words};
 pub use label::{LABEL_BYTES, label};
 pub use magic::{MAGIC_BYTES, SAVED_STATE, guess};
+pub use named::{FOLDER, Location, Named, NamedFile, without_secrets};
 pub use pool::{POOL_PROBE, stops_a_pool};
 pub use qcow2::{Outcome, Qcow2, parse};
-pub use reference::{FOLDER, Location, Named, NamedFile, locate, without_secrets};
+pub use reference::locate;
 pub use saved::{SAVED_HEADER, saved_length, saved_xml};
 pub use vmdk::{Descriptor, HEADER as VMDK_HEADER, Vmdk, descriptor, names as vmdk_names};
 

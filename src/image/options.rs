@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::dialect::{self, Tree};
-use super::reference::{LOCAL, Location, Named, NamedFile, START, is_remote, without_secrets};
-use super::reference::{locate_below, relative};
+use super::filename;
+use super::named::{
+    LOCAL, Location, Named, NamedFile, START, is_remote, relative, without_secrets,
+};
 
 /// Drivers that present an image format. `file` below them is where the bytes are.
 const FORMATS: &[&str] = &[
@@ -70,7 +72,7 @@ impl Options {
 
     /// `key=value,…`; in a value two commas stand for one. What has no `=` is passed over.
     pub fn from_list(list: &str) -> Self {
-        let items = super::arguments::items(list);
+        let items = items(list);
         let pairs = items
             .iter()
             .filter_map(|item| item.split_once('='))
@@ -209,19 +211,9 @@ impl Options {
             }
             None => match self.option(prefix, "filename") {
                 // QEMU takes a lone file name as it takes one on the command line.
-                Some(name) => with(self.lone(name, depth)),
+                Some(name) => with(lone(name)),
                 None => self.below(prefix, &above, depth),
             },
-        }
-    }
-
-    fn lone(&self, name: &str, depth: usize) -> Named {
-        if name.starts_with("json:") {
-            return Named::doubt("which names JSON within JSON");
-        }
-        match name.starts_with('/') || name.contains(':') {
-            true => locate_below(name.as_bytes(), Path::new(START), depth),
-            false => relative(name.as_bytes(), Path::new(START)),
         }
     }
 
@@ -245,7 +237,7 @@ impl Options {
         }
         if let Some(name) = self.option(prefix, "x-image") {
             is_any = true;
-            named = named.and(self.lone(name, depth));
+            named = named.and(lone(name));
         }
         match is_any {
             true => named,
@@ -264,6 +256,29 @@ impl Options {
             named.and(Named::file(value))
         })
     }
+}
+
+/// A file name by itself, as QEMU takes one on its command line.
+fn lone(name: &str) -> Named {
+    let within = |_: &[u8]| Named::doubt("which names JSON within JSON");
+    match name.starts_with('/') || name.contains(':') {
+        true => filename::locate(name.as_bytes(), Path::new(START), &within),
+        false => relative(name.as_bytes(), Path::new(START)),
+    }
+}
+
+/// The items of one of QEMU's lists: a comma ends an item, and two stand for one (`opts_do_parse`).
+pub fn items(list: &str) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let mut rest = list.chars().peekable();
+    while let Some(one) = rest.next() {
+        if one == ',' && rest.next_if_eq(&',').is_none() {
+            items.push(String::new());
+        } else if let Some(last) = items.last_mut() {
+            last.push(one);
+        }
+    }
+    items
 }
 
 /// Nested objects and flattened keys become one map; an option that is given twice is an error,
