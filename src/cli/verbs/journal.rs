@@ -239,11 +239,11 @@ const LONGEST_LINE: u64 = 100 << 20;
 fn take(context: &Context, file: Option<&Path>) -> Result<(), CliError> {
     let input: Box<dyn Read> = match file {
         Some(file) => Box::new(std::fs::File::open(file).map_err(|error| {
-            CliError::new(
+            CliError::unchanged(
                 Exit::Error,
                 "input",
                 format!("{} cannot be read: {error}", file.display()),
-                "name what `journal export` wrote. Nothing was changed",
+                "name what `journal export` wrote",
             )
         })?),
         None => Box::new(std::io::stdin()),

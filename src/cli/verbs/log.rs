@@ -151,10 +151,10 @@ impl Page {
 }
 
 fn told(error: &dyn std::fmt::Display) -> CliError {
-    CliError::new(
+    CliError::unchanged(
         Exit::Error,
         "output",
         format!("the answer cannot be written: {error}"),
-        "is the disk behind it full? Nothing was changed",
+        "is the disk behind it full?",
     )
 }
