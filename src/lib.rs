@@ -83,7 +83,7 @@
 //!
 //! # Where to put a new kind of storage, or of step
 //!
-//! See [`engine`]: nine places for a kind of storage, all but the last named by the compiler.
+//! See [`engine`]: ten places for a kind of storage, all but the last named by the compiler.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod adapters;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::{Allocation, DigestKind, FileFacts, FileKind, FileMove, Taken, User, WipeMethod, Wiped};
+use crate::model::{Allocation, DigestKind, FileFacts, FileKind, FileMove, Taken, User};
 use crate::ports::{
     Demand, Finder, Keeper, Moved, Presence, Seen, Storage, StorageError, StorageView,
 };
@@ -142,11 +142,6 @@ impl Keeper for FileKeeper<'_> {
         let it = &self.finder;
         self.storage
             .relocate(it.waiting, it.home, &it.moved.facts, Demand::SameFile)
-    }
-
-    fn wipe(&self, method: WipeMethod) -> Result<Option<Wiped>, StorageError> {
-        let it = &self.finder;
-        self.storage.wipe(it.waiting, &it.moved.facts, method)
     }
 
     fn destroy(&self) -> Result<u64, StorageError> {

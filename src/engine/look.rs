@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use crate::model::{
-    EventKind, Fate, FileMove, FileRole, Progress, Refusal, RefusalCode, Step, Taken, Transaction, User,
+    EventKind, Fate, FileRole, Progress, Refusal, RefusalCode, Step, Taken, Transaction, User,
 };
 use crate::ports::Presence;
 use crate::survey::{As, Leaving, SurveyError, newcomers};

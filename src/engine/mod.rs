@@ -53,12 +53,13 @@
 //! 2. `journal::v2::step`: its stored form, a new variant at the end of the stored enum (bincode numbers
 //!    variants by position, so the order there is part of the format). Format 1 stays as it is.
 //! 3. `engine::keepers`: who finds it, who keeps it, who holds it open; the keeper itself.
-//! 4. `survey::recheck`: by which inode a newcomer is found who names it.
-//! 5. `journal::manifest`: what a person needs to bring it back by hand.
-//! 6. A method of a port in [`crate::ports`], if none can rename it yet, which brings
-//! 7. the adapter and
-//! 8. the world in memory in `tests/simulation`.
-//! 9. `planner::steps`, the one that nobody names: where a plan has it instead of a refusal.
+//! 4. `engine::purge`: with what it is overwritten, if it can be.
+//! 5. `survey::recheck`: by which inode a newcomer is found who names it.
+//! 6. `journal::manifest`: what a person needs to bring it back by hand.
+//! 7. A method of a port in [`crate::ports`], if none can rename it yet, which brings
+//! 8. the adapter and
+//! 9. the world in memory in `tests/simulation`.
+//! 10. `planner::steps`, the one that nobody names: where a plan has it instead of a refusal.
 //!
 //! # A new kind of step
 //!

@@ -3,7 +3,7 @@
 //! engine chooses by the kind of [`crate::model::Taken`] and knows no other difference.
 
 use super::{Demand, Moved, Presence, StorageError, Whereabouts};
-use crate::model::{Allocation, DigestKind, WipeMethod, Wiped};
+use crate::model::{Allocation, DigestKind};
 
 /// What a look at a thing shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +47,6 @@ pub trait Keeper {
     fn finder(&self) -> &dyn Finder;
     fn take(&self, demand: Demand) -> Result<Moved, StorageError>;
     fn bring_back(&self) -> Result<Moved, StorageError>;
-    /// See [`super::Storage::wipe`].
-    fn wipe(&self, method: WipeMethod) -> Result<Option<Wiped>, StorageError>;
     /// Destroys what waits, if it is the thing; gives the bytes that were freed.
     fn destroy(&self) -> Result<u64, StorageError>;
 }

@@ -292,13 +292,13 @@ pub(super) fn extras(plan: &Plan) -> Vec<String> {
                 "managed save ({})",
                 size(saved.image.facts.allocated)
             )),
-            Step::Quarantine(moved) => match &moved.role {
+            Step::Quarantine(item) => match item.taken().role() {
                 FileRole::Nvram => add("NVRAM".to_owned()),
                 FileRole::TpmState => add("TPM state".to_owned()),
                 FileRole::SnapshotMemory { snapshot } => add(format!(
                     "memory of snapshot {} ({})",
                     safe(snapshot),
-                    size(moved.facts.allocated)
+                    size(item.taken().allocated())
                 )),
                 _ => {}
             },

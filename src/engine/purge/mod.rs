@@ -12,8 +12,8 @@ mod waiting;
 use std::path::Path;
 
 use crate::model::{
-    EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Transaction, TransactionId,
-    Verb, WipeMethod,
+    EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Taken, Transaction,
+    TransactionId, Verb, WipeMethod,
 };
 
 use crate::ports::StorageError;
@@ -232,10 +232,13 @@ impl Engine<'_> {
             .events
             .iter()
             .any(|event| matches!(event.kind, EventKind::Wiped { step: done, .. } if done == step));
-        let file = transaction
-            .files()
-            .find(|(index, ..)| *index == step)
-            .map(|(_, moved, stored)| (moved.facts.clone(), stored));
+        let file =
+            transaction
+                .taken()
+                .find(|(index, ..)| *index == step)
+                .map(|(_, taken, stored)| match taken {
+                    Taken::File(moved) => (moved.facts.clone(), stored),
+                });
         let copy = || {
             let (_, _, place) = transaction.copies().find(|(index, ..)| *index == step)?;
             // A copy's inode is nobody's but the one that has its name in a folder of ours.
