@@ -72,7 +72,7 @@ pub fn newcomers(
     let pools = Pools::new(hypervisor, &cached)?;
     let near = now.iter().flatten().filter_map(|file| file.path.parent());
     let own = own(&cached, leaving, &now);
-    let stored = leaving.iter().flat_map(|one| &one.files);
+    let stored = leaving.iter().flat_map(|one| &one.taken);
     let stored = stored.map(|(_, stored)| stored.as_path());
     let names = Names::of(
         now.iter()
