@@ -51,7 +51,8 @@
 //!    a URI whose files are elsewhere: the plan is refused, says why and what to do, and nothing
 //!    has changed.
 //! 7. **Evidence first.** Who, when, from where, why, what and how big is in the journal before
-//!    the first effect, with the domain's XML; the record is append-only, and tampering shows.
+//!    the first effect, with the domain's XML, the XML of each pool volume among its disks, and
+//!    what was overridden; the record is append-only, and tampering shows.
 //! 8. **The exit code tells the truth.** No success for partial work.
 //!
 //! # The words
@@ -66,7 +67,9 @@
 //!   irreversible verb.
 //! - **journal**: the sled database. **manifest**: the same facts, readable without it, beside the
 //!   quarantined files.
-//! - **log**: the journal's events in their one order, append-only.
+//! - **log**: the journal's events in their one order, append-only, the leaves of an RFC 6962
+//!   Merkle tree (SHA-256). **checkpoint**: that tree's size and root as text; kept elsewhere, it
+//!   proves later that nothing before it was changed.
 //! - **hold**: a named reason why a transaction must not be purged. **expiry**: stamped on a
 //!   transaction when it is begun; changing the configuration later changes no stamp.
 //!

@@ -40,7 +40,7 @@ fn single(summary: &Summary) -> String {
         State::Prepared => Some(format!(
             "Decide:  virt-retire commit {id}  or virt-retire rollback {id}"
         )),
-        State::Committed if summary.bytes > 0 => Some(format!(
+        State::Committed if summary.bytes > 0 && summary.holds.is_empty() => Some(format!(
             "Undo:  virt-retire rollback {id}  · free the space:  virt-retire purge {id}"
         )),
         State::Committed => Some(format!("Undo:  virt-retire rollback {id}")),

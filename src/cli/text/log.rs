@@ -44,6 +44,11 @@ fn words(entry: &LogEntry) -> String {
     words
 }
 
+/// As `plan -v` and `show -v` number the steps: from 1.
+fn number(step: &usize) -> usize {
+    step + 1
+}
+
 fn event(kind: &EventKind) -> String {
     match kind {
         EventKind::Entered { state, cause: None } => state.word().to_owned(),
@@ -51,9 +56,11 @@ fn event(kind: &EventKind) -> String {
             state,
             cause: Some(cause),
         } => format!("{}: {cause}", state.word()),
-        EventKind::Intent { step, direction } => format!("{} step {step}", direction.word()),
+        EventKind::Intent { step, direction } => {
+            format!("{} step {}", direction.word(), number(step))
+        }
         EventKind::Withdrawn { step, direction } => {
-            format!("{} step {step}: not run", direction.word())
+            format!("{} step {}: not run", direction.word(), number(step))
         }
         EventKind::Outcome {
             step,
@@ -65,7 +72,7 @@ fn event(kind: &EventKind) -> String {
                 Ok(true) => "already done".to_owned(),
                 Err(error) => format!("failed: {error}"),
             };
-            format!("{} step {step}: {how}", direction.word())
+            format!("{} step {}: {how}", direction.word(), number(step))
         }
         EventKind::Decided { verb, by } => match &by.reason {
             Some(why) => format!("{} on {}: {why}", verb.word(), by.host),
@@ -77,14 +84,16 @@ fn event(kind: &EventKind) -> String {
         EventKind::Held { name, reason, .. } => format!("held as '{name}': {reason}"),
         EventKind::Released { name, .. } => format!("hold '{name}' released"),
         EventKind::Wiped { step, wiped } => format!(
-            "wipe step {step}: {} bytes overwritten; claim: {}",
-            wiped.overwritten, wiped.claim
+            "wipe step {}: {} bytes overwritten; claim: {}",
+            number(step),
+            wiped.overwritten,
+            wiped.claim
         ),
         EventKind::Wiping { method } => format!("overwritten first ({})", method.word()),
-        EventKind::Destroying { step } => format!("purge step {step}"),
+        EventKind::Destroying { step } => format!("purge step {}", number(step)),
         EventKind::Destroyed { step, result } => match result {
-            Ok(bytes) => format!("purge step {step}: {bytes} bytes freed"),
-            Err(error) => format!("purge step {step}: failed: {error}"),
+            Ok(bytes) => format!("purge step {}: {bytes} bytes freed", number(step)),
+            Err(error) => format!("purge step {}: failed: {error}", number(step)),
         },
         EventKind::Noted { .. } | EventKind::SetAside { .. } | EventKind::Imported { .. } => {
             kind.note().unwrap_or_default()
@@ -97,8 +106,8 @@ fn event(kind: &EventKind) -> String {
         }
         EventKind::Amended(_) => "restored with changes".to_owned(),
         EventKind::Digested { step, result } => match result {
-            Ok(digest) => format!("digest of step {step}: {digest}"),
-            Err(error) => format!("digest of step {step}: failed: {error}"),
+            Ok(digest) => format!("digest of step {}: {digest}", number(step)),
+            Err(error) => format!("digest of step {}: failed: {error}", number(step)),
         },
     }
 }
