@@ -18,10 +18,10 @@ deb: ## A Debian package, in target/package
 rpm: ## An RPM, in target/package
 	@packaging/build rpm
 
-# Three quarters of a test's time is waiting, for the disk and for libvirt: twice as many at once as there
-# are processors.
+# Much of a test's time is waiting, for the disk and for libvirt: half as many again at once as there are
+# processors. With twice as many, what has to happen in time (a backup that must not be over yet) did not.
 test: deps ## All tests, against real libvirts of their own (root)
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} cargo test --all-targets --no-fail-fast
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((($$(nproc) * 3 + 1) / 2))} cargo test --all-targets --no-fail-fast
 
 sweep: deps ## Every fault at every change of every verb, and a table of it (root; some hours)
 	@tests/sweep-table target/tmp/sweep
