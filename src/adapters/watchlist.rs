@@ -97,7 +97,9 @@ impl Watchlist for WatchFiles<'_> {
         let bytes = encode(&journal::Watched::store(watched)).map_err(|error| {
             StorageError::io("write", &path, io::Error::other(error.to_string()))
         })?;
-        self.storage.write(&path, &bytes)
+        // A guest that dies while the power goes must be found on the list.
+        self.storage.write(&path, &bytes)?;
+        self.storage.settle()
     }
 
     fn remove(&self, domain: Uuid) -> Result<(), StorageError> {

@@ -307,7 +307,8 @@ pub trait Storage: StorageView {
     /// quarantined file is in it. Gives what is not ours: that stays, and the folder with it. One
     /// that is gone already is fine.
     fn remove_folder(&self, path: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError>;
-    /// Writes a file of mode 0600, whole or not at all (temporary name, then rename).
+    /// Writes a file of mode 0600, whole or not at all (temporary name, then rename). A new one lasts
+    /// once [`Storage::settle`] says so.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError>;
 
     /// Renames `from` to `to`, never over anything, if `from` is the file `expected` and as

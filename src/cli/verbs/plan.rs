@@ -82,7 +82,8 @@ fn save(host: &Host, removal: &Removal, planned: &[Planned], file: &Path) -> Res
         })?;
     let file = own_folders::to_write(&host.storage, file, "saved-plan")?;
     refuse_overwriting(&file)?;
-    Ok(host.storage.write(&file, &bytes)?)
+    host.storage.write(&file, &bytes)?;
+    Ok(host.storage.settle()?)
 }
 
 /// `plan` changes nothing: an older plan may be written over, and nothing else. A slip of the finger
