@@ -14,6 +14,7 @@ use crate::model::{Direction, EventKind, FileRole, Progress, State, Step, Taken,
 use super::Engine;
 use super::course::StepFailure;
 use super::error::Failure;
+use super::keepers::finder;
 use super::look::{self, Claimed};
 use super::run::{OnSignal, Stop, Unwritten, left_in};
 
@@ -157,8 +158,14 @@ impl Engine<'_> {
         let Some(index) = transaction.plan.steps.iter().position(undefine) else {
             return Ok(());
         };
-        // Until its step has been run again the domain may be defined: by our rollback.
-        if transaction.progress()[index] != Progress::Done {
+        // Until its step has been run again the domain may be defined: by our rollback, or because a
+        // crash came before the undefine.
+        let was_undefined = match transaction.progress()[index] {
+            Progress::Done => Ok(true),
+            Progress::Doing => self.has_moved(transaction, index),
+            _ => Ok(false),
+        };
+        if !was_undefined.map_err(looked_in_vain)? {
             return Ok(());
         }
         let failed = |cause| {
@@ -173,6 +180,18 @@ impl Engine<'_> {
             Ok(Some(message)) => Err(failed(Failure::Unfit(message))),
             Err(cause) => Err(failed(cause)),
         }
+    }
+
+    /// Whether anything waits in quarantine that is taken only after the undefine has lasted: the
+    /// outcomes of both are written with the decision, so after a crash only the world can tell.
+    fn has_moved(&self, transaction: &Transaction, undefine: usize) -> Result<bool, Failure> {
+        for (_, taken, waiting) in transaction.taken().filter(|(index, ..)| *index > undefine) {
+            let finder = finder(self.world.storage, taken, taken.path(), &waiting);
+            if finder.whereabouts()?.waiting.is_it() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn write_all(
