@@ -21,9 +21,9 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod transient;
+mod untouching;
 mod uses;
 mod volume;
-mod volumes;
 
 pub use backup::{BackupDisk, BackupXml};
 pub use checkpoint::CheckpointXml;
@@ -38,9 +38,9 @@ pub use policy::{PolicyError, read_policy, read_policy_element, write_policy};
 pub use pool::PoolXml;
 pub use snapshot::{SnapshotDisk, SnapshotKind, SnapshotXml};
 pub use transient::without_overlays;
+pub use untouching::{interfaces_need_qemu, untouching};
 pub use uses::{FileUse, QemuXml};
 pub use volume::VolumeXml;
-pub use volumes::without_volumes;
 
 use roxmltree::{Document, Node};
 

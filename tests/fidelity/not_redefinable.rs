@@ -110,6 +110,16 @@ fn whatever_is_gone_is_found_before_the_undefine() {
         .device_xml("<interface type='network'><source network='no-such'/></interface>")
         .define(&host);
 
+    let nic = |name: &str, driver: &str| {
+        plain(name)
+            .device_xml(&format!(
+                "<interface type='user'>{driver}<model type='virtio'/></interface>"
+            ))
+            .define(&host)
+    };
+    nic("queues", "<driver name='qemu' queues='2'/>");
+    nic("interface", "<teaming type='persistent'/>");
+
     let whole = xml(&host, "snapshot").replace(&own_emulator, "");
     host.virsh(&["define", &host.scratch(&whole)]);
     host.shell(&format!(
@@ -119,6 +129,11 @@ fn whatever_is_gone_is_found_before_the_undefine() {
         stored_xml("virt")
     ));
     age(&host, "machine", OLD_MACHINE);
+    age(
+        &host,
+        "interface",
+        "/<interface/,/<.interface/ s/type='virtio'/type='rtl8139'/",
+    );
     // Snapshots are read when the daemon starts: these go while it runs.
     host.shell(&format!(
         "rm {emulator}; mount -t tmpfs none /usr/share/qemu/firmware"
@@ -131,6 +146,7 @@ fn whatever_is_gone_is_found_before_the_undefine() {
         ("emulator", "qemu-old"),
         ("snapshot", "snapshot 'then'"),
         ("virt", "xen"),
+        ("interface", "teaming"),
     ] {
         let file = fs::symlink_metadata(host.path(stored_xml(name))).unwrap();
         refused_plan(&host, name, cause);
@@ -142,7 +158,7 @@ fn whatever_is_gone_is_found_before_the_undefine() {
         assert_eq!(same(&file), same(&after), "{name}: libvirt's own file");
         assert!(host.domains().contains(&name.to_owned()));
     }
-    for name in ["fine", "device", "network"] {
+    for name in ["fine", "device", "network", "queues"] {
         let words = ["plan", name, "--all", "--remove-all-storage"];
         host.retire(&words).expect(0);
     }
@@ -177,6 +193,39 @@ fn to_ask_libvirt_changes_nothing_on_the_heaviest_guest() {
     assert_eq!(files, libvirts());
     assert_same(&before, &Identity::capture(&host, "heavy", &[]));
     drop(heavy);
+}
+
+/// To make a guest's command line libvirt makes its network interfaces, on the host.
+#[test]
+fn to_ask_libvirt_makes_no_network_interface() {
+    let host = PrivateHost::start();
+    let nics = "<interface type='user'/><interface type='network'><source network='no-such'/>\
+                <driver queues='2'/><model type='virtio'/></interface>";
+    GuestBuilder::new("web1")
+        .disk(Disk::pool("web1.qcow2"))
+        .device_xml(nics)
+        .define(&host);
+    // Interfaces are numbered as they are made, and no number is given twice.
+    let next = || {
+        host.shell(
+            "python3 -c \"
+import fcntl, socket, struct
+tun = open('/dev/net/tun', 'r+b', buffering=0)
+fcntl.ioctl(tun, 0x400454ca, struct.pack('16sH', b'asked', 0x1002))
+print(socket.if_nametoindex('asked'))\"",
+        )
+        .trim()
+        .parse::<u32>()
+        .unwrap()
+    };
+    let before = next();
+    assert_eq!(next(), before + 1, "what this test counts on");
+    host.retire(&["plan", "web1", "--remove-all-storage"])
+        .expect(0);
+    host.retire(&["undefine", "web1", "--remove-all-storage", "--yes"])
+        .expect(0);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert_eq!(next(), before + 2);
 }
 
 #[test]

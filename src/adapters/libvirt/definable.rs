@@ -9,8 +9,11 @@
 //!   first and the name last (`virXMLCheckIllegalChars` in `qemuDomainDefineXMLFlags`), so that this is always
 //!   refused: for the XML's own fault where it has one, and else for the name's.
 //!
-//! The second is asked only where the first said no, because libvirt writes every refusal to its log. What both
+//! The second is asked where the first said no, because libvirt writes every refusal to its log. What both
 //! refuse for one and the same cause is what define would be refused for.
+//!
+//! The first is asked without the domain's interfaces (see [`untouching`]). Where one of them has what not every
+//! QEMU has, the second is asked of the XML with and without them.
 
 use virt::error::{Error, ErrorNumber};
 use virt::sys;
@@ -18,35 +21,67 @@ use virt::sys;
 use super::{Libvirt, errors};
 use crate::model::SecretXml;
 use crate::ports::HypervisorError;
-use crate::xml::{DomainXml, IdentityChange, change_identity, without_volumes};
+use crate::xml::{DomainXml, IdentityChange, change_identity, interfaces_need_qemu, untouching};
 
 /// The only format that QEMU's driver knows: `QEMU_CONFIG_FORMAT_ARGV`.
 const FORMAT: &str = "qemu-argv";
 
+/// What is being done, as an error tells it.
+const CALL: &str = "checking the domain's XML";
+
 impl Libvirt {
     pub(super) fn would_refuse(&self, xml: &SecretXml) -> Result<Option<String>, HypervisorError> {
-        let call = "checking the domain's XML";
         let Some(unnameable) = unnameable(xml)? else {
             return Ok(None);
         };
-        let asked = without_volumes(xml.reveal()).map_err(errors::xml("the domain"))?;
-        let native = self.connection.domain_xml_to_native(FORMAT, &asked, 0);
-        let Err(first) = native else {
+        let asked = SecretXml::new(untouching(xml.reveal()).map_err(errors::xml("the domain"))?);
+        let native = self
+            .connection
+            .domain_xml_to_native(FORMAT, asked.reveal(), 0);
+        match native {
+            Ok(_) if interfaces_need_qemu(xml.reveal()).map_err(errors::xml("the domain"))? => {
+                self.interfaces_refused(&asked, &unnameable)
+            }
+            Ok(_) => Ok(None),
+            Err(first) if errors::is(&first, ErrorNumber::NoSupport) => Ok(None),
+            Err(first) if self.says_nothing_of_xml(&first) => Err(self.classify(CALL, &first)),
+            Err(first) => {
+                let second = self.refusal_of(&unnameable)?;
+                Ok(second.and_then(|second| same_cause(first.message(), &second)))
+            }
+        }
+    }
+
+    /// What define says of the whole XML and not of the same XML without its interfaces. Both are refused, for
+    /// the name at last.
+    fn interfaces_refused(
+        &self,
+        without: &SecretXml,
+        with: &str,
+    ) -> Result<Option<String>, HypervisorError> {
+        let Some(without) = unnameable(without)? else {
             return Ok(None);
         };
-        if errors::is(&first, ErrorNumber::NoSupport) {
+        let (Some(usual), Some(told)) = (self.refusal_of(&without)?, self.refusal_of(with)?) else {
             return Ok(None);
-        }
-        if self.says_nothing_of_xml(&first) {
-            return Err(self.classify(call, &first));
-        }
-        match self.connection.define_domain_xml_flags(&unnameable, 0) {
-            Err(second) if self.says_nothing_of_xml(&second) => Err(self.classify(call, &second)),
-            Err(second) => Ok(same_cause(first.message(), second.message())),
+        };
+        Ok(match same_cause(&usual, &told) {
+            Some(_) => None,
+            None => Some(told.trim().to_owned()),
+        })
+    }
+
+    /// Why this XML is refused, which has a name that no domain can have.
+    fn refusal_of(&self, unnameable: &str) -> Result<Option<String>, HypervisorError> {
+        match self.connection.define_domain_xml_flags(unnameable, 0) {
+            Err(refusal) if self.says_nothing_of_xml(&refusal) => {
+                Err(self.classify(CALL, &refusal))
+            }
+            Err(refusal) => Ok(Some(refusal.message().to_owned())),
             // No libvirt that is known takes such a name. It must not stay.
             Ok(domain) => {
                 let keep = sys::VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | sys::VIR_DOMAIN_UNDEFINE_KEEP_TPM;
-                domain.undefine_flags(keep).map_err(self.failed(call))?;
+                domain.undefine_flags(keep).map_err(self.failed(CALL))?;
                 Ok(None)
             }
         }
@@ -55,10 +90,7 @@ impl Libvirt {
     fn says_nothing_of_xml(&self, error: &Error) -> bool {
         let denied = [ErrorNumber::AccessDenied, ErrorNumber::OperationDenied];
         denied.into_iter().any(|number| errors::is(error, number))
-            || matches!(
-                self.classify("checking the domain's XML", error),
-                HypervisorError::Lost { .. }
-            )
+            || matches!(self.classify(CALL, error), HypervisorError::Lost { .. })
     }
 }
 

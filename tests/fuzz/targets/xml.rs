@@ -4,8 +4,8 @@
 use virt_retire::model::POLICY_NAMESPACE;
 use virt_retire::xml::{
     BackupXml, CheckpointXml, DomainXml, IdentityChange, PoolXml, SnapshotXml, VolumeXml,
-    change_identity, change_paths, emulators, escape_line_breaks, mac_addresses, paths,
-    read_policy, without_overlays, without_volumes, write_policy,
+    change_identity, change_paths, emulators, escape_line_breaks, interfaces_need_qemu,
+    mac_addresses, paths, read_policy, untouching, without_overlays, write_policy,
 };
 
 pub fn domain(data: &[u8]) {
@@ -40,7 +40,7 @@ fn edited(text: &str, is_domain: bool) {
         change_identity(text, &change),
         change_paths(text, |path| Some(format!("/<new>&'\"{path}"))),
         without_overlays(text),
-        without_volumes(text),
+        untouching(text),
     ];
     for result in results.into_iter().flatten() {
         let read = paths(&result);
@@ -50,6 +50,7 @@ fn edited(text: &str, is_domain: bool) {
         }
     }
     let _ = (paths(text), emulators(text), mac_addresses(text));
+    let _ = interfaces_need_qemu(text);
 }
 
 pub fn snapshot(data: &[u8]) {
