@@ -43,6 +43,7 @@ pub struct Context {
     /// `--connect`: unlike a setting, it is this command's own word on where to go.
     connect: Option<String>,
     control: Terminal,
+    census: HostCensus,
 }
 
 /// Everything of the world that is open at once.
@@ -83,6 +84,7 @@ impl Context {
             globals: commands::globals(arguments, &settings),
             settings,
             connect: arguments.connect.clone(),
+            census: HostCensus::default(),
             control: Terminal::new(
                 arguments.output.into(),
                 match Output::from(arguments.output) {
@@ -95,6 +97,11 @@ impl Context {
                 },
             )?,
         })
+    }
+
+    /// For a verb that asks for a file's users in any case, before it opens anything.
+    pub fn look_ahead(&self) {
+        self.census.look_ahead();
     }
 
     pub fn host(&self) -> Result<Host, Error> {
@@ -150,7 +157,7 @@ impl Context {
         Ok(Host {
             hypervisor: hypervisor.remembering(Arc::clone(&memory)),
             storage: self.files().remembering(Arc::clone(&memory)),
-            census: HostCensus,
+            census: self.census.clone(),
             clock: SystemClock,
             control: self.control.clone(),
             protect: self.settings.protect.value.clone(),

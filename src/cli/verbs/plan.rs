@@ -19,6 +19,7 @@ pub fn run(
     power: Option<&Power>,
     save: Option<&Path>,
 ) -> Result<(), CliError> {
+    context.look_ahead();
     let host = context.host()?;
     let removal = what.removal.removal(power);
     let mut planned = retire::plan(&host.world(), &what.domains, &removal)?;

@@ -14,6 +14,7 @@ pub fn run(
     power: Option<&Power>,
     how: &How,
 ) -> Result<(), CliError> {
+    context.look_ahead();
     let removal = what.removal.removal(power);
     rules::override_reason(&removal, how)?;
     let request = Request {

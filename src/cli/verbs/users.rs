@@ -17,6 +17,7 @@ use super::super::safe::{lossless, safe, safe_path};
 use super::super::text;
 
 pub fn run(context: &Context, what: &Path) -> Result<(), CliError> {
+    context.look_ahead();
     let host = context.host()?;
     let cached = CachedStorage::new(&host.storage);
     let survey = Survey::new(&host.hypervisor, &cached, &host.census)?;
