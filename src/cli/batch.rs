@@ -75,15 +75,16 @@ fn read(
 /// One of them failed.
 pub fn tell(context: &Context, decided: &mut Decided) -> Result<(), CliError> {
     let mut touched: Vec<_> = decided.done.iter().map(Transaction::summary).collect();
-    let failed = decided.failed.take();
-    let left = failed.as_ref().and_then(EngineError::left_behind);
+    let failed = std::mem::take(&mut decided.failed);
+    let left = failed.iter().filter_map(EngineError::left_behind);
     touched.extend(left.map(Transaction::summary));
     report::transactions(context, &touched);
-    match failed {
+    let mut failed = failed.into_iter().map(|error| {
+        let changed = Changed::by_decisions(decided, &error);
+        CliError::from(error).having(changed)
+    });
+    match failed.next() {
         None => Ok(()),
-        Some(error) => {
-            let changed = Changed::by_decisions(decided, &error);
-            Err(CliError::from(error).having(changed))
-        }
+        Some(first) => Err(failed.fold(first, CliError::and)),
     }
 }

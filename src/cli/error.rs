@@ -106,6 +106,20 @@ impl CliError {
         self
     }
 
+    /// The same of another transaction of the command, too.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        if other.exit == Exit::Unfinished {
+            self.exit = Exit::Unfinished;
+        }
+        let message = self.message.trim_end_matches('.');
+        self.message = format!("{message}; {}", other.message);
+        if !self.hint.contains(&other.hint) {
+            self.hint = format!("{}; {}", self.hint, other.hint);
+        }
+        self
+    }
+
     /// The name of which there is no domain, if that is the error.
     pub fn no_such_domain(&self) -> Option<&str> {
         self.more.no_such_domain.as_deref()

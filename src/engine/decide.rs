@@ -8,10 +8,18 @@ use crate::model::{
 use super::course::StepFailure;
 use super::error::{EngineError, NotAgain};
 use super::restoration::Restoration;
-use super::run::{Stop, Unwritten, entered};
+use super::run::{Executed, Stop, Unwritten, entered};
 use super::steps::keeping_all;
 use super::terms::{RollbackRequest, Terms};
 use super::{Engine, look, preflight, verify};
+
+/// What became of several that were to be rolled back.
+#[derive(Default)]
+pub struct RolledBack {
+    pub done: Vec<Transaction>,
+    /// Why that is not all of them: each that failed. What is in neither was not begun.
+    pub failed: Vec<EngineError>,
+}
 
 impl Engine<'_> {
     /// Commits a prepared transaction: a decision, not a deletion (law 2).
@@ -119,8 +127,67 @@ impl Engine<'_> {
         &mut self,
         id: TransactionId,
         request: &RollbackRequest,
-        mut by: Evidence,
+        by: &Evidence,
     ) -> Result<Transaction, EngineError> {
+        let RolledBack { mut done, failed } = self.rollback_all(&[id], request, by);
+        match failed.into_iter().next() {
+            Some(error) => Err(error),
+            None => done.pop().ok_or(EngineError::Interrupted),
+        }
+    }
+
+    /// The same of several, in this order where one stands on another's files. Those that do not go back
+    /// together, stage by stage: each as far as it gets. After a failure no more are begun.
+    pub fn rollback_all(
+        &mut self,
+        ids: &[TransactionId],
+        request: &RollbackRequest,
+        by: &Evidence,
+    ) -> RolledBack {
+        let mut rolled_back = RolledBack::default();
+        let mut left = ids;
+        while !left.is_empty() && rolled_back.failed.is_empty() {
+            let mut group = Vec::new();
+            for id in left {
+                match self.ready(*id, request, by.clone()) {
+                    Ok(ready) => group.push(ready),
+                    Err(error) => {
+                        // After the first it may stand on what comes back before it: it is asked again then.
+                        if group.is_empty() {
+                            rolled_back.failed.push(error);
+                        }
+                        break;
+                    }
+                }
+            }
+            left = &left[group.len()..];
+            if !group.is_empty() && !self.world.control.may_begin() {
+                rolled_back.failed.push(EngineError::Interrupted);
+                break;
+            }
+            for undone in self.roll_back(group) {
+                match undone {
+                    Ok(transaction) => rolled_back.done.push(transaction),
+                    // What the journal did not take it took of none of them: that is one failure.
+                    Err(EngineError::Unfinished { .. })
+                        if matches!(
+                            rolled_back.failed.last(),
+                            Some(EngineError::Unfinished { .. })
+                        ) => {}
+                    Err(error) => rolled_back.failed.push(error),
+                }
+            }
+        }
+        rolled_back
+    }
+
+    /// What is to be written before the first step back, where nothing stands in its way.
+    fn ready(
+        &self,
+        id: TransactionId,
+        request: &RollbackRequest,
+        mut by: Evidence,
+    ) -> Result<(Transaction, Unwritten), EngineError> {
         let (transaction, terms) = self.may_roll_back(id, request, &[])?;
         let home = Restoration::under(&transaction, &terms);
         let mut told = self.missing(&transaction, &home)?;
@@ -135,15 +202,14 @@ impl Engine<'_> {
             }
         }
         told.extend(home.costs(&self.world));
-        if !self.world.control.may_begin() {
-            return Err(EngineError::Interrupted);
-        }
         let mut first = Unwritten::one(decided(Verb::Rollback, by));
         if transaction.state() != State::Stuck {
             first.extend(terms.rename.map(EventKind::Renamed));
         }
         first.extend(terms.amendment.map(EventKind::Amended));
-        self.roll_back(transaction, first, told)
+        first.extend([entered(&transaction, State::RollingBack, None)]);
+        first.extend(told.into_iter().map(|text| EventKind::Noted { text }));
+        Ok((transaction, first))
     }
 
     /// Starts the domain of a transaction that was rolled back; one that was transient is transient
@@ -167,31 +233,24 @@ impl Engine<'_> {
         lasting.map_err(NotAgain::Transient)
     }
 
-    fn roll_back(
-        &mut self,
-        transaction: Transaction,
-        mut first: Unwritten,
-        told: Vec<String>,
-    ) -> Result<Transaction, EngineError> {
-        let before = transaction.state_before_rollback();
-        first.extend([entered(&transaction, State::RollingBack, None)]);
-        first.extend(told.into_iter().map(|text| EventKind::Noted { text }));
-        let mut undone = self.undo_all(vec![(transaction, first)]);
-        match undone.pop() {
-            None => Err(EngineError::Interrupted),
-            Some(Ok(transaction)) => Ok(transaction),
-            Some(Err((_, Stop::Unfinished(error)))) => Err(error),
-            // It got stuck on its way there, and is not gone on with: nobody wants it retired.
-            Some(Err((transaction, Stop::Failed(failure))))
-                if !before.ends_a_rollback_in_vain() =>
-            {
-                let back = failure.because();
-                Err(self.stick(*transaction, "it was not tried".into(), back))
-            }
-            Some(Err((transaction, Stop::Failed(failure)))) => {
-                Err(self.turn_round(*transaction, before, failure))
-            }
-        }
+    fn roll_back(&mut self, group: Executed) -> Vec<Result<Transaction, EngineError>> {
+        let state = |(transaction, _): &(Transaction, _)| transaction.state_before_rollback();
+        let before: Vec<State> = group.iter().map(state).collect();
+        let undone = self.undo_all(group).into_iter().zip(before);
+        undone
+            .map(|(undone, before)| match undone {
+                Ok(transaction) => Ok(transaction),
+                Err((_, Stop::Unfinished(error))) => Err(error),
+                // It got stuck on its way there, and is not gone on with: nobody wants it retired.
+                Err((transaction, Stop::Failed(failure))) if !before.ends_a_rollback_in_vain() => {
+                    let back = failure.because();
+                    Err(self.stick(*transaction, "it was not tried".into(), back))
+                }
+                Err((transaction, Stop::Failed(failure))) => {
+                    Err(self.turn_round(*transaction, before, failure))
+                }
+            })
+            .collect()
     }
 
     /// A step of a rollback failed: goes forward again, to where the verb began, or says that it is

@@ -108,7 +108,7 @@ pub use batch::{Batch, NotRetired};
 pub use begin::Retirement;
 pub use candidates::{Candidate, Candidates, Sources, candidates};
 pub use comparison::{Comparison, Finding, compare, seal};
-pub use decide::wrong_state;
+pub use decide::{RolledBack, wrong_state};
 pub use error::{EngineError, Failure, NotAgain};
 pub use holds::{hold, release};
 pub use missing::missing;

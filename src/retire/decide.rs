@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::engine::{Engine, EngineError, NotAgain, RollbackRequest, wrong_state};
+use crate::engine::{Engine, EngineError, NotAgain, RollbackRequest, RolledBack, wrong_state};
 use crate::model::{DomainRef, State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
@@ -68,8 +68,8 @@ pub struct Decided {
     pub decision: Decision,
     /// Those of which it is done, in the operator's order.
     pub done: Vec<Transaction>,
-    /// Why that is not all of them.
-    pub failed: Option<EngineError>,
+    /// Why that is not all of them: each that failed. After a failure no more were begun.
+    pub failed: Vec<EngineError>,
     /// The guests of those that are back, where they were to be started.
     pub started: Vec<(DomainRef, Result<(), NotAgain>)>,
 }
@@ -127,11 +127,15 @@ pub fn rollback(
         engine.may_roll_back(*id, request, &ids[..index])?;
     }
     refuse_rivals(&wanted)?;
-    let mut decided = each(decision, ids, |id| {
-        let by = site.evidence(world.hypervisor.uri(), None, Vec::new());
-        engine.rollback(id, request, by)
-    });
-    if start && decided.failed.is_none() {
+    let by = site.evidence(world.hypervisor.uri(), None, Vec::new());
+    let RolledBack { done, failed } = engine.rollback_all(ids, request, &by);
+    let mut decided = Decided {
+        decision,
+        done,
+        failed,
+        started: Vec::new(),
+    };
+    if start && decided.failed.is_empty() {
         let again = |one: &Transaction| (one.domain_now().clone(), engine.start_again(one));
         decided.started = decided.done.iter().map(again).collect();
     }
@@ -194,14 +198,14 @@ fn each(
     let mut decided = Decided {
         decision,
         done: Vec::new(),
-        failed: None,
+        failed: Vec::new(),
         started: Vec::new(),
     };
     for id in ids {
         match decide(*id) {
             Ok(transaction) => decided.done.push(transaction),
             Err(error) => {
-                decided.failed = Some(error);
+                decided.failed.push(error);
                 break;
             }
         }

@@ -388,7 +388,7 @@ impl Scenario {
 
 pub fn roll_back(ports: &mut Ports) -> Report {
     let mut engine = ports.engine();
-    report(engine.rollback(TransactionId(1), &RollbackRequest::default(), evidence()))
+    report(engine.rollback(TransactionId(1), &RollbackRequest::default(), &evidence()))
 }
 
 fn report<T>(result: Result<T, EngineError>) -> Report {

@@ -1,5 +1,6 @@
 //! Opening a connection that does not hang for ever.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -61,6 +62,7 @@ impl Libvirt {
             unsynced: super::durable::Unsynced::default(),
             daemon,
             recollection: None,
+            known_pools: Mutex::default(),
         })
     }
 }

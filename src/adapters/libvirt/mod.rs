@@ -29,12 +29,14 @@ pub use names::Names;
 
 use recollection::Recollection;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::domain::Domain;
+use virt::storage_pool::StoragePool;
 
 use super::memory::Memory;
 use crate::journal::remembered::Daemon;
@@ -61,6 +63,8 @@ pub struct Libvirt {
     /// Who answers, if it reads its definitions where this process sees them.
     daemon: Option<Daemon>,
     recollection: Option<Recollection>,
+    /// By name, as they were found.
+    known_pools: Mutex<HashMap<String, StoragePool>>,
 }
 
 impl Libvirt {

@@ -1,6 +1,8 @@
 //! Storage pools and volumes, as libvirt lists them.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{MutexGuard, PoisonError};
 
 use virt::error::{Error, ErrorNumber};
 use virt::storage_pool::StoragePool;
@@ -44,12 +46,9 @@ impl Libvirt {
     pub(super) fn list_volumes(&self, name: &str) -> Result<Vec<Volume>, HypervisorError> {
         let call = "listing a pool's volumes";
         let failed = self.failed(call);
-        let pool = self
-            .connection
-            .lookup_storage_pool_by_name(name)
-            .map_err(&failed)?;
         let mut volumes = Vec::new();
-        for volume in pool.list_all_volumes(0).map_err(&failed)? {
+        let listed = self.in_pool(name, |pool| pool.list_all_volumes(0));
+        for volume in listed.map_err(&failed)? {
             match volume.xml_desc(0) {
                 Ok(xml) => volumes.push(describe(name, &xml)?),
                 // Gone since it was listed.
@@ -60,13 +59,9 @@ impl Libvirt {
         Ok(volumes)
     }
 
-    /// Two look-ups and no XML.
+    /// One look-up and no XML.
     pub(super) fn lists_volume(&self, pool: &str, volume: &str) -> Result<bool, HypervisorError> {
-        let found = self
-            .connection
-            .lookup_storage_pool_by_name(pool)
-            .and_then(|found| found.lookup_storage_vol_by_name(volume));
-        match found {
+        match self.in_pool(pool, |found| found.lookup_storage_vol_by_name(volume)) {
             Ok(_) => Ok(true),
             Err(error)
                 if errors::is(&error, ErrorNumber::NoStoragePool)
@@ -81,9 +76,7 @@ impl Libvirt {
     pub(super) fn find_volume(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError> {
         let missing = |error| self.no_such_volume(pool, volume, &error);
         let found = self
-            .connection
-            .lookup_storage_pool_by_name(pool)
-            .and_then(|found| found.lookup_storage_vol_by_name(volume))
+            .in_pool(pool, |found| found.lookup_storage_vol_by_name(volume))
             .map_err(missing)?;
         let path = PathBuf::from(found.path().map_err(missing)?);
         let kind = if path.is_absolute() && path.is_file() {
@@ -100,11 +93,35 @@ impl Libvirt {
         pool: &str,
         volume: &str,
     ) -> Result<String, HypervisorError> {
-        self.connection
-            .lookup_storage_pool_by_name(pool)
-            .and_then(|found| found.lookup_storage_vol_by_name(volume))
+        self.in_pool(pool, |found| found.lookup_storage_vol_by_name(volume))
             .and_then(|found| found.xml_desc(0))
             .map_err(|error| self.no_such_volume(pool, volume, &error))
+    }
+
+    /// Asks a pool that was looked up before, and looks it up anew where that one has gone: another may
+    /// have its name by now.
+    fn in_pool<T>(
+        &self,
+        name: &str,
+        ask: impl Fn(&StoragePool) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let known = self.known_pools().get(name).cloned();
+        if let Some(pool) = known {
+            match ask(&pool) {
+                Err(error) if errors::is(&error, ErrorNumber::NoStoragePool) => {}
+                answer => return answer,
+            }
+        }
+        let pool = self.connection.lookup_storage_pool_by_name(name)?;
+        let answer = ask(&pool);
+        self.known_pools().insert(name.to_owned(), pool);
+        answer
+    }
+
+    fn known_pools(&self) -> MutexGuard<'_, HashMap<String, StoragePool>> {
+        self.known_pools
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn no_such_volume(&self, pool: &str, volume: &str, error: &Error) -> HypervisorError {
@@ -150,10 +167,7 @@ impl Libvirt {
     }
 
     pub(super) fn forget(&self, pool: &str, volume: &str) -> Result<(), HypervisorError> {
-        let found = self
-            .connection
-            .lookup_storage_pool_by_name(pool)
-            .and_then(|found| found.lookup_storage_vol_by_name(volume));
+        let found = self.in_pool(pool, |found| found.lookup_storage_vol_by_name(volume));
         match found.and_then(|found| found.delete(0)) {
             Ok(()) => Ok(()),
             Err(error)

@@ -363,7 +363,7 @@ fn carry_out(
             let decided = Decided {
                 decision: Decision::Purge,
                 done,
-                failed: None,
+                failed: Vec::new(),
                 started: Vec::new(),
             };
             let changed = Changed::by_decisions(&decided, &error);
