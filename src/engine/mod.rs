@@ -24,7 +24,8 @@
 //! | (2a) | a guest was stopped, and what its files are now | `destroy` alone, once for each guest: a recovery that must go forward would take files that their guest wrote to until its end for somebody else's (law 6) |
 //! | 3 | it is done; prepared, and committed where that is not to wait | the decision; a batch has one, so that there is no moment at which some are committed (law 1) |
 //!
-//! A rollback has two: begun, with all that is intended; done. So have an undo after a failed step,
+//! A rollback has two, of one or of two hundred that do not stand on one another: begun, with all that is
+//! intended; done. So have an undo after a failed step,
 //! whose outcomes and whose withdrawn intents go with the first, and, with one more for what it
 //! decides, `recover`. Recovery looks at the world for each step, never at the outcome alone, so one
 //! record may carry the intents of a whole run of steps.

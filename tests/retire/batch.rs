@@ -1,7 +1,7 @@
 //! Several domains in one command. If these tests fail, a template and its clones cannot go together, or some
 //! of a batch are retired and some are not though nobody asked for that.
 
-use crate::support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
+use crate::support::{Disk, Fault, GuestBuilder, Identity, PrivateHost, assert_same};
 
 const ALL: [&str; 3] = ["template", "clone1", "clone2"];
 
@@ -200,4 +200,105 @@ fn each_in_an_order_that_can_be() {
     host.virsh(&["start", "clone2"]);
     let partly = host.retire(&each).expect(4);
     assert_eq!(host.domains(), ["clone2", "template"], "{partly}");
+}
+
+const APART: [&str; 3] = ["one", "two", "three"];
+
+/// Three guests that have nothing to do with one another, retired; the ids of their transactions.
+fn retired_apart(host: &PrivateHost) -> Vec<String> {
+    let known = transactions(host).len();
+    host.retire(&undefine(&APART)).expect(0);
+    let new = transactions(host).split_off(known);
+    assert_eq!(new.len(), 3);
+    new.iter().map(|one| one["id"].to_string()).collect()
+}
+
+fn rollback(ids: &[String]) -> Vec<&str> {
+    let ids = ids.iter().map(String::as_str);
+    ["rollback"]
+        .into_iter()
+        .chain(ids)
+        .chain(["--yes"])
+        .collect()
+}
+
+/// Whole, and where the journal says that they are: each domain with its disk, or neither. The ids of those
+/// that are still retired.
+#[track_caller]
+fn still_retired(host: &PrivateHost, ids: &[String]) -> Vec<String> {
+    let mut left = Vec::new();
+    for one in transactions(host) {
+        let id = one["id"].to_string();
+        if !ids.contains(&id) {
+            continue;
+        }
+        let (name, state) = (
+            one["domain"].as_str().unwrap(),
+            one["state"].as_str().unwrap(),
+        );
+        let is_back = match state {
+            "rolled-back" => true,
+            "committed" => false,
+            other => panic!("{name} is {other}"),
+        };
+        let disk = format!("{}/{name}.qcow2", host.pool);
+        assert_eq!(host.domains().contains(&name.to_owned()), is_back, "{name}");
+        assert_eq!(host.path(&disk).exists(), is_back, "{name}'s disk");
+        let listed = host.virsh(&["vol-list", "default"]);
+        assert_eq!(listed.contains(&disk), is_back, "{name} in {listed}");
+        if !is_back {
+            left.push(id);
+        }
+    }
+    left
+}
+
+/// They go back together; what fails of one is told, and the others are back or as they were.
+#[test]
+fn several_go_back_together_and_each_is_whole_whatever_happens_to_one() {
+    let host = PrivateHost::start();
+    for name in APART {
+        let disk = Disk::pool(&format!("{name}.qcow2"));
+        GuestBuilder::new(name).disk(disk).define(&host);
+    }
+    host.refresh_pools();
+    let capture = || APART.map(|name| Identity::capture(&host, name, &[]));
+    let before = capture();
+    let same = || {
+        for (was, is) in before.iter().zip(capture()) {
+            assert_same(was, &is);
+        }
+    };
+    let ids = retired_apart(&host);
+    let moves = host.count("renameat2", &rollback(&ids));
+    assert!(moves >= 3, "{moves}");
+    same();
+    let mut partly = 0;
+    for when in 1..=moves {
+        let ids = retired_apart(&host);
+        let failing = host.inject(&Fault::error("renameat2", "EIO", when), &rollback(&ids));
+        assert!(failing.struck(), "{when}");
+        let left = still_retired(&host, &ids);
+        let told = &failing.outcome;
+        assert_eq!(
+            told.code,
+            if left.is_empty() { 0 } else { 4 },
+            "{when}: {told}"
+        );
+        partly += u32::from(!left.is_empty() && left.len() < 3);
+        if !left.is_empty() {
+            host.retire(&rollback(&left)).expect(0);
+        }
+        same();
+        let ids = retired_apart(&host);
+        let killed = host.inject(&Fault::kill("renameat2", when), &rollback(&ids));
+        assert!(killed.struck(), "{when}");
+        host.retire(&["recover", "--yes"]).expect(0);
+        let left = still_retired(&host, &ids);
+        if !left.is_empty() {
+            host.retire(&rollback(&left)).expect(0);
+        }
+        same();
+    }
+    assert!(partly > 0, "no fault met one of them alone");
 }

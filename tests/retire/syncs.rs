@@ -66,4 +66,7 @@ fn a_batch_writes_the_journal_as_often_as_one_domain() {
     // And back: begun, done.
     let back = syncs(&host, &["rollback", "2", "--yes"]);
     assert_eq!(back.records, 2, "{back:?}");
+    // Of several as of one.
+    let back = syncs(&host, &["rollback", "3-7", "--yes"]);
+    assert_eq!(back.records, 2, "{back:?}");
 }
