@@ -49,6 +49,15 @@ pub struct Status {
     pub persistent: bool,
 }
 
+/// What libvirt says of a domain that is to be retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    pub status: Status,
+    pub definition: Definition,
+    /// Why libvirt would not define it again.
+    pub refusal: Option<String>,
+}
+
 /// A domain with its XML, for finding out who uses what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
@@ -196,10 +205,31 @@ pub trait HypervisorView {
     /// Nobody has it; [`HypervisorError::Ambiguous`] where one domain's name is another one's id or
     /// UUID.
     fn find(&self, spec: &str) -> Result<DomainRef, HypervisorError>;
+    /// The same of several, in their order. The questions need not wait for one another.
+    fn find_each(&self, specs: &[String]) -> Vec<Result<DomainRef, HypervisorError>> {
+        specs.iter().map(|spec| self.find(spec)).collect()
+    }
     fn status(&self, uuid: Uuid) -> Result<Option<Status>, HypervisorError>;
     fn status_by_name(&self, name: &str) -> Result<Option<Status>, HypervisorError>;
     /// Everything to define the domain again, secrets included.
     fn definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError>;
+    /// [`HypervisorView::status`], [`HypervisorView::definition`] and, of that,
+    /// [`HypervisorView::refusal_to_define`] of several domains, in their order. The questions of one need
+    /// not wait for another's.
+    fn examine(&self, domains: &[DomainRef]) -> Vec<Result<Examined, HypervisorError>> {
+        let one = |domain: &DomainRef| {
+            let gone = || HypervisorError::NoSuchDomain(domain.name.clone());
+            let status = self.status(domain.uuid)?.ok_or_else(gone)?;
+            let definition = self.definition(domain.uuid)?;
+            let refusal = self.refusal_to_define(&definition.xml)?;
+            Ok(Examined {
+                status,
+                definition,
+                refusal,
+            })
+        };
+        domains.iter().map(one).collect()
+    }
     /// What a running domain that has a definition besides runs with, without secrets.
     fn live_xml(&self, uuid: Uuid) -> Result<Option<SecretXml>, HypervisorError>;
     /// Every domain of the connection, active or not.

@@ -19,8 +19,8 @@ pub use clock::Clock;
 pub use control::Control;
 pub use events::{LifeEvent, Monitor};
 pub use hypervisor::{
-    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, HypervisorView, Located, Pool,
-    Refreshed, StateFolders, Status, Version, Volume,
+    BackingChain, Described, Examined, FilesAre, Hypervisor, HypervisorError, HypervisorView,
+    Located, Pool, Refreshed, StateFolders, Status, Version, Volume,
 };
 pub use journal::{Journal, JournalError, JournalReader};
 pub use keeper::{Finder, Keeper, Seen};

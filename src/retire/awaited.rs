@@ -19,8 +19,8 @@ pub(super) fn present(
     domains: &[String],
     purpose: &str,
 ) -> Result<(), Error> {
-    for spec in domains {
-        let Err(missing) = world.hypervisor.find(spec) else {
+    for (spec, found) in domains.iter().zip(world.hypervisor.find_each(domains)) {
+        let Err(missing) = found else {
             continue;
         };
         if !matches!(missing, HypervisorError::NoSuchDomain(_))

@@ -61,8 +61,7 @@ pub fn plan(
     let survey = Survey::new(world.hypervisor, &cached, world.census)?;
     let survey = survey.protecting_names(world.protect);
     let mut found: Vec<(DomainFacts, Removal)> = Vec::new();
-    for domain in named(world, domains)? {
-        let facts = survey.domain(&domain)?;
+    for facts in survey.domains(&named(world, domains)?)? {
         let meant = survey.meant(removal, &facts.disks);
         found.push((facts, meant));
     }
@@ -89,8 +88,8 @@ pub fn plan(
 /// A domain is not there, or libvirt does not answer.
 fn named(world: &World, words: &[String]) -> Result<Vec<DomainRef>, SurveyError> {
     let mut found: Vec<DomainRef> = Vec::new();
-    for word in words {
-        let domain = world.hypervisor.find(word)?;
+    for domain in world.hypervisor.find_each(words) {
+        let domain = domain?;
         if found.iter().all(|one| one.uuid != domain.uuid) {
             found.push(domain);
         }

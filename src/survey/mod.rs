@@ -28,7 +28,8 @@ use crate::model::{
     User, UserKind,
 };
 use crate::ports::{
-    Census, FilesAre, HypervisorError, HypervisorView, Status, StorageError, StorageView, Version,
+    Census, Examined, FilesAre, HypervisorError, HypervisorView, Status, StorageError, StorageView,
+    Version,
 };
 use crate::xml::{DomainXml, XmlError, read_policy};
 
@@ -110,14 +111,20 @@ impl<'a> Survey<'a> {
     /// Everything about one domain.
     ///
     /// # Errors
-    /// libvirt does not answer, or its XML is not understood.
+    /// As from [`Survey::domains`].
     pub fn domain(&self, domain: &DomainRef) -> Result<DomainFacts, SurveyError> {
-        let status = self
-            .hypervisor
-            .status(domain.uuid)?
-            .ok_or_else(|| HypervisorError::NoSuchDomain(domain.name.clone()))?;
-        let definition = self.hypervisor.definition(domain.uuid)?;
-        self.facts(status, definition)
+        let found = self.domains(std::slice::from_ref(domain))?.pop();
+        found.ok_or_else(|| HypervisorError::NoSuchDomain(domain.name.clone()).into())
+    }
+
+    /// Everything about these domains, in their order.
+    ///
+    /// # Errors
+    /// libvirt does not answer, or the XML of one is not understood.
+    pub fn domains(&self, domains: &[DomainRef]) -> Result<Vec<DomainFacts>, SurveyError> {
+        let examined = self.hypervisor.examine(domains);
+        let facts = |examined: Result<Examined, HypervisorError>| self.facts(examined?);
+        examined.into_iter().map(facts).collect()
     }
 
     /// A transient domain that is no more, from what was kept of it, with its files as they are.
@@ -135,10 +142,20 @@ impl<'a> Survey<'a> {
             paused: false,
             persistent: false,
         };
-        self.facts(status, definition)
+        let refusal = self.hypervisor.refusal_to_define(&definition.xml)?;
+        self.facts(Examined {
+            status,
+            definition,
+            refusal,
+        })
     }
 
-    fn facts(&self, status: Status, definition: Definition) -> Result<DomainFacts, SurveyError> {
+    fn facts(&self, examined: Examined) -> Result<DomainFacts, SurveyError> {
+        let Examined {
+            status,
+            definition,
+            refusal,
+        } = examined;
         let domain = &status.domain;
         let xml = DomainXml::read(definition.xml.reveal())
             .map_err(|error| not_understood(&domain.name, &error))?;
@@ -169,7 +186,7 @@ impl<'a> Survey<'a> {
         detached.extend(jobs.targets);
         let states: Vec<&DomainXml> = [&xml].into_iter().chain(live).collect();
         let artefacts = self.artefacts(domain, &states, &definition, &mut unsupported)?;
-        let not_redefinable = self.not_redefinable(&definition)?;
+        let not_redefinable = self.not_redefinable(refusal, &definition)?;
         Ok(DomainFacts {
             domain: domain.clone(),
             title: xml.title.clone(),

@@ -9,14 +9,15 @@ use crate::xml::emulators;
 use super::{Survey, SurveyError, not_understood};
 
 impl Survey<'_> {
-    /// Why not, if so. libvirt is asked about the domain's XML. What it keeps of snapshots and checkpoints it
+    /// Why not, if so. `refusal` is what libvirt says of the domain's XML. What it keeps of snapshots and checkpoints it
     /// checks less: it takes back a machine type that is gone, and no emulator that is (seen with 11.3).
     pub(super) fn not_redefinable(
         &self,
+        refusal: Option<String>,
         definition: &Definition,
     ) -> Result<Option<String>, SurveyError> {
-        if let Some(cause) = self.hypervisor.refusal_to_define(&definition.xml)? {
-            return Ok(Some(cause));
+        if refusal.is_some() {
+            return Ok(refusal);
         }
         let snapshots = definition.snapshots.iter();
         let snapshots = snapshots.map(|one| (format!("snapshot '{}'", one.name), &one.xml));

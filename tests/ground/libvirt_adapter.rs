@@ -143,6 +143,50 @@ fn assert_same(before: &Definition, after: &Definition) {
 mod live {
     use super::*;
 
+    /// Enough of them for several threads. A domain that is missing is told of in its own place.
+    #[test]
+    #[ignore = "run by against_a_real_daemon"]
+    fn many_are_examined_in_the_order_of_the_question() {
+        if !inside() {
+            return;
+        }
+        let libvirt = connect();
+        let mut names: Vec<String> = (0..40).map(|number| format!("many-{number}")).collect();
+        for name in &names {
+            define(&libvirt, name);
+        }
+        names.reverse();
+        names.insert(17, "nobody".into());
+        let mut found = Vec::new();
+        for (name, answer) in names.iter().zip(libvirt.find_each(&names)) {
+            match answer {
+                Ok(domain) => {
+                    assert_eq!(&domain.name, name);
+                    found.push(domain);
+                }
+                Err(HypervisorError::NoSuchDomain(missing)) => assert_eq!(missing, "nobody"),
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+        assert_eq!(found.len(), 40);
+        let gone = found[23].uuid;
+        libvirt.undefine(gone, EVERYTHING).unwrap();
+        for (domain, examined) in found.iter().zip(libvirt.examine(&found)) {
+            let uuid = domain.uuid;
+            match examined {
+                Err(HypervisorError::NoSuchDomain(_)) => assert_eq!(uuid, gone),
+                Err(error) => panic!("{}: {error}", domain.name),
+                Ok(examined) => {
+                    let status = libvirt.status(uuid).unwrap();
+                    assert_eq!(Some(examined.status), status);
+                    assert_same(&libvirt.definition(uuid).unwrap(), &examined.definition);
+                    assert_eq!(examined.refusal, None);
+                    libvirt.undefine(uuid, EVERYTHING).unwrap();
+                }
+            }
+        }
+    }
+
     #[test]
     #[ignore = "run by against_a_real_daemon"]
     fn an_efi_domain_with_a_tpm_comes_back() {

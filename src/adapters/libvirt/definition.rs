@@ -7,24 +7,38 @@ use virt::domain::Domain;
 use virt::error::ErrorNumber;
 
 use super::{Libvirt, errors, flags, sys};
-use crate::model::{Checkpoint, Definition, SecretXml, Snapshot};
-use crate::ports::HypervisorError;
+use crate::model::{Checkpoint, Definition, DomainRef, SecretXml, Snapshot};
+use crate::ports::{Examined, HypervisorError};
 use crate::xml::{CheckpointXml, DomainXml, SnapshotXml, escape_line_breaks, without_overlays};
 
 impl Libvirt {
-    pub(super) fn read_definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError> {
-        let domain = self.domain(uuid, "looking up the domain")?;
-        let xml = self.read_xml(&domain)?;
-        let snapshots = self.read_snapshots(&domain)?;
+    /// All that is asked of a domain that is to be retired, of one handle.
+    pub(super) fn examine_one(&self, named: &DomainRef) -> Result<Examined, HypervisorError> {
+        let gone = || HypervisorError::NoSuchDomain(named.name.clone());
+        let domain = self.lookup(named.uuid, "looking up the domain")?;
+        let domain = domain.ok_or_else(gone)?;
+        let status = self.status_of(Some(domain.clone()))?.ok_or_else(gone)?;
+        let definition = self.read_definition(&domain)?;
+        let refusal = self.would_refuse(&definition.xml)?;
+        Ok(Examined {
+            status,
+            definition,
+            refusal,
+        })
+    }
+
+    pub(super) fn read_definition(&self, domain: &Domain) -> Result<Definition, HypervisorError> {
+        let xml = self.read_xml(domain)?;
+        let snapshots = self.read_snapshots(domain)?;
         Ok(Definition {
             xml: SecretXml::new(escape_line_breaks(&xml).into_owned()),
-            autostart: self.read_autostart(&domain)?,
+            autostart: self.read_autostart(domain)?,
             current_snapshot: match snapshots.is_empty() {
                 true => None,
-                false => self.read_current_snapshot(&domain)?,
+                false => self.read_current_snapshot(domain)?,
             },
             snapshots,
-            checkpoints: self.read_checkpoints(&domain)?,
+            checkpoints: self.read_checkpoints(domain)?,
         })
     }
 

@@ -27,6 +27,7 @@ mod sys;
 
 pub use names::Names;
 
+use overlapped::overlapped;
 use recollection::Recollection;
 
 use std::collections::HashMap;
@@ -44,8 +45,8 @@ use crate::model::{
     Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
 };
 use crate::ports::{
-    BackingChain, Described, FilesAre, Hypervisor, HypervisorError, HypervisorView, Located, Pool,
-    Refreshed, StateFolders, Status, Version, Volume,
+    BackingChain, Described, Examined, FilesAre, Hypervisor, HypervisorError, HypervisorView,
+    Located, Pool, Refreshed, StateFolders, Status, Version, Volume,
 };
 
 /// One connection. Calls block; a server that stops answering is noticed after some 20 seconds.
@@ -148,6 +149,12 @@ impl HypervisorView for Libvirt {
         self.find_domain(spec)
     }
 
+    fn find_each(&self, specs: &[String]) -> Vec<Result<DomainRef, HypervisorError>> {
+        overlapped(specs.iter().collect(), |spec: &String| {
+            self.find_domain(spec)
+        })
+    }
+
     fn status(&self, uuid: Uuid) -> Result<Option<Status>, HypervisorError> {
         self.status_of(self.lookup(uuid, "looking up the domain")?)
     }
@@ -157,7 +164,11 @@ impl HypervisorView for Libvirt {
     }
 
     fn definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError> {
-        self.read_definition(uuid)
+        self.read_definition(&self.domain(uuid, "looking up the domain")?)
+    }
+
+    fn examine(&self, domains: &[DomainRef]) -> Vec<Result<Examined, HypervisorError>> {
+        overlapped(domains.iter().collect(), |domain| self.examine_one(domain))
     }
 
     fn live_xml(&self, uuid: Uuid) -> Result<Option<SecretXml>, HypervisorError> {
