@@ -7,4 +7,5 @@ pub mod files;
 pub mod libvirt;
 pub mod memory;
 pub mod sled_journal;
+pub mod system_journal;
 pub mod watchlist;

@@ -18,6 +18,7 @@ use crate::ports::{Control, HypervisorView, Journal, JournalReader};
 use crate::retire::Error;
 use crate::survey::{self, SurveyError};
 
+use super::announce;
 use super::args::{Arguments, Form, Output};
 use super::commands;
 use super::control::{Terminal, say};
@@ -203,7 +204,8 @@ impl Context {
             self.settings.wait.value,
             purpose,
             &mut |holder| self.tell_waiting(holder),
-        )?;
+        )?
+        .telling(announce::audience());
         if let Some(migrated) = journal.migrated().cloned() {
             let text = self.tell_migrated(&migrated);
             journal.notice(notice(Topic::Migration, text, None))?;

@@ -1,5 +1,6 @@
 //! The command line: the only place that prints, asks, and turns results into exit codes.
 
+mod announce;
 mod args;
 mod batch;
 mod commands;

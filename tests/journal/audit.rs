@@ -2,14 +2,16 @@
 //! whether the record is whole; and gets an answer that leaves something out, or that nobody else
 //! can check.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::golden::unpack;
-use crate::support;
+use crate::support::{self, Disk, GuestBuilder, PrivateHost};
 use serde_json::Value;
 
 fn run(state: &Path, words: &[&str]) -> Output {
@@ -275,4 +277,68 @@ fn an_export_makes_the_same_journal_again_and_no_other() {
         assert_eq!(ids(empty.path(), &[]), Vec::<u64>::new());
     }
     fs::remove_file(&file).unwrap();
+}
+
+/// The fields of a datagram to systemd's journal, each of one line.
+fn fields(datagram: &[u8]) -> BTreeMap<String, String> {
+    let text = String::from_utf8(datagram.to_vec()).unwrap();
+    let fields = text.lines().map(|line| line.split_once('=').unwrap());
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    fields.collect()
+}
+
+/// Whoever watches the host's log sees who deletes what, and a daemon that has stopped holds nothing up.
+#[test]
+fn systemds_journal_is_told_of_every_entry_and_waited_for_by_nobody() {
+    let host = PrivateHost::start();
+    GuestBuilder::new("web1")
+        .disk(Disk::pool("web1.qcow2"))
+        .define(&host);
+    host.refresh_pools();
+    host.shell("mkdir /run/systemd/journal");
+    let socket = host.path("/run/systemd/journal/socket");
+    let socket = UnixDatagram::bind(socket).unwrap();
+    let reader = socket.try_clone().unwrap();
+    // As many as `log` will show: begun, and an event for each step, and for each state.
+    let reader = std::thread::spawn(move || {
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        let mut bytes = vec![0; 1 << 16];
+        let committed = |bytes: &[u8]| fields(bytes).get("VIRT_RETIRE_STATE").cloned();
+        while all.len() < 2 || committed(&all[all.len() - 1]).as_deref() != Some("committed") {
+            let length = reader.recv(&mut bytes).unwrap();
+            all.push(bytes[..length].to_vec());
+        }
+        all
+    });
+    let undefine = ["undefine", "web1", "--remove-all-storage", "--yes"];
+    let reason = "no = sign\nis special";
+    host.retire(&[&undefine[..], &["--reason", reason]].concat())
+        .expect(0);
+    let told = reader.join().unwrap();
+    let has = |part: &[u8]| told[0].windows(part.len()).any(|window| window == part);
+    assert!(has(b"\nVIRT_RETIRE_KIND=begun\n"), "{:?}", told[0]);
+    assert!(has(b"\nVIRT_RETIRE_DOMAIN=web1\n"), "{:?}", told[0]);
+    let length = (reason.len() as u64).to_le_bytes();
+    let field: [&[u8]; 4] = [b"\nVIRT_RETIRE_REASON\n", &length, reason.as_bytes(), b"\n"];
+    assert!(has(&field.concat()), "{:?}", told[0]);
+    let log = host.retire_json(&["log"]).expect(0).json();
+    let log = log["events"].as_array().unwrap();
+    assert_eq!(told.len(), log.len());
+    for (told, entry) in told.iter().zip(log).skip(1) {
+        let told = fields(told);
+        assert_eq!(told["VIRT_RETIRE_SEQUENCE"], entry["sequence"].to_string());
+        assert_eq!(told["VIRT_RETIRE_KIND"], entry["kind"].as_str().unwrap());
+        assert_eq!(told["VIRT_RETIRE_TRANSACTION"], "1");
+        assert_eq!(told["SYSLOG_IDENTIFIER"], "virt-retire");
+        assert!(told["MESSAGE"].contains("web1"), "{told:?}");
+    }
+    // Nobody reads any more: its queue fills up. Later nobody is there.
+    for _ in 0..4 {
+        host.retire(&["rollback", "last", "--yes"]).expect(0);
+        host.retire(&undefine).expect(0);
+    }
+    drop(socket);
+    host.retire(&["rollback", "last", "--yes"]).expect(0);
+    let log = host.retire_json(&["log"]).expect(0).json();
+    assert!(log["events"].as_array().unwrap().len() > 40);
 }

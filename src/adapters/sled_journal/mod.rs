@@ -63,9 +63,15 @@ pub struct SledJournal {
     left_out: u64,
     migrated: Option<Migrated>,
     names: Names,
+    audience: Option<Audience>,
+    /// The last entry that the audience was told of.
+    told: u64,
     /// The last field: let go of when all else is closed.
     _lock: Lock,
 }
+
+/// Who is told of the entries.
+pub type Audience = Box<dyn Fn(&LogEntry)>;
 
 impl SledJournal {
     /// Opens the journal in `state_dir`, made if missing, and checks all of it.
@@ -109,6 +115,8 @@ impl SledJournal {
             left_out: 0,
             migrated,
             names,
+            audience: None,
+            told: 0,
             _lock: lock,
         })
     }
@@ -140,6 +148,32 @@ impl SledJournal {
     pub fn with_clock(mut self, clock: Box<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Tells of each entry that is written from now on, once it is durable: what is decided at once, what
+    /// was done for it along with that.
+    #[must_use]
+    pub fn telling(mut self, audience: Option<Audience>) -> Self {
+        self.told = self.head.sequence();
+        self.audience = audience;
+        self
+    }
+
+    fn tell(&mut self) {
+        let Some(audience) = &self.audience else {
+            return;
+        };
+        let mut new = Vec::new();
+        let walked = self.log(Order::NewestFirst, &mut |entry| {
+            let is_new = entry.sequence > self.told;
+            new.extend(is_new.then_some(entry));
+            Ok(is_new)
+        });
+        if let Err(error) = walked {
+            tracing::debug!(%error, "entries not told");
+        }
+        new.iter().rev().for_each(audience);
+        self.told = self.head.sequence();
     }
 
     fn usable(&self) -> Result<(), JournalError> {
@@ -338,6 +372,7 @@ impl Journal for SledJournal {
         }
         let appended = writer.finish().map_err(fault)?;
         self.grow(appended, true)?;
+        self.tell();
         Ok(begun)
     }
 
@@ -370,6 +405,9 @@ impl Journal for SledJournal {
         }
         let appended = writer.finish().map_err(fault)?;
         self.grow(appended, sync)?;
+        if sync {
+            self.tell();
+        }
         Ok(events)
     }
 
@@ -380,7 +418,9 @@ impl Journal for SledJournal {
             .notice(&notice, self.clock.now())
             .and_then(|()| writer.finish())
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
-        self.grow(appended, true)
+        self.grow(appended, true)?;
+        self.tell();
+        Ok(())
     }
 
     fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {

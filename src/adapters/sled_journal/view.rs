@@ -39,8 +39,11 @@ impl ViewReader {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
             }
-            if let Ok(Some(list)) = list(&names) {
-                return Ok(Some(Self { names, list }));
+            match list(&names) {
+                Ok(Some(list)) => return Ok(Some(Self { names, list })),
+                // A view is in the writing, or none will come.
+                Ok(None) | Err(_) if names.view.exists() => {}
+                Ok(None) | Err(_) => break,
             }
         }
         Ok(None)

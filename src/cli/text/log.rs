@@ -6,6 +6,11 @@ use super::super::safe::safe;
 use super::layout::time;
 
 pub fn logged(entry: &LogEntry) -> String {
+    format!("{}  {}  {}", entry.sequence, time(entry.at), message(entry))
+}
+
+/// The same without what systemd's journal numbers and dates itself.
+pub fn message(entry: &LogEntry) -> String {
     let id = entry.transaction.map(|id| format!("transaction {id}"));
     let domain = entry.domain.as_ref().map(|domain| safe(&domain.name));
     let about = match (id, domain) {
@@ -15,11 +20,7 @@ pub fn logged(entry: &LogEntry) -> String {
         (None, None) => "journal".to_owned(),
     };
     let (user, what) = (safe(&entry.user), safe(&words(entry)));
-    format!(
-        "{}  {}  {about}  {user}: {what}",
-        entry.sequence,
-        time(entry.at)
-    )
+    format!("{about}  {user}: {what}")
 }
 
 /// What happened, in words.

@@ -32,7 +32,7 @@ pub use done::{done, ranges};
 pub use finding::finding;
 pub use layout::{Width, table};
 pub use list::{expiring, list};
-pub use log::{CSV_HEADER, csv, logged};
+pub use log::{CSV_HEADER, csv, logged, message};
 pub use open::{interrupted, left_open};
 pub use plan::{Look, total, user};
 pub use purge::{purged, rows, selection, skipped};
