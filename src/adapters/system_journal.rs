@@ -1,7 +1,7 @@
 //! The host's own journal (systemd-journald), told of what ours has recorded.
 //!
 //! A copy for whoever watches the host's log: what is recorded is our journal alone. So nothing fails by
-//! it, and nothing waits for it longer than [`PATIENCE`], once: where its queue stays full, or nobody
+//! it, and nothing waits for it longer than 200 ms, once: where its queue stays full, or nobody
 //! listens, the entry is left out. The crates that speak its protocol wait for a full queue as long as it
 //! takes, and a daemon that has stopped would hold a retirement up.
 //!
