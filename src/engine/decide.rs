@@ -85,37 +85,62 @@ impl Engine<'_> {
         self.enter(transaction, Unwritten::none(), State::Committed, None)
     }
 
-    /// What [`Engine::rollback`] would find in its way before it changes anything, once the
-    /// transactions `earlier` have been rolled back.
+    /// What [`Engine::rollback_all`] would find in its way before it changes anything.
     ///
     /// # Errors
     /// [`EngineError::WrongState`], [`EngineError::Refused`]; nothing was changed.
     pub fn may_roll_back(
         &self,
+        ids: &[TransactionId],
+        request: &RollbackRequest,
+    ) -> Result<(), EngineError> {
+        let wanted = ids.iter().map(|id| self.retired(*id, request));
+        let wanted: Vec<Transaction> = wanted.collect::<Result<_, _>>()?;
+        let used = look::refuse_used(&self.world, &wanted)?;
+        for (index, (transaction, used)) in wanted.iter().zip(used).enumerate() {
+            self.way_back(transaction, request, &ids[..index], used)?;
+        }
+        Ok(())
+    }
+
+    /// A transaction in a state that a rollback is for.
+    fn retired(
+        &self,
         id: TransactionId,
         request: &RollbackRequest,
-        earlier: &[TransactionId],
-    ) -> Result<(Transaction, Terms), EngineError> {
+    ) -> Result<Transaction, EngineError> {
         let transaction = self.journal.read(id)?;
         let leads_out = transaction.state() == State::Stuck && request.leads_out();
-        if !leads_out && !matches!(transaction.state(), State::Prepared | State::Committed) {
-            return Err(wrong_state(&transaction, "rolled back"));
+        match leads_out || matches!(transaction.state(), State::Prepared | State::Committed) {
+            true => Ok(transaction),
+            false => Err(wrong_state(&transaction, "rolled back")),
         }
-        self.refuse_claimed(&transaction.plan, Some(id))?;
-        let terms = request.draw(&self.world, &transaction)?;
-        let mut refusals = preflight::rollback(&self.world, &transaction, &terms)?;
-        refusals.extend(self.held_by_others(&transaction, earlier)?);
-        refusals.extend(look::refuse_used(&self.world, &transaction)?);
-        let home = Restoration::under(&transaction, &terms);
+    }
+
+    /// The terms of its rollback, where nothing stands in its way once the transactions `earlier` have been
+    /// rolled back. `used` is what uses its files by now.
+    fn way_back(
+        &self,
+        transaction: &Transaction,
+        request: &RollbackRequest,
+        earlier: &[TransactionId],
+        used: Vec<Refusal>,
+    ) -> Result<Terms, EngineError> {
+        self.refuse_claimed(&transaction.plan, Some(transaction.id))?;
+        let terms = request.draw(&self.world, transaction)?;
+        let mut refusals = preflight::rollback(&self.world, transaction, &terms)?;
+        refusals.extend(self.held_by_others(transaction, earlier)?);
+        refusals.extend(used);
+        let home = Restoration::under(transaction, &terms);
         if request.accept_changed_base {
             refusals.retain(|one| one.code != RefusalCode::BaseChanged);
         } else {
-            refusals.extend(self.changed_bases(&transaction, &home, earlier)?);
+            refusals.extend(self.changed_bases(transaction, &home, earlier)?);
         }
-        if !refusals.is_empty() {
-            return Err(EngineError::Refused { refusals });
+        match refusals.is_empty() {
+            true => Ok(terms),
+            false => Err(EngineError::Refused { refusals }),
         }
-        Ok((transaction, terms))
     }
 
     /// Puts everything back. Nothing is moved where something stands in the way.
@@ -147,21 +172,15 @@ impl Engine<'_> {
         let mut rolled_back = RolledBack::default();
         let mut left = ids;
         while !left.is_empty() && rolled_back.failed.is_empty() {
-            let mut group = Vec::new();
-            for id in left {
-                match self.ready(*id, request, by.clone()) {
-                    Ok(ready) => group.push(ready),
-                    Err(error) => {
-                        // After the first it may stand on what comes back before it: it is asked again then.
-                        if group.is_empty() {
-                            rolled_back.failed.push(error);
-                        }
-                        break;
-                    }
+            let group = match self.next_group(left, request, by) {
+                Ok(group) => group,
+                Err(error) => {
+                    rolled_back.failed.push(error);
+                    break;
                 }
-            }
+            };
             left = &left[group.len()..];
-            if !group.is_empty() && !self.world.control.may_begin() {
+            if !self.world.control.may_begin() {
                 rolled_back.failed.push(EngineError::Interrupted);
                 break;
             }
@@ -181,14 +200,52 @@ impl Engine<'_> {
         rolled_back
     }
 
+    /// The first of these, and those after it that can go back together with it. One that stands on what
+    /// comes back before it is of a later group.
+    fn next_group(
+        &self,
+        ids: &[TransactionId],
+        request: &RollbackRequest,
+        by: &Evidence,
+    ) -> Result<Executed, EngineError> {
+        let mut ids = ids;
+        loop {
+            let mut wanted = Vec::new();
+            for id in ids {
+                match self.retired(*id, request) {
+                    Ok(transaction) => wanted.push(transaction),
+                    Err(error) if wanted.is_empty() => return Err(error),
+                    Err(_) => break,
+                }
+            }
+            // One look for all. What waits on of the same command may use their files as anything else may,
+            // so a shorter group is looked at again.
+            let used = look::refuse_used(&self.world, &wanted)?;
+            let mut group = Vec::new();
+            let looked_at = wanted.len();
+            for (transaction, used) in wanted.into_iter().zip(used) {
+                match self.ready(transaction, request, by.clone(), used) {
+                    Ok(ready) => group.push(ready),
+                    Err(error) if group.is_empty() => return Err(error),
+                    Err(_) => break,
+                }
+            }
+            if group.len() == looked_at {
+                return Ok(group);
+            }
+            ids = &ids[..group.len()];
+        }
+    }
+
     /// What is to be written before the first step back, where nothing stands in its way.
     fn ready(
         &self,
-        id: TransactionId,
+        transaction: Transaction,
         request: &RollbackRequest,
         mut by: Evidence,
+        used: Vec<Refusal>,
     ) -> Result<(Transaction, Unwritten), EngineError> {
-        let (transaction, terms) = self.may_roll_back(id, request, &[])?;
+        let terms = self.way_back(&transaction, request, &[], used)?;
         let home = Restoration::under(&transaction, &terms);
         let mut told = self.missing(&transaction, &home)?;
         told.extend(verify::written_to(self.world.storage, &transaction)?);

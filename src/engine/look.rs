@@ -73,50 +73,68 @@ pub(super) fn refuse_claimed(
     }
 }
 
-/// Files that somebody uses where they wait in quarantine: to bring them back would take them away.
+/// Files of each of these that somebody uses where they wait in quarantine: to bring them back would take
+/// them away.
 pub(super) fn used_in_quarantine(
     world: &World,
-    transaction: &Transaction,
-) -> Result<Vec<Claimed>, Failure> {
-    find(world, &[transaction], As::TheyAre).map(|found| {
-        found
-            .into_iter()
-            .filter(|one| {
-                // At home it is what the way back leaves alone.
-                let stored = transaction.stored(one.step);
-                stored.is_some_and(|it| matches!(world.storage.facts(&it), Ok(Some(_))))
-            })
-            .collect()
-    })
+    transactions: &[&Transaction],
+) -> Result<Vec<Vec<Claimed>>, Failure> {
+    let found = find_each(world, transactions, As::TheyAre)?;
+    let waits = |transaction: &Transaction, one: &Claimed| {
+        // At home it is what the way back leaves alone.
+        let stored = transaction.stored(one.step);
+        stored.is_some_and(|it| matches!(world.storage.facts(&it), Ok(Some(_))))
+    };
+    let found = transactions.iter().zip(found);
+    Ok(found
+        .map(|(transaction, found)| {
+            let used = found.into_iter().filter(|one| waits(transaction, one));
+            used.collect()
+        })
+        .collect())
 }
 
-/// The same, and who has such a file open, as refusals of a rollback.
+/// The same, and who has such a file open, as refusals of the rollback of each.
 pub(super) fn refuse_used(
     world: &World,
-    transaction: &Transaction,
-) -> Result<Vec<Refusal>, EngineError> {
-    let mut used = used_in_quarantine(world, transaction)?;
-    for (step, taken, stored) in transaction.taken() {
-        if used.iter().any(|one| one.step == step) {
-            continue;
+    transactions: &[Transaction],
+) -> Result<Vec<Vec<Refusal>>, EngineError> {
+    let all: Vec<&Transaction> = transactions.iter().collect();
+    let mut refusals = Vec::new();
+    for (transaction, mut used) in all.iter().zip(used_in_quarantine(world, &all)?) {
+        for (step, taken, stored) in transaction.taken() {
+            if used.iter().any(|one| one.step == step) {
+                continue;
+            }
+            let users = world.holders(taken, &stored).map_err(Failure::from)?;
+            if !users.is_empty() {
+                used.push(Claimed {
+                    step,
+                    path: taken.path().to_owned(),
+                    users,
+                });
+            }
         }
-        let users = world.holders(taken, &stored).map_err(Failure::from)?;
-        if !users.is_empty() {
-            used.push(Claimed {
-                step,
-                path: taken.path().to_owned(),
-                users,
-            });
-        }
+        let hint = format!(
+            "end that use of the file in quarantine, then: virt-retire rollback {}",
+            transaction.id
+        );
+        refusals.push(used.iter().map(|one| one.refusal(&hint)).collect());
     }
-    let hint = format!(
-        "end that use of the file in quarantine, then: virt-retire rollback {}",
-        transaction.id
-    );
-    Ok(used.iter().map(|one| one.refusal(&hint)).collect())
+    Ok(refusals)
 }
 
 fn find(world: &World, transactions: &[&Transaction], how: As) -> Result<Vec<Claimed>, Failure> {
+    let found = find_each(world, transactions, how)?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// For each transaction its own.
+fn find_each(
+    world: &World,
+    transactions: &[&Transaction],
+    how: As,
+) -> Result<Vec<Vec<Claimed>>, Failure> {
     let leaving: Vec<Leaving> = transactions
         .iter()
         .map(|transaction| Leaving {
@@ -128,19 +146,20 @@ fn find(world: &World, transactions: &[&Transaction], how: As) -> Result<Vec<Cla
         })
         .collect();
     let found = newcomers(world.hypervisor, world.storage, &leaving, how)?;
-    let mut claimed = Vec::new();
-    for (transaction, users) in transactions.iter().zip(found) {
-        for ((step, taken, _), users) in taken(transaction).zip(users) {
-            if !users.is_empty() {
-                claimed.push(Claimed {
+    let found = transactions.iter().zip(found);
+    Ok(found
+        .map(|(transaction, users)| {
+            let used = taken(transaction).zip(users);
+            let used = used.filter(|(_, users)| !users.is_empty());
+            let claimed =
+                |((step, taken, _), users): ((usize, Taken, PathBuf), Vec<User>)| Claimed {
                     step,
                     path: taken.path().to_owned(),
                     users,
-                });
-            }
-        }
-    }
-    Ok(claimed)
+                };
+            used.map(claimed).collect()
+        })
+        .collect())
 }
 
 /// A managed save is the domain's alone: libvirt would take it for that of whoever is called so now,

@@ -169,8 +169,8 @@ impl Engine<'_> {
                 cause,
             })
         };
-        let used = look::used_in_quarantine(&self.world, transaction).map_err(failed)?;
-        if let Some(one) = used.first() {
+        let used = look::used_in_quarantine(&self.world, &[transaction]).map_err(failed)?;
+        if let Some(one) = used.iter().flatten().next() {
             self.write(transaction, unwritten.into_kinds())
                 .map_err(Stop::Unfinished)?;
             return Err(failed(Failure::InUse(one.phrase())));

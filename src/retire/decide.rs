@@ -123,9 +123,7 @@ pub fn rollback(
     let world = host.world();
     let _locks = site.lock(&world, &domains(&wanted), &purpose)?;
     let mut engine = Engine::new(world, &mut *journal);
-    for (index, id) in ids.iter().enumerate() {
-        engine.may_roll_back(*id, request, &ids[..index])?;
-    }
+    engine.may_roll_back(ids, request)?;
     refuse_rivals(&wanted)?;
     let by = site.evidence(world.hypervisor.uri(), None, Vec::new());
     let RolledBack { done, failed } = engine.rollback_all(ids, request, &by);
@@ -175,9 +173,7 @@ pub fn may_roll_back(
     refuse_imported_among_others(&wanted)?;
     let host = host_of(site, &wanted)?;
     let engine = Engine::new(host.world(), &mut *journal);
-    for (index, id) in ids.iter().enumerate() {
-        engine.may_roll_back(*id, request, &ids[..index])?;
-    }
+    engine.may_roll_back(ids, request)?;
     refuse_rivals(&wanted)
 }
 

@@ -9,7 +9,7 @@ use crate::ports::Presence;
 use super::super::bases::{holds, left_behind};
 use super::super::error::EngineError;
 use super::super::keepers::finder;
-use super::super::look::{in_use, used_in_quarantine};
+use super::super::look::{Claimed, in_use, used_in_quarantine};
 use super::super::{Engine, places};
 use super::is_record;
 
@@ -20,54 +20,62 @@ impl Engine<'_> {
         transactions: &[Transaction],
         going: &[TransactionId],
     ) -> Result<Vec<Refusal>, EngineError> {
-        let mut refusals = Vec::new();
-        for transaction in transactions {
-            refusals.extend(self.used(transaction)?);
-        }
+        let all: Vec<&Transaction> = transactions.iter().collect();
+        let mut refusals = self.used(&all)?;
         refusals.extend(self.stood_upon(transactions, going)?);
         Ok(refusals)
     }
 
-    /// Who uses what waits of one transaction, but for other transactions, and what of it is not there.
-    pub(super) fn used(&self, transaction: &Transaction) -> Result<Vec<Refusal>, EngineError> {
+    /// Who uses what waits of these, but for other transactions, and what of it is not there.
+    pub(super) fn used(&self, transactions: &[&Transaction]) -> Result<Vec<Refusal>, EngineError> {
+        let mut refusals = Vec::new();
+        let used = used_in_quarantine(&self.world, transactions)?;
+        for (transaction, used) in transactions.iter().zip(used) {
+            refusals.extend(self.used_of(transaction, &used)?);
+        }
+        Ok(refusals)
+    }
+
+    fn used_of(
+        &self,
+        transaction: &Transaction,
+        used: &[Claimed],
+    ) -> Result<Vec<Refusal>, EngineError> {
         let mut refusals = Vec::new();
         for folder in transaction.folders() {
             if places::is_read_only(&self.world, &folder) {
                 refusals.push(read_only(transaction, &folder));
             }
         }
-        {
-            let used = used_in_quarantine(&self.world, transaction)?;
-            for (step, taken, stored) in transaction.taken() {
-                if transaction.progress().get(step) == Some(&Progress::Destroyed) {
+        for (step, taken, stored) in transaction.taken() {
+            if transaction.progress().get(step) == Some(&Progress::Destroyed) {
+                continue;
+            }
+            let path = taken.path();
+            match finder(self.world.storage, taken, path, &stored).waiting()? {
+                Presence::It(_) => {}
+                Presence::Another(_) => {
+                    refusals.push(another(transaction, path, &stored));
                     continue;
                 }
-                let path = taken.path();
-                match finder(self.world.storage, taken, path, &stored).waiting()? {
-                    Presence::It(_) => {}
-                    Presence::Another(_) => {
-                        refusals.push(another(transaction, path, &stored));
-                        continue;
-                    }
-                    Presence::Nothing => {
-                        refusals.extend(self.not_there(transaction, step, path, &stored)?);
-                        continue;
-                    }
-                }
-                let mut users: Vec<User> = used
-                    .iter()
-                    .filter(|one| one.step == step)
-                    .flat_map(|one| one.users.clone())
-                    .collect();
-                if users.is_empty() {
-                    users.extend(self.world.holders(taken, &stored)?);
-                }
-                if !users.is_empty() {
-                    refusals.push(used_by(transaction, path, &in_use(path, &users)));
+                Presence::Nothing => {
+                    refusals.extend(self.not_there(transaction, step, path, &stored)?);
+                    continue;
                 }
             }
-            refusals.extend(self.second_names(transaction)?);
+            let mut users: Vec<User> = used
+                .iter()
+                .filter(|one| one.step == step)
+                .flat_map(|one| one.users.clone())
+                .collect();
+            if users.is_empty() {
+                users.extend(self.world.holders(taken, &stored)?);
+            }
+            if !users.is_empty() {
+                refusals.push(used_by(transaction, path, &in_use(path, &users)));
+            }
         }
+        refusals.extend(self.second_names(transaction)?);
         Ok(refusals)
     }
 

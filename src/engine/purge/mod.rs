@@ -73,7 +73,7 @@ impl Engine<'_> {
             let transaction = self.journal.read(*id)?;
             let mut refusals: Vec<Refusal> = held(&transaction).into_iter().collect();
             if refusals.is_empty() {
-                refusals = match self.used(&transaction) {
+                refusals = match self.used(&[&transaction]) {
                     // What waits of it cannot be looked at: that concerns no other one.
                     Err(EngineError::Storage(error)) => vec![out_of_reach(&transaction, &error)],
                     other => other?,
