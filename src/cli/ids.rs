@@ -64,16 +64,13 @@ pub fn meant_back(context: &Context, words: &[Meant]) -> Result<Vec<TransactionI
 pub fn newest_of(context: &Context, domain: &str) -> Result<TransactionId, CliError> {
     let mut found = None;
     if context.has_journal()? {
-        context.reader("list")?.newest(&mut |summary| {
+        found = context.reader("list")?.latest(&|summary| {
             let one = &summary.domain;
             let is_it = one.name == domain || one.uuid.to_string() == domain.to_lowercase();
-            if is_it && summary.state.is_restorable() {
-                found = Some(summary.id);
-            }
-            Ok(found.is_none())
+            is_it && summary.state.is_restorable()
         })?;
     }
-    found.ok_or_else(|| {
+    found.map(|summary| summary.id).ok_or_else(|| {
         CliError::unchanged(
             Exit::Error,
             "no-such-transaction",

@@ -38,7 +38,7 @@ impl Engine<'_> {
             return Ok(Vec::new());
         }
         let mut refusals = Vec::new();
-        for summary in self.journal.summaries()? {
+        for summary in self.journal.outstanding()? {
             let is_open = summary.state.claim() == Claim::Unfinished;
             if !holds(summary.state)
                 || summary.id == transaction.id
@@ -165,11 +165,12 @@ impl Engine<'_> {
         path: &PathBuf,
         earlier: &[TransactionId],
     ) -> Result<bool, EngineError> {
-        for summary in self.journal.summaries()? {
-            if summary.id == own || !holds(summary.state) && !earlier.contains(&summary.id) {
-                continue;
-            }
-            let other = self.journal.read(summary.id)?;
+        let outstanding = self.journal.outstanding()?;
+        let holding = outstanding.iter().filter(|summary| holds(summary.state));
+        // Some of `earlier` may be back by now.
+        let others = holding.map(|summary| &summary.id).chain(earlier);
+        for id in others.filter(|id| **id != own) {
+            let other = self.journal.read(*id)?;
             if other.taken().any(|(_, taken, _)| taken.path() == path) {
                 return Ok(true);
             }

@@ -96,6 +96,11 @@ impl State {
         matches!(self, State::Prepared | State::Committed)
     }
 
+    /// Nothing leads out of it, and nothing of it waits in quarantine.
+    pub fn is_closed(self) -> bool {
+        matches!(self, State::RolledBack | State::Purged)
+    }
+
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }

@@ -48,8 +48,14 @@ pub trait JournalReader {
             Err(error) => Err(error),
         }
     }
-    /// All transactions, oldest first.
+    /// All transactions, oldest first. As many as the history is long: what is asked of what is there
+    /// today has [`JournalReader::outstanding`] and [`JournalReader::claiming`].
     fn summaries(&self) -> Result<Vec<Summary>, JournalError>;
+    /// Those that are not closed ([`crate::model::State::is_closed`]), oldest first: every one that may
+    /// have something in quarantine is among them. What is closed is not read.
+    fn outstanding(&self) -> Result<Vec<Summary>, JournalError>;
+    /// Those whose state claims their domain and paths, oldest first.
+    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError>;
     /// Hands them to `each`, the newest first, until it says that it has enough: no more of them
     /// is read than that.
     fn newest(
@@ -62,6 +68,15 @@ pub trait JournalReader {
             }
         }
         Ok(())
+    }
+    /// The newest one that is `wanted`; nothing older is read, and a few are in memory at a time.
+    fn latest(&self, wanted: &dyn Fn(&Summary) -> bool) -> Result<Option<Summary>, JournalError> {
+        let mut found = None;
+        self.newest(&mut |summary| {
+            found = Some(summary).filter(|summary| wanted(summary));
+            Ok(found.is_none())
+        })?;
+        Ok(found)
     }
     /// Those that a filter takes, the newest first, at most `limit`; no more of the journal is read
     /// than that takes.
@@ -120,6 +135,4 @@ pub trait Journal: JournalReader {
     }
     /// Records an event that belongs to no transaction; durable when it returns.
     fn notice(&mut self, notice: Notice) -> Result<(), JournalError>;
-    /// Those whose state claims their domain and paths, oldest first.
-    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError>;
 }

@@ -1,8 +1,8 @@
 //! A domain that libvirt does not have at the moment, because another command is at work on it.
 
 use crate::engine::{EngineError, World};
-use crate::model::{Claim, Summary};
-use crate::ports::HypervisorError;
+use crate::model::Summary;
+use crate::ports::{HypervisorError, JournalError, JournalReader};
 
 use super::{Error, Site};
 
@@ -25,7 +25,7 @@ pub(super) fn present(
         };
         if !matches!(missing, HypervisorError::NoSuchDomain(_))
             || !site.has_journal()?
-            || claimant(&site.reader(purpose)?.summaries()?, spec).is_none()
+            || claimant(&*site.reader(purpose)?, spec)?.is_none()
         {
             return Err(missing.into());
         }
@@ -33,8 +33,7 @@ pub(super) fn present(
         if world.hypervisor.find(spec).is_ok() {
             continue;
         }
-        let summaries = journal.summaries()?;
-        return Err(match claimant(&summaries, spec) {
+        return Err(match claimant(&*journal, spec)? {
             Some(open) => EngineError::Claimed {
                 subject: format!("domain '{}'", open.domain.name),
                 by: open.id,
@@ -47,9 +46,19 @@ pub(super) fn present(
     Ok(())
 }
 
-fn claimant<'a>(summaries: &'a [Summary], spec: &str) -> Option<&'a Summary> {
-    summaries.iter().rev().find(|open| {
-        open.state.claim() != Claim::Nothing
-            && (open.domain.name == spec || open.domain.uuid.to_string() == spec.to_lowercase())
-    })
+/// The latest transaction that claims the domain.
+fn claimant<R: JournalReader + ?Sized>(
+    journal: &R,
+    spec: &str,
+) -> Result<Option<Summary>, JournalError> {
+    for id in journal.claiming()?.into_iter().rev() {
+        let open = journal.summary(id)?;
+        let is_it = |open: &Summary| {
+            open.domain.name == spec || open.domain.uuid.to_string() == spec.to_lowercase()
+        };
+        if let Some(open) = open.filter(is_it) {
+            return Ok(Some(open));
+        }
+    }
+    Ok(None)
 }

@@ -14,10 +14,9 @@ pub(super) fn unfinished(
     journal: &dyn JournalReader,
     watched: &Watched,
 ) -> Result<Option<Transaction>, JournalError> {
-    let summaries = journal.summaries()?;
-    let latest = summaries.iter().rev().find(|summary| {
+    let latest = journal.latest(&|summary| {
         summary.domain.uuid == watched.domain.uuid && summary.started_at >= watched.since
-    });
+    })?;
     let Some(latest) = latest else {
         return Ok(None);
     };

@@ -94,11 +94,9 @@ impl Watch<'_> {
     /// Whether an operator wanted it back after it had expired: then a new moment has to be set.
     fn was_brought_back(&self, one: &Expiring) -> Result<bool, Error> {
         let journal = self.site.reader("watch")?;
-        let summaries = journal.summaries()?;
-        let latest = summaries
-            .iter()
-            .rev()
-            .find(|summary| summary.domain.uuid == one.domain.uuid && summary.started_at >= one.at);
+        let latest = journal.latest(&|summary| {
+            summary.domain.uuid == one.domain.uuid && summary.started_at >= one.at
+        })?;
         Ok(match latest {
             Some(latest) => journal.read(latest.id)?.was_asked_back(),
             None => false,

@@ -43,15 +43,15 @@ pub(super) fn retire(
         }
         Some(_) => return Ok(()),
     };
-    let is_retired = journal.summaries()?.iter().any(|summary| {
+    let retired = journal.latest(&|summary| {
         summary.domain.uuid == watched.domain.uuid
             && summary.started_at >= watched.since
             && matches!(
                 summary.state,
                 State::Prepared | State::Committed | State::Purging | State::Purged
             )
-    });
-    if is_retired {
+    })?;
+    if retired.is_some() {
         return Ok(());
     }
     let cached = CachedStorage::new(host.world().storage);

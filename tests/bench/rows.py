@@ -228,7 +228,8 @@ def history(host, runs):
     for count in sizes:
         against = f"with {few}"
         measured = {}
-        for verb in "list --limit 10", "undefine", "recover":
+        verbs = "list --limit 10", "undefine", "recover", "purge --expired -n", "rollback"
+        for verb in verbs:
             row = Row(f"{verb} with {count:,} transactions", against, 1.3)
             row.peak_goal = 60 * MEGABYTE
             measured[verb] = row
@@ -243,9 +244,10 @@ def history(host, runs):
                 }
                 shown = json.loads(took["list --limit 10"].stdout)["transactions"]
                 must("ten are listed", len(shown) == 10)
+                took["purge --expired -n"] = host.retire(state, "purge", "--expired", "-n")
                 must("the domain is gone", not host.domains().intersection(scene.disks))
                 must("nothing was open", not json.loads(took["recover"].stdout)["transactions"])
-                host.retire(state, "rollback", "last", "--yes")
+                took["rollback"] = host.retire(state, "rollback", "last", "--yes")
                 must_be_back(host, scene.disks, scene.content)
                 if not attempt:
                     continue

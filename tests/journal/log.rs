@@ -2,9 +2,13 @@
 //! since. Whatever was taken out, put in, changed or moved must be found; what was written in one
 //! order must be read in that order, whoever wrote at the same time.
 
+use std::cell::Cell;
+
 use crate::sample;
+use virt_retire::journal::Fault;
 use virt_retire::journal::log::{
-    Change, Memory, Shelf, Tree, Writer, at_open, entries, read, whole,
+    Change, Each, Memory, Shelf, Tree, Writer, at_open, claiming, entries, outstanding, read,
+    summaries, whole,
 };
 use virt_retire::journal::merkle::Wanted;
 use virt_retire::journal::{Format, Head, Time, decode, encode, envelope};
@@ -338,4 +342,79 @@ fn a_sealed_record_that_grows_is_damage() {
         .insert((Tree::Sealed, key), encode(&sealed).unwrap());
     let error = read(&shelf, 1).unwrap_err();
     assert!(error.to_string().contains("sealed"), "{error}");
+}
+
+/// Counts the records and keys that are looked at.
+struct Counted<'a> {
+    shelf: &'a Memory,
+    looks: Cell<usize>,
+}
+
+impl<'a> Counted<'a> {
+    fn new(shelf: &'a Memory) -> Self {
+        let looks = Cell::new(0);
+        Self { shelf, looks }
+    }
+
+    fn look(&self) {
+        self.looks.set(self.looks.get() + 1);
+    }
+}
+
+impl Shelf for Counted<'_> {
+    fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.look();
+        self.shelf.get(tree, key)
+    }
+
+    fn scan(&self, tree: Tree, prefix: &[u8], each: &mut Each<'_>) -> Result<(), Fault> {
+        self.shelf.scan(tree, prefix, &mut |key, value| {
+            self.look();
+            each(key, value)
+        })
+    }
+
+    fn before(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.look();
+        self.shelf.before(tree, key)
+    }
+}
+
+/// A rollback and a purge ask what waits besides, and a command for a name that is taken who has it:
+/// what is over for years must cost them nothing.
+#[test]
+fn what_is_outstanding_is_found_without_what_is_closed() {
+    let looks = |log: &Log| {
+        let shelf = Counted::new(&log.shelf);
+        let found = outstanding(&shelf).unwrap();
+        claiming(&shelf).unwrap();
+        let ids: Vec<u64> = found.iter().map(|summary| summary.line.id.0).collect();
+        let mut wanted = Vec::new();
+        summaries(&log.shelf, &log.head, &mut |summary| {
+            let line = Summary::from(summary);
+            wanted.extend((!line.state.is_closed()).then_some(line.id.0));
+            Ok(true)
+        })
+        .unwrap();
+        wanted.reverse();
+        assert_eq!(ids, wanted);
+        (ids, shelf.looks.get())
+    };
+    let mut log = busy();
+    let (ids, before) = looks(&log);
+    assert_eq!(ids, [2, 4]);
+    for id in 10..310 {
+        log.begin(id);
+        log.enter(id, State::Executing);
+        log.enter(id, State::RollingBack);
+        log.enter(id, State::RolledBack);
+    }
+    assert_eq!(looks(&log), (ids, before));
+    // One that closed, and one more that waits.
+    log.enter(2, State::Purging);
+    assert_eq!(looks(&log).0, [2, 4]);
+    log.enter(2, State::Purged);
+    assert_eq!(looks(&log).0, [4]);
+    log.begin(400);
+    assert_eq!(looks(&log).0, [4, 400]);
 }

@@ -1,7 +1,8 @@
 //! The journal in memory. An append is there whole or not at all, and durable when it returns.
 
 use virt_retire::model::{
-    Draft, Event, EventKind, LogEntry, Notice, Order, State, Summary, Transaction, TransactionId,
+    Claim, Draft, Event, EventKind, LogEntry, Notice, Order, State, Summary, Transaction,
+    TransactionId,
 };
 use virt_retire::ports::{Journal, JournalError, JournalReader};
 
@@ -93,9 +94,23 @@ impl JournalReader for Log {
         Ok(transaction)
     }
 
+    /// The engine is to cost what is open and what waits, however long the history is.
     fn summaries(&self) -> Result<Vec<Summary>, JournalError> {
+        panic!("the engine reads the whole history")
+    }
+
+    fn outstanding(&self) -> Result<Vec<Summary>, JournalError> {
         let host = self.0.get();
-        Ok(host.journal.iter().map(Transaction::summary).collect())
+        let is_open = |it: &&Transaction| !it.state().is_closed();
+        let outstanding = host.journal.iter().filter(is_open);
+        Ok(outstanding.map(Transaction::summary).collect())
+    }
+
+    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {
+        let host = self.0.get();
+        let is_claiming = |it: &&Transaction| it.state().claim() != Claim::Nothing;
+        let claiming = host.journal.iter().filter(is_claiming);
+        Ok(claiming.map(|transaction| transaction.id).collect())
     }
 
     fn log(
@@ -167,14 +182,6 @@ impl Journal for Log {
             events.push(host.append(index_of(id), kinds));
         }
         Ok(events)
-    }
-
-    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {
-        let host = self.0.get();
-        let open = host.journal.iter().filter(|transaction| {
-            transaction.state().claim() != virt_retire::model::Claim::Nothing
-        });
-        Ok(open.map(|transaction| transaction.id).collect())
     }
 }
 

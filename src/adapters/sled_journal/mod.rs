@@ -301,6 +301,18 @@ impl JournalReader for SledJournal {
         Ok(all)
     }
 
+    fn outstanding(&self) -> Result<Vec<model::Summary>, JournalError> {
+        self.usable()?;
+        let stored = log::outstanding(&self.store).map_err(|fault| self.unreadable(fault))?;
+        Ok(stored.into_iter().map(model::Summary::from).collect())
+    }
+
+    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {
+        self.usable()?;
+        let claims = log::claiming(&self.store).map_err(|fault| self.unreadable(fault))?;
+        Ok(claims.into_iter().map(TransactionId).collect())
+    }
+
     fn newest(
         &self,
         each: &mut dyn FnMut(model::Summary) -> Result<bool, JournalError>,
@@ -421,12 +433,6 @@ impl Journal for SledJournal {
         self.grow(appended, true)?;
         self.tell();
         Ok(())
-    }
-
-    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {
-        self.usable()?;
-        let claims = log::claiming(&self.store).map_err(|fault| self.unreadable(fault))?;
-        Ok(claims.into_iter().map(TransactionId).collect())
     }
 }
 

@@ -113,6 +113,17 @@ impl JournalReader for Reader {
         }
     }
 
+    fn summary(&self, id: TransactionId) -> Result<Option<Summary>, JournalError> {
+        if let Source::Journal(journal) = &self.source {
+            return journal.summary(id);
+        }
+        match self.read(id) {
+            Ok(transaction) => Ok(Some(transaction.summary())),
+            Err(JournalError::NoSuchTransaction(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn summaries(&self) -> Result<Vec<Summary>, JournalError> {
         match &self.source {
             Source::Journal(journal) => journal.summaries(),
@@ -120,6 +131,27 @@ impl JournalReader for Reader {
                 Some(summaries) => Ok(summaries),
                 None => self.journal()?.summaries(),
             },
+        }
+    }
+
+    fn outstanding(&self) -> Result<Vec<Summary>, JournalError> {
+        match &self.source {
+            Source::Journal(journal) => journal.outstanding(),
+            Source::View(view) => match view.summaries() {
+                Some(mut summaries) => {
+                    summaries.retain(|summary| !summary.state.is_closed());
+                    Ok(summaries)
+                }
+                // It has the latest and the claiming, and one that waits may be older.
+                None => self.journal()?.outstanding(),
+            },
+        }
+    }
+
+    fn claiming(&self) -> Result<Vec<TransactionId>, JournalError> {
+        match &self.source {
+            Source::Journal(journal) => journal.claiming(),
+            Source::View(view) => Ok(view.claiming()),
         }
     }
 

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::folder::{self, Names};
 use super::watermark::Watermark;
 use crate::journal::{Begin, DecodeError, Entry, Mark, Record, Summary, decode_first};
-use crate::model::{self, TransactionId};
+use crate::model::{self, Claim, TransactionId};
 use crate::ports::JournalError;
 
 /// Between the watermark and the view's last line the writer has one short write to do.
@@ -54,6 +54,13 @@ impl ViewReader {
         let lines = &self.list.lines;
         (lines.len() as u64 == self.list.mark.count)
             .then(|| lines.values().cloned().map(model::Summary::from).collect())
+    }
+
+    /// Those that claim something, oldest first: every view has them.
+    pub fn claiming(&self) -> Vec<TransactionId> {
+        let summaries = self.list.lines.values().cloned().map(model::Summary::from);
+        let claiming = summaries.filter(|summary| summary.state.claim() != Claim::Nothing);
+        claiming.map(|summary| summary.id).collect()
     }
 
     /// The latest transactions, the newest first: as many as the view has without one missing.

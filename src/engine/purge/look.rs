@@ -143,7 +143,7 @@ impl Engine<'_> {
         going: &[TransactionId],
     ) -> Result<Vec<Refusal>, EngineError> {
         let mut refusals = Vec::new();
-        for summary in self.journal.summaries()? {
+        for summary in self.journal.outstanding()? {
             let is_going = going.contains(&summary.id);
             if !holds(summary.state) || is_going {
                 continue;

@@ -1,6 +1,6 @@
 //! What waits in quarantine, as the selections ask of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{State, Summary, Transaction, TransactionId};
 use crate::ports::{Clock, JournalReader, StorageView};
@@ -23,14 +23,7 @@ pub fn waiting(
 ) -> Result<(Vec<Waiting>, Rules), EngineError> {
     let mut all = Vec::new();
     let mut free = HashMap::new();
-    for summary in journal.summaries()? {
-        let waits = matches!(
-            summary.state,
-            State::Committed | State::Prepared | State::Purging
-        );
-        if !waits && !named.contains(&summary.id) {
-            continue;
-        }
+    for summary in asked_of(journal, named)? {
         let transaction = journal.read(summary.id)?;
         all.push(one(storage, summary, &transaction, &mut free)?);
     }
@@ -41,6 +34,28 @@ pub fn waiting(
         free,
     };
     Ok((all, rules))
+}
+
+/// The oldest first.
+fn asked_of(
+    journal: &dyn JournalReader,
+    named: &[TransactionId],
+) -> Result<Vec<Summary>, EngineError> {
+    let waits = |summary: &Summary| {
+        let state = summary.state;
+        matches!(state, State::Committed | State::Prepared | State::Purging)
+    };
+    let mut asked: BTreeMap<TransactionId, Summary> = (journal.outstanding()?.into_iter())
+        .filter(waits)
+        .map(|summary| (summary.id, summary))
+        .collect();
+    for id in named {
+        if !asked.contains_key(id) {
+            // Of a number that nobody has, whoever asked for it tells.
+            asked.extend(journal.summary(*id)?.map(|summary| (*id, summary)));
+        }
+    }
+    Ok(asked.into_values().collect())
 }
 
 fn one(

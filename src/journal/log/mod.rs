@@ -11,7 +11,7 @@ mod write;
 
 pub use check::{Checked, at_open, whole};
 pub use page::{entries, records_in_order};
-pub use read::{Records, claiming, read, records, summaries, summary};
+pub use read::{Records, claiming, outstanding, read, records, summaries, summary};
 pub use shelf::{Change, Each, FORMAT, HEAD, Memory, Shelf, Tree};
 pub use write::{Appended, Part, Writer};
 

@@ -3,6 +3,7 @@
 use super::shelf::{Shelf, Tree};
 use super::{key, seal};
 use crate::journal::format::{Begin, Entry, EventKind, Extent, Head, Summary, version_of};
+use crate::journal::mirror::Load;
 use crate::journal::primitive::Hash;
 use crate::journal::{Fault, decode, merkle};
 use crate::model;
@@ -173,6 +174,28 @@ pub fn summaries(
         ));
     }
     Ok(())
+}
+
+/// Those that are not closed, oldest first. What is closed is sealed, and lies in another tree: it is
+/// not read, but for what was too large to be sealed.
+///
+/// # Errors
+/// [`Fault::Damaged`] where a summary is missing or does not decode.
+pub fn outstanding(shelf: &impl Shelf) -> Result<Vec<Summary>, Fault> {
+    let mut found = Vec::new();
+    let mut below = key(u64::MAX);
+    while let Some(begin) = shelf.before(Tree::Begins, &below)? {
+        let id = number(&begin)?;
+        let Some(summary) = summary(shelf, id)? else {
+            return Fault::damaged(format!("transaction {id} has no summary"));
+        };
+        if !summary.line.state.clone().load().is_closed() {
+            found.push(summary);
+        }
+        below = begin;
+    }
+    found.reverse();
+    Ok(found)
 }
 
 /// The numbers of transactions that claim something, in their order.

@@ -13,7 +13,7 @@ use crate::journal::format::{Begin, Entry, EventKind, Extent, Head, Notice, Summ
 use crate::journal::mirror::Mirror;
 use crate::journal::primitive::{Hash, Time};
 use crate::journal::{Fault, decode, encode, merkle};
-use crate::model::{self, Claim, State};
+use crate::model::{self, Claim};
 
 /// What an append changes, and where it leads.
 #[derive(Debug)]
@@ -273,14 +273,10 @@ fn put(tree: Tree, key: Vec<u8>, value: Vec<u8>) -> Change {
     }
 }
 
-/// Nothing leads out of these states: what they end is folded into one record.
-fn is_closed(state: State) -> bool {
-    matches!(state, State::RolledBack | State::Purged)
-}
-
-/// The changes that fold a closed transaction; `None` of one that goes on, or is too large.
+/// The changes that fold a closed transaction into one record; `None` of one that goes on, or is too
+/// large.
 fn sealed<S: Shelf>(shelf: &S, id: u64, touched: &Touched) -> Result<Option<Vec<Change>>, Fault> {
-    if !is_closed(touched.line.state) {
+    if !touched.line.state.is_closed() {
         return Ok(None);
     }
     let new = touched.entries.iter().map(|(_, record)| record.clone());

@@ -37,7 +37,7 @@ impl Goal {
                 State::Committed | State::Purging | State::Prepared
             )
         };
-        let all: Vec<Summary> = reader.summaries()?.into_iter().filter(waits).collect();
+        let all: Vec<Summary> = reader.outstanding()?.into_iter().filter(waits).collect();
         let space = engine::space(reader, &context.files(), &all)?;
         let file_systems = space.file_systems.into_iter();
         Ok(Self {

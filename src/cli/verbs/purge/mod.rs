@@ -90,7 +90,7 @@ pub fn run(context: &Context, what: &PurgeWhat, how: &How) -> Result<(), CliErro
         if going(&rows).is_empty() {
             return Err(refused(left_out));
         }
-        let all = context.reader("purge")?.summaries()?;
+        let all = context.reader("purge")?.outstanding()?;
         say(&text::selection(&rows, &space(context, &rows)?));
         ask::ask(&rows, &all, &hosts)?;
     }
