@@ -211,6 +211,8 @@ def history(host, runs):
     rows = []
     taken = Row("import of 100,000 closed transactions, for each of them", "for each of 1,000", 1.3)
     taken.peak_goal = 60 * MEGABYTE
+    checked = Row("verify of the 100,000, for each of them", "for each of 1,000", 1.3)
+    checked.peak_goal = 60 * MEGABYTE
     for count in (few, *sizes):
         states[count] = host.state(f"history-{count}")
         lines = os.path.join(host.scratch, "lines")
@@ -218,12 +220,16 @@ def history(host, runs):
             subprocess.run([host.generator, str(count)], stdout=file, check=True)
         run = host.retire(states[count], "journal", "import", lines, "--yes")
         os.remove(lines)
+        check = host.retire(states[count], "verify")
         run.seconds /= count
+        check.seconds /= count
         if count == sizes[0]:
             taken.reference.append(run.seconds)
+            checked.reference.append(check.seconds)
         if count == sizes[1]:
             taken.took(run)
-    rows.append(taken)
+            checked.took(check)
+    rows.extend([taken, checked])
     scene = Scene(host, "history", 1, 1)
     for count in sizes:
         against = f"with {few}"
