@@ -6,6 +6,8 @@
 
 use std::path::PathBuf;
 
+use uuid::Uuid;
+
 use crate::model::{
     EventKind, Fate, FileRole, Progress, Refusal, RefusalCode, Step, Taken, Transaction, User,
 };
@@ -288,8 +290,13 @@ pub(super) fn refuse_defined_again(
     transactions: &[&Transaction],
     hint: &dyn Fn(&Transaction) -> String,
 ) -> Result<(), EngineError> {
+    let domains: Vec<Uuid> = transactions.iter().map(|one| one.domain().uuid).collect();
+    let there = world.hypervisor.which_are_there(&domains)?;
     let mut refusals = Vec::new();
     for transaction in transactions {
+        if !there.contains(&transaction.domain().uuid) {
+            continue;
+        }
         if let Some(message) = defined_again(world, transaction)? {
             refusals.push(Refusal {
                 code: RefusalCode::NameTaken,

@@ -1,5 +1,6 @@
 //! libvirt, as far as retiring a domain needs it.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -210,6 +211,15 @@ pub trait HypervisorView {
         specs.iter().map(|spec| self.find(spec)).collect()
     }
     fn status(&self, uuid: Uuid) -> Result<Option<Status>, HypervisorError>;
+    /// Which of these libvirt has, defined or running.
+    fn which_are_there(&self, uuids: &[Uuid]) -> Result<HashSet<Uuid>, HypervisorError> {
+        let is_there = |uuid: &Uuid| Ok(self.status(*uuid)?.map(|_| *uuid));
+        uuids
+            .iter()
+            .map(is_there)
+            .filter_map(Result::transpose)
+            .collect()
+    }
     fn status_by_name(&self, name: &str) -> Result<Option<Status>, HypervisorError>;
     /// Everything to define the domain again, secrets included.
     fn definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError>;

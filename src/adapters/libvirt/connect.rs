@@ -1,7 +1,7 @@
 //! Opening a connection that does not hang for ever.
 
-use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ impl Libvirt {
             unsynced: super::durable::Unsynced::default(),
             daemon,
             recollection: None,
+            emulator: OnceLock::new(),
             known_pools: Mutex::default(),
         })
     }

@@ -30,8 +30,8 @@ pub use names::Names;
 use overlapped::overlapped;
 use recollection::Recollection;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -64,6 +64,8 @@ pub struct Libvirt {
     /// Who answers, if it reads its definitions where this process sees them.
     daemon: Option<Daemon>,
     recollection: Option<Recollection>,
+    /// What QEMU says it is, asked once.
+    emulator: OnceLock<Option<u32>>,
     /// By name, as they were found.
     known_pools: Mutex<HashMap<String, StoragePool>>,
 }
@@ -137,8 +139,9 @@ impl HypervisorView for Libvirt {
     }
 
     fn emulator_version(&self) -> Option<Version> {
-        let version = self.connection.hyp_version().ok()?;
-        Some(Version(version.into()))
+        let asked = || self.connection.hyp_version().ok();
+        let version = *self.emulator.get_or_init(asked);
+        version.map(|version| Version(version.into()))
     }
 
     fn state_folders(&self) -> Result<StateFolders, HypervisorError> {
@@ -157,6 +160,10 @@ impl HypervisorView for Libvirt {
 
     fn status(&self, uuid: Uuid) -> Result<Option<Status>, HypervisorError> {
         self.status_of(self.lookup(uuid, "looking up the domain")?)
+    }
+
+    fn which_are_there(&self, uuids: &[Uuid]) -> Result<HashSet<Uuid>, HypervisorError> {
+        self.find_those_there(uuids)
     }
 
     fn status_by_name(&self, name: &str) -> Result<Option<Status>, HypervisorError> {
