@@ -1,7 +1,5 @@
 //! The `virt-retire` program; everything is in the library.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
+fn main() -> ! {
     virt_retire::cli::main()
 }

@@ -13,6 +13,8 @@ use clap_complete::env::CompleteEnv;
 use clap_complete::{ArgValueCompleter, CompletionCandidate};
 
 use super::args::Arguments;
+use super::error::Exit;
+use super::leave::leave;
 use super::safe::safe;
 use super::settings::Settings;
 use crate::adapters::libvirt::{Libvirt, Names};
@@ -23,7 +25,14 @@ const LIMIT: Duration = Duration::from_secs(1);
 
 /// Answers a shell that asks, and ends the process then; returns where none does.
 pub fn answer() {
-    CompleteEnv::with_factory(Arguments::command).complete();
+    let folder = std::env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(Arguments::command)
+        .try_complete(std::env::args_os(), folder.as_deref());
+    match asked {
+        Ok(false) => {}
+        Ok(true) => leave(Exit::Done),
+        Err(error) => error.exit(),
+    }
 }
 
 pub fn domains() -> ArgValueCompleter {

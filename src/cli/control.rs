@@ -15,6 +15,7 @@ use crate::ports::Control;
 
 use super::args::Output;
 use super::error::{self, CliError, Exit};
+use super::leave::leave;
 use super::running::{Running, Tells};
 use super::safe::visible;
 use super::wiping::Wiping;
@@ -54,7 +55,7 @@ impl Shared {
         match (*begun, before) {
             (false, _) => {
                 error::print(&CliError::interrupted(), self.output);
-                std::process::exit(Exit::Error as i32);
+                leave(Exit::Error);
             }
             (true, 0) => say(
                 "a signal: putting back what was begun, or finishing what goes back already. \
@@ -77,7 +78,7 @@ impl Shared {
             "type: virt-retire recover",
         );
         error::print(&error, self.output);
-        std::process::exit(Exit::Unfinished as i32);
+        leave(Exit::Unfinished);
     }
 }
 

@@ -14,6 +14,7 @@ mod evidence;
 mod help;
 mod ids;
 mod json;
+mod leave;
 mod limits;
 mod notice;
 mod own_folders;
@@ -32,17 +33,19 @@ mod usage;
 mod verbs;
 mod wiping;
 
-use std::process::ExitCode;
-
 use clap::FromArgMatches;
 
 pub use error::Exit;
 
-/// Runs the program with the process's arguments.
-pub fn main() -> ExitCode {
+/// Runs the program with the process's arguments, and ends the process.
+pub fn main() -> ! {
+    leave::leave(run())
+}
+
+fn run() -> Exit {
     if let Err(error) = limits::make_room_on_the_stack() {
         error::print(&error, args::Output::Text);
-        return ExitCode::from(error.exit as u8);
+        return error.exit;
     }
     complete::answer();
     let parsed = help::command()
@@ -57,10 +60,10 @@ pub fn main() -> ExitCode {
     context::trace(&arguments);
     let output = arguments.output.into();
     match limits::refuse_too_little_memory().and_then(|()| verbs::run(arguments)) {
-        Ok(()) => ExitCode::from(Exit::Done as u8),
+        Ok(()) => Exit::Done,
         Err(error) => {
             error::print(&error, output);
-            ExitCode::from(error.exit as u8)
+            error.exit
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -13,11 +12,11 @@ use super::safe::safe;
 use crate::model::is_shown;
 
 /// Help and version go to stdout and end well; everything else is an error of usage.
-pub fn end(error: &clap::Error) -> ExitCode {
+pub fn end(error: &clap::Error) -> Exit {
     if !error.use_stderr() {
         // A reader that has gone is no error.
         let _ = error.print();
-        return ExitCode::from(Exit::Done as u8);
+        return Exit::Done;
     }
     if wants_json(std::env::args_os()) {
         error::print(&explained(error), Output::Json);
@@ -26,7 +25,7 @@ pub fn end(error: &clap::Error) -> ExitCode {
     } else {
         print(error);
     }
-    ExitCode::from(Exit::Usage as u8)
+    Exit::Usage
 }
 
 /// As clap has it, with its colours; but it repeats what was typed, and that may hold what nobody

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanDuration};
+use crate::model::size;
+use indicatif::HumanDuration;
 
 use super::safe::safe_path;
 
@@ -59,9 +60,9 @@ fn line(path: &Path, done: u64, all: u64, moved: u64, took: Duration) -> String 
     format!(
         "overwriting {}: {} of {}, {}/s, {left}",
         safe_path(path),
-        HumanBytes(done),
-        HumanBytes(all),
-        HumanBytes(speed as u64),
+        size(done),
+        size(all),
+        size(speed as u64),
     )
 }
 
@@ -81,7 +82,7 @@ mod tests {
         );
         assert_eq!(
             told,
-            "overwriting /q/003: 3.00 GiB of 5.00 GiB, 16.00 MiB/s, 2 minutes left"
+            "overwriting /q/003: 3 GiB of 5 GiB, 16 MiB/s, 2 minutes left"
         );
         let told = line(Path::new("/q/003"), 0, GIB, 0, Duration::ZERO);
         assert!(told.ends_with("time left unknown"), "{told}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use indicatif::HumanBytes;
+use crate::model::size;
 
 use crate::ports::{Room, StorageError};
 
@@ -69,16 +69,16 @@ fn space(folder: &std::path::Path, room: &Room, known: &Known, report: &mut Repo
     let (bytes, freed) = held.map_or((0, 0), |it| (it.held.bytes, it.held.freed()));
     let told = format!(
         "{} of {} free on the file system of {}; {} held in quarantine",
-        HumanBytes(room.free),
-        HumanBytes(room.size),
+        size(room.free),
+        size(room.size),
         folder.display(),
-        HumanBytes(bytes)
+        size(bytes)
     );
     let hint = match freed {
         0 => "free space there; nothing of it is held in quarantine".to_owned(),
         _ => format!(
             "a purge frees {} there: virt-retire purge --dry-run --until-free 1G",
-            HumanBytes(freed)
+            size(freed)
         ),
     };
     if room.free < TOO_LITTLE {

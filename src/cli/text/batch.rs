@@ -5,7 +5,7 @@ use crate::model::Plan;
 use super::super::safe::safe;
 use super::layout::Columns;
 use super::plan::{Look, extras, outcome, plan, power};
-use super::size::{count, size};
+use crate::model::{count, size};
 
 const ROWS: Columns<5> = Columns {
     right: &[3],

@@ -1,6 +1,6 @@
 //! What `doctor` found.
 
-use indicatif::HumanBytes;
+use crate::model::size;
 
 use crate::doctor::{Check, Leftover, Report, Status};
 
@@ -31,7 +31,7 @@ pub fn examined(report: &Report, quiet: bool) -> String {
         report.count(Status::Error),
         report.count(Status::Warning),
         report.leftovers.len(),
-        HumanBytes(bytes.fold(0, u64::saturating_add))
+        size(bytes.fold(0, u64::saturating_add))
     ));
     lines.join("\n")
 }
@@ -53,7 +53,7 @@ fn leftover(one: &Leftover) -> Vec<String> {
             "  {} {} ({})",
             one.kind,
             safe_path(&one.path),
-            HumanBytes(one.bytes)
+            size(one.bytes)
         ),
         format!("           {}", safe(&one.message)),
         hint(&one.hint),

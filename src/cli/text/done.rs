@@ -4,8 +4,8 @@ use crate::model::{State, Summary, TransactionId};
 
 use super::super::safe::safe;
 use super::layout::{Columns, Width};
-use super::size::size;
 use super::standing::held_bytes;
+use crate::model::size;
 
 /// Until when it is kept. A date alone: what matters is whether there is time to look at it.
 pub(super) fn until(summary: &Summary) -> String {

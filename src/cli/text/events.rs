@@ -1,6 +1,6 @@
 //! What happened to a transaction, one line an event.
 
-use indicatif::HumanBytes;
+use crate::model::size;
 
 use crate::model::{Amendment, EventKind, Transaction};
 
@@ -71,8 +71,8 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 "wipe {index} {} ({}): {} overwritten, {} skipped, on {}, {}; claim: {}",
                 step(*index),
                 wiped.method.word(),
-                HumanBytes(wiped.overwritten),
-                HumanBytes(wiped.shared),
+                size(wiped.overwritten),
+                size(wiped.shared),
                 safe(&wiped.file_system),
                 safe(&wiped.medium),
                 safe(&wiped.claim)
@@ -84,7 +84,7 @@ pub(super) fn events(transaction: &Transaction) -> String {
                 result,
             } => {
                 let how = match result {
-                    Ok(bytes) => format!("{} freed", HumanBytes(*bytes)),
+                    Ok(bytes) => format!("{} freed", size(*bytes)),
                     Err(error) => format!("failed: {}", safe(error)),
                 };
                 format!("purge {index} {}: {how}", step(*index))

@@ -6,8 +6,8 @@ use crate::watch::Expiring;
 use super::super::safe::safe;
 use super::layout::{Columns, Width, time};
 use super::plan::Look;
-use super::size::{count, size};
 use super::standing::{Circumstances, Clock, held_bytes, standing, user};
+use crate::model::{count, size};
 
 const ROWS: Columns<7> = Columns {
     right: &[0, 4],

@@ -16,7 +16,6 @@ mod recover;
 mod refused;
 mod rollback;
 mod show;
-mod size;
 mod standing;
 mod subject;
 mod who;

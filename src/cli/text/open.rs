@@ -5,7 +5,7 @@ use crate::model::{FileRole, Progress, State, Step, Transaction};
 
 use super::super::safe::safe;
 use super::show::interrupted_at;
-use super::size::count;
+use crate::model::count;
 
 /// `21 web was interrupted at step 9 of 44`
 pub fn interrupted(transaction: &Transaction) -> String {

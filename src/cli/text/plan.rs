@@ -9,8 +9,8 @@ use crate::model::{
 
 use super::super::safe::{safe, safe_path};
 use super::layout::{Columns, Width, align_right, drawn, table};
-use super::size::{count, size};
 use super::subject;
+use crate::model::{count, size};
 
 /// Users of one file: a base may have hundreds.
 const SHOWN: usize = 5;

@@ -1,6 +1,6 @@
 //! What a purge would take, and what it took.
 
-use indicatif::HumanBytes;
+use crate::model::size;
 
 use crate::engine::{Fate, Row};
 use crate::model::{Space, Summary};
@@ -12,14 +12,11 @@ use super::layout::{align_right, drawn, table, time};
 pub fn selection(rows: &[Row], space: &Space) -> String {
     let mut told = self::rows(rows);
     if rows.iter().any(Row::goes) {
-        told.push_str(&format!(
-            "\nPurging frees {}",
-            HumanBytes(space.total.freed())
-        ));
+        told.push_str(&format!("\nPurging frees {}", size(space.total.freed())));
         if space.total.shared > 0 {
             told.push_str(&format!(
                 ", and at most {} more that other files share",
-                HumanBytes(space.total.shared)
+                size(space.total.shared)
             ));
         }
         told.push('.');
@@ -40,7 +37,7 @@ pub fn rows(rows: &[Row]) -> String {
         table.add_row([
             row.summary.id.to_string(),
             safe(&row.summary.domain.name),
-            HumanBytes(row.summary.bytes).to_string(),
+            size(row.summary.bytes),
             time(row.summary.started_at),
             goes.to_owned(),
             safe(why),
@@ -73,7 +70,7 @@ pub fn purged(done: &[Summary]) -> String {
     let mut lines = vec![format!(
         "Purged for good: {}; {} freed.",
         names.join(", "),
-        HumanBytes(freed)
+        size(freed)
     )];
     lines.extend(
         done.iter()

@@ -1,6 +1,6 @@
 //! What `recover` did.
 
-use indicatif::HumanBytes;
+use crate::model::size;
 
 use crate::engine::{Recovered, Recovery};
 
@@ -15,7 +15,7 @@ pub fn recovered(recovery: &Recovery) -> String {
         Recovered::Purged => format!(
             "Transaction {id}: the purge of domain {name} had been begun, and is finished; {} freed \
              (purged).",
-            HumanBytes(transaction.freed())
+            size(transaction.freed())
         ),
         Recovered::Undone => format!(
             "Transaction {id}: domain {name} was left half retired; it is back{}, {} files \

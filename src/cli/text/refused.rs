@@ -5,7 +5,7 @@ use crate::model::{Plan, Refusal, RefusalCode};
 
 use super::super::safe::safe;
 use super::layout::{Columns, Width};
-use super::size::count;
+use crate::model::count;
 
 const ROWS: Columns<2> = Columns {
     right: &[],

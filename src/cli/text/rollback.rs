@@ -4,8 +4,8 @@ use crate::model::Transaction;
 
 use super::super::safe::{safe, safe_path};
 use super::layout::{Width, shortened};
-use super::size::{count, size};
 use super::standing::{Circumstances, Clock, held_bytes, standing};
+use crate::model::{count, size};
 
 /// Which transaction it is, how it stands, and what it holds: one line.
 pub fn transaction(transaction: &Transaction) -> String {

@@ -8,9 +8,9 @@ use super::done::until;
 use super::events::events;
 use super::layout::{align_right, drawn, table, time};
 use super::plan::{Look, plan};
-use super::size::size;
 use super::standing::{Circumstances, Clock, held_bytes, standing};
 use super::who::who;
+use crate::model::size;
 
 /// What of it is asked for.
 #[derive(Debug, Clone, Copy)]

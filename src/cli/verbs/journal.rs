@@ -81,7 +81,7 @@ fn info(context: &Context) -> Result<(), CliError> {
         migrated,
         open,
         root: checkpoint.root.base64(),
-        bytes: size(&state.join("journal")),
+        bytes: allocated(&state.join("journal")),
         health: "ok",
     };
     match context.output {
@@ -97,7 +97,7 @@ fn info(context: &Context) -> Result<(), CliError> {
             info.transactions,
             info.entries,
             info.migrated,
-            indicatif::HumanBytes(info.bytes)
+            crate::model::size(info.bytes)
         )),
     }
 }
@@ -112,7 +112,7 @@ fn nothing(context: &Context) -> CliError {
 }
 
 /// Allocated, of everything below.
-fn size(folder: &Path) -> u64 {
+fn allocated(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 0;
@@ -120,7 +120,7 @@ fn size(folder: &Path) -> u64 {
     entries
         .flatten()
         .map(|entry| match entry.metadata() {
-            Ok(found) if found.is_dir() => size(&entry.path()),
+            Ok(found) if found.is_dir() => allocated(&entry.path()),
             Ok(found) => found.blocks() * 512,
             Err(_) => 0,
         })

@@ -8,7 +8,7 @@ use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{self, Difference, Looked};
 use crate::journal::checkpoint::Checkpoint;
 use crate::journal::merkle::{Gathering, Wanted};
-use crate::model::{Topic, TransactionId};
+use crate::model::{Topic, TransactionId, size};
 use crate::ports::JournalReader;
 
 use super::super::args::Output;
@@ -126,7 +126,7 @@ fn words(verified: &Verified) -> String {
         verified.entries,
         verified.root,
         verified.files,
-        indicatif::HumanBytes(verified.bytes)
+        size(verified.bytes)
     ));
     if verified.proved > 0 {
         lines.push(format!(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use indicatif::HumanBytes;
+use crate::model::size;
 
 use crate::engine::{self, EngineError, Selection};
 use crate::model::{State, Summary, Transaction};
@@ -72,7 +72,7 @@ impl Goal {
             if let Ok(Some(room)) = files.room(mount_point)
                 && room.free < wanted
             {
-                let free = HumanBytes(room.free);
+                let free = size(room.free);
                 short.push(format!("{free} on {}", safe_path(mount_point)));
             }
         }
@@ -82,7 +82,7 @@ impl Goal {
         let message = format!(
             "not so much could be made free: {} instead of {}",
             short.join(", "),
-            HumanBytes(wanted)
+            size(wanted)
         );
         let hint = "what is left is held, used, too young or not in quarantine; each with its reason: \
                     virt-retire purge --until-free SIZE -n; all that is there: virt-retire list";
