@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{LogEntry, State, Summary, Transaction};
+use super::{DomainRef, LogEntry, State, Summary, Transaction};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
-    /// Of the domain's name.
+    /// Of the domain's name, or of the one that it came back with.
     pub domain: Option<glob::Pattern>,
-    /// Of the domain.
+    /// Of the domain, before or after.
     pub uuid: Option<uuid::Uuid>,
     /// Who began it.
     pub user: Option<String>,
@@ -34,12 +34,7 @@ pub struct Filter {
 impl Filter {
     /// As far as a summary tells.
     pub fn takes(&self, summary: &Summary) -> bool {
-        let is_domain = |glob: &glob::Pattern| {
-            let after = summary.restored_as.as_ref();
-            glob.matches(&summary.domain.name) || after.is_some_and(|it| glob.matches(&it.name))
-        };
-        self.domain.as_ref().is_none_or(is_domain)
-            && self.uuid.is_none_or(|uuid| uuid == summary.domain.uuid)
+        self.is_about([Some(&summary.domain), summary.restored_as.as_ref()])
             && self.user.as_ref().is_none_or(|user| *user == summary.user)
             && (self.states.is_empty() || self.states.contains(&summary.state))
             && self.is_within(summary.started_at)
@@ -67,13 +62,7 @@ impl Filter {
 
     /// As far as an entry of the log tells: its own moment, and who did that.
     pub fn takes_entry(&self, entry: &LogEntry) -> bool {
-        let domain = entry.domain.as_ref();
-        self.domain
-            .as_ref()
-            .is_none_or(|glob| domain.is_some_and(|domain| glob.matches(&domain.name)))
-            && self
-                .uuid
-                .is_none_or(|uuid| domain.is_some_and(|domain| domain.uuid == uuid))
+        self.is_about([entry.domain.as_ref(), entry.restored_as.as_ref()])
             && self.user.as_ref().is_none_or(|user| *user == entry.user)
             && (!self.overridden || !entry.overrides().is_empty())
             && (self.kinds.is_empty() || self.kinds.contains(&entry.what.word()))
@@ -89,6 +78,16 @@ impl Filter {
             restorable: self.restorable,
             ..Self::default()
         }
+    }
+
+    /// The domain as it was, and as it came back.
+    fn is_about(&self, domains: [Option<&DomainRef>; 2]) -> bool {
+        let any = |is_it: &dyn Fn(&DomainRef) -> bool| domains.into_iter().flatten().any(is_it);
+        let name = self.domain.as_ref();
+        name.is_none_or(|glob| any(&|domain| glob.matches(&domain.name)))
+            && self
+                .uuid
+                .is_none_or(|uuid| any(&|domain| domain.uuid == uuid))
     }
 
     fn is_within(&self, at: Timestamp) -> bool {
@@ -118,7 +117,7 @@ fn touches(transaction: &Transaction, path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DomainRef, TransactionId};
+    use crate::model::TransactionId;
 
     fn summary() -> Summary {
         Summary {

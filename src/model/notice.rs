@@ -65,6 +65,8 @@ pub struct LogEntry {
     /// `None` of what belongs to no transaction.
     pub transaction: Option<TransactionId>,
     pub domain: Option<DomainRef>,
+    /// What the transaction's domain has become, where a rollback gave it another name or UUID.
+    pub restored_as: Option<DomainRef>,
     /// Who did it: who began the transaction, until somebody else decided something about it.
     pub user: String,
     /// By how much the clock had gone back since the entry before this one.

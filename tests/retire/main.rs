@@ -14,6 +14,7 @@ mod doctor;
 mod domain_lock;
 mod evidence;
 mod failures;
+mod filters;
 mod holds;
 mod json;
 mod locality;

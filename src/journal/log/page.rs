@@ -124,6 +124,7 @@ fn logged(transaction: &model::Transaction, entries: Vec<Entry>) -> Vec<LogEntry
             clock_back: entry.clock_back.map(Duration::from_millis),
             transaction: Some(transaction.id),
             domain: Some(transaction.domain().clone()),
+            restored_as: transaction.renamed().map(|it| it.domain.clone()),
             user: user.clone(),
             what,
         });
@@ -144,6 +145,7 @@ fn notice((sequence, record): (u64, Vec<u8>)) -> Result<LogEntry, Fault> {
         clock_back: entry.clock_back.map(Duration::from_millis),
         transaction: None,
         domain: notice.domain.clone(),
+        restored_as: None,
         user: notice.by.name().to_owned(),
         what: Logged::Notice(Box::new(notice)),
     })
