@@ -16,6 +16,7 @@ mod lock;
 mod log;
 mod many;
 mod migration;
+mod newer;
 mod power_cut;
 mod records;
 mod store;

@@ -162,6 +162,10 @@ fn upgrade(context: &Context, dry_run: bool) -> Result<(), CliError> {
         return Err(nothing(context));
     }
     let found = outlook(context.state_dir(), context.settings.wait.value)?;
+    if found.is_none() {
+        // That it is not older is no proof that this program can read it.
+        drop(context.journal("journal upgrade")?);
+    }
     if dry_run || found.is_none() {
         return tell_outlook(context, found);
     }
