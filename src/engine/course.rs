@@ -183,8 +183,8 @@ impl<'t> Course<'t> {
         Some(kinds)
     }
 
-    /// Runs the next step, whose intent is durable.
-    pub(super) fn advance(&mut self, world: &World) {
+    /// Runs the next step, whose intent is durable. `together` is of how many transactions this stage is.
+    pub(super) fn advance(&mut self, world: &World, together: usize) {
         let (Some(index), direction) = (self.ahead.pop_front(), self.direction) else {
             return;
         };
@@ -193,7 +193,7 @@ impl<'t> Course<'t> {
         world.control.step(self.transaction, index, step, direction);
         let result = match self.on_signal.turns_back(world) {
             true => Err(Failure::Interrupted),
-            false => steps::run(world, self.transaction, index, direction),
+            false => steps::run(world, self.transaction, index, direction, together),
         };
         let (result, events, ends) = match result {
             Ok(effect) => {

@@ -183,7 +183,8 @@ impl Engine<'_> {
         stage: Stage,
         pace: Pace,
     ) -> Result<(), EngineError> {
-        for index in 0..courses.len() {
+        let together = courses.len();
+        for index in 0..together {
             while courses[index].stage() == Some(stage) {
                 if courses[index].is_to_be_written() {
                     self.settle(courses);
@@ -198,7 +199,7 @@ impl Engine<'_> {
                         cause: "stopped by a second signal".into(),
                     });
                 }
-                course.advance(&self.world);
+                course.advance(&self.world, together);
             }
             if pace == Pace::Together && courses[index].failed.is_some() {
                 break;

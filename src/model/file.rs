@@ -10,6 +10,10 @@ pub struct FileTime {
     pub nanoseconds: u32,
 }
 
+/// The mode of an empty folder by which a transaction holds a free name. Sticky says something only of a
+/// folder that others may write to, so nobody else has it on one that is closed to them.
+pub const RESERVATION_MODE: u32 = 0o1700;
+
 /// The inode behind a name.
 ///
 /// `device` may change at a reboot (anonymous devices: btrfs, NFS, loop mounts), so a file that
@@ -76,6 +80,11 @@ impl FileFacts {
     /// Whether both are of one file, whatever else of it has changed between the looks.
     pub fn is_same_file(&self, other: &FileFacts) -> bool {
         self.kind == other.kind && self.identity.is_same_file(&other.identity)
+    }
+
+    /// Whether it is such a folder: see [`RESERVATION_MODE`].
+    pub fn is_reservation(&self) -> bool {
+        self.kind == FileKind::Directory && self.mode == RESERVATION_MODE
     }
 
     /// Whether the file must be unlocked for a moment to be moved, which takes CAP_LINUX_IMMUTABLE.

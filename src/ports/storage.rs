@@ -359,6 +359,12 @@ pub trait Storage: StorageView {
     /// around it if they are empty; gives what else is in it, which is not touched. A folder that is
     /// gone already is fine.
     fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError>;
+    /// Puts an empty folder of ours into a free name, so that nobody gets a file by that name without taking
+    /// the folder away first ([`FileFacts::is_reservation`]). True where it is there, from an earlier run
+    /// perhaps; false where the name is somebody's.
+    fn reserve(&self, place: &Path) -> Result<bool, StorageError>;
+    /// Takes that folder away if it is there still, and empty.
+    fn release(&self, place: &Path) -> Result<(), StorageError>;
     /// Sets that time, for its owner or root, if the file is `expected`.
     fn set_accessed(
         &self,

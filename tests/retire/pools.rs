@@ -205,7 +205,7 @@ fn where_a_user_can_swap_the_folder_no_volume_is_forgotten() {
     // libvirt's call is held for two seconds, and as soon as it has begun the folder is another one.
     let script = format!(
         "daemon=$(cat /run/libvirt/libvirtd.pid)
-        strace -f -p $daemon -e trace=unlink -e inject=unlink:delay_enter=2000000 \
+        strace -f -p $daemon -e trace=unlink,rmdir -e inject=unlink,rmdir:delay_enter=2000000 \
             -o {home}/trace & tracer=$!
         until ! grep -h TracerPid /proc/$daemon/task/*/status | grep -qw 0; do sleep 0.05; done
         touch {home}/ready

@@ -43,6 +43,7 @@ struct Node {
     /// What a power cut leaves of it.
     on_medium: Content,
     modified: i64,
+    mode: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -126,11 +127,7 @@ impl Disk {
             kind,
             size: node.map_or(0, |node| node.content.bytes.len() as u64),
             allocated: 4096,
-            mode: if kind == FileKind::Directory {
-                0o700
-            } else {
-                0o600
-            },
+            mode: node.map_or(0o700, |node| node.mode),
             uid: 0,
             gid: 0,
             links: self.names_of(inode).len() as u64,
@@ -148,6 +145,10 @@ impl Disk {
             content,
             on_medium: Content::default(),
             modified: self.clock,
+            mode: match kind {
+                FileKind::Directory => 0o700,
+                _ => 0o600,
+            },
         };
         self.nodes.insert(inode, node);
         inode
@@ -164,6 +165,13 @@ impl Disk {
     pub fn make_folder(&mut self, path: &Path) {
         let inode = self.node(FileKind::Directory, Content::default());
         self.add(path, inode);
+    }
+
+    pub fn set_mode(&mut self, path: &Path, mode: u32) {
+        let inode = self.names.get(path);
+        if let Some(node) = inode.and_then(|inode| self.nodes.get_mut(inode)) {
+            node.mode = mode;
+        }
     }
 
     pub fn create(&mut self, path: &Path, content: Content) -> Inode {

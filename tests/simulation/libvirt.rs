@@ -443,8 +443,13 @@ impl Hypervisor for Libvirt {
     fn forget_volume(&self, _: &str, volume: &str) -> Result<()> {
         self.change("delete a volume")?;
         let mut host = self.shared.edit();
+        let place = Path::new(IMAGES).join(volume);
+        // `virFileRemove`: a folder goes by rmdir, anything else by unlink.
+        if !host.disk.below(&place).is_empty() {
+            return refused("delete a volume", "Directory not empty");
+        }
         host.libvirt.volumes.remove(volume);
-        host.disk.remove(&Path::new(IMAGES).join(volume));
+        host.disk.remove(&place);
         Ok(())
     }
 

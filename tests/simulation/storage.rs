@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use virt_retire::model::{
-    Allocation, Digest, DigestKind, FileFacts, FileKind, FileTime, Identity, SecretXml,
+    Allocation, Digest, DigestKind, FileFacts, FileKind, FileTime, Identity, RESERVATION_MODE,
+    SecretXml,
 };
 use virt_retire::ports::{
     Below, Demand, Entry, Found, Image, Moved, Part, Quarantine, Record, Resolved, Root, Storage,
@@ -561,6 +562,41 @@ impl Storage for Files {
     }
 
     fn set_accessed(&self, _: &Path, _: &Identity, _: FileTime) -> Result<()> {
+        Ok(())
+    }
+
+    fn reserve(&self, place: &Path) -> Result<bool> {
+        self.change("hold the name", place)?;
+        self.need_folder(place)?;
+        let mut host = self.shared.edit();
+        if host.disk.inode(place).is_none() {
+            host.disk.make_folder(place);
+            host.disk.set_mode(place, RESERVATION_MODE);
+        }
+        drop(host);
+        self.take_up_around(place);
+        Ok(self
+            .there(place)
+            .is_some_and(|there| there.is_reservation()))
+    }
+
+    fn release(&self, place: &Path) -> Result<()> {
+        self.look("look at", place)?;
+        let is_held = || {
+            self.there(place)
+                .is_some_and(|there| there.is_reservation())
+        };
+        if is_held() {
+            self.change("free the name", place)?;
+            // What somebody has made of it meanwhile is his.
+            let is_empty = self.shared.get().disk.below(place).is_empty();
+            if is_held() && is_empty {
+                self.shared.edit().disk.remove(place);
+            }
+        }
+        if self.need_folder(place).is_ok() {
+            self.take_up_around(place);
+        }
         Ok(())
     }
 

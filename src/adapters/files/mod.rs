@@ -23,6 +23,7 @@ mod planted;
 mod protected;
 mod qemu_img;
 mod relocate;
+mod reservation;
 mod resolve;
 mod room;
 mod roots;
@@ -281,6 +282,14 @@ impl Storage for LocalFiles {
         time: FileTime,
     ) -> Result<(), StorageError> {
         accessed::set(path, expected, time, &self.unsynced)
+    }
+
+    fn reserve(&self, place: &Path) -> Result<bool, StorageError> {
+        reservation::reserve(place, &self.unsynced)
+    }
+
+    fn release(&self, place: &Path) -> Result<(), StorageError> {
+        reservation::release(place, &self.unsynced)
     }
 
     fn unlink_spare(&self, spare: &Path, kept: &Path) -> Result<Moved, StorageError> {

@@ -9,7 +9,7 @@ use super::super::World;
 use super::super::error::Failure;
 use super::super::look::in_use;
 use super::super::restoration::Restoration;
-use super::stored;
+use super::{pools, stored};
 
 pub(super) fn quarantine(
     world: &World,
@@ -51,6 +51,7 @@ pub(super) fn restore(
     let from = stored(transaction, index)?;
     let to = Restoration::of(transaction).place_of(taken);
     let keeper = world.keeper(taken, &to, &from);
+    pools::release(world, &to)?;
     // It never arrived in quarantine, because by then the name was another file's: there is nothing
     // of ours to bring back. Where nobody has said so, and it is at neither place, it may have been
     // taken away from the quarantine since: then it is missed.

@@ -68,12 +68,13 @@ fn tells_libvirt(step: &Step) -> bool {
     )
 }
 
-/// Runs step `index` of the transaction's plan in one direction.
+/// Runs step `index` of the transaction's plan in one direction, which so many transactions go `together`.
 pub(super) fn run(
     world: &World,
     transaction: &Transaction,
     index: usize,
     direction: Direction,
+    together: usize,
 ) -> Result<Effect, Failure> {
     use Direction::{Back, Forward};
     let step = &transaction.plan.steps[index];
@@ -115,7 +116,7 @@ pub(super) fn run(
         }
         (Step::Quarantine(item), Back) => files::restore(world, transaction, index, item.taken()),
         (Step::RefreshPool { pool }, _) => {
-            return Ok(pools::tell(world, transaction, pool, direction));
+            return pools::tell(world, transaction, pool, direction, together);
         }
     };
     moved.map(Effect::from)

@@ -1,16 +1,19 @@
 //! libvirt's own list of a pool's volumes, which a rename behind its back makes untrue.
 //!
-//! A list is cosmetic: the files are where they belong before this step begins, so nothing here fails
-//! a transaction. What could not be done is a note.
+//! A list is cosmetic: the files are where they belong before this step begins, so what cannot be done
+//! about it fails no transaction, and is a note.
 //!
-//! A refresh makes any list true, and is refused while a job runs in the pool; and over one image that
-//! is cut off in its header libvirt stops the whole pool, and every other guest with a volume in it
-//! fails to start. So the folder is looked at first. Where a refresh will not do, the volumes that have
-//! gone are taken off the list one by one. For that libvirt calls `unlink` on the name (and takes
-//! "not there" for success), so each name is looked at right before: a file that somebody has put
-//! there since is left, and so is the entry, which is true again. That look and libvirt's call are
-//! two moments: this is why it is the second choice, and none at all where a user could put another
-//! folder under the pool's path in between. libvirt would take that folder's file of the same name.
+//! A few volumes that have gone are taken off the list one by one (`virStorageVolDelete`). For that libvirt
+//! removes whatever has the name: `unlink` for a file, `rmdir` for a folder (`virFileRemove`), and "not
+//! there" is success. So the name is held by an empty folder of ours meanwhile (`Storage::reserve`): a
+//! file that somebody has put there before is left, and so is the entry, which is true again; and none can
+//! come there while libvirt is at it. Nothing is struck off where a user could put another folder under
+//! the pool's path in between: libvirt would take that folder's file of the same name.
+//!
+//! A refresh makes any list true, for the price of opening every image of the pool. It is refused while a
+//! job runs in the pool; and over one image that is cut off in its header libvirt stops the whole pool, and
+//! every other guest with a volume in it fails to start, so the folder is looked at first. It is for what
+//! has come back, for many at once, and for what could not be struck off.
 
 use std::path::{Path, PathBuf};
 
@@ -18,8 +21,12 @@ use crate::model::{Direction, FileKind, FileMove, FileTime, Identity, Transactio
 use crate::ports::{HypervisorError, Moved, Refreshed, StorageView};
 
 use super::super::World;
+use super::super::error::Failure;
 use super::super::restoration::Restoration;
 use super::Effect;
+
+/// So many are struck off one by one: two calls for each, against some 50 µs for every volume of a pool.
+const FEW: usize = 8;
 
 /// One file of the transaction that lies, or lay, in the pool's folder.
 struct Ours<'t> {
@@ -38,22 +45,33 @@ struct Target {
 }
 
 /// Makes the list say what lies in the folder.
+///
+/// # Errors
+/// A name that was held could not be given back.
 pub(super) fn tell(
     world: &World,
     transaction: &Transaction,
     pool: &str,
     direction: Direction,
-) -> Effect {
+    together: usize,
+) -> Result<Effect, Failure> {
     let target = match target_of(world, pool) {
         Ok(Some(target)) => target,
-        Ok(None) => return Moved::Already.into(),
-        Err(error) => return noted(pool, None, &error.to_string()),
+        Ok(None) => return Ok(Moved::Already.into()),
+        Err(error) => return Ok(noted(pool, None, &error.to_string())),
     };
     let ours = in_folder(world, transaction, &target.folder, direction);
+    if direction == Direction::Forward
+        && !ours.is_empty()
+        && ours.len() * together <= FEW
+        && forget(world, pool, &target, &ours)?
+    {
+        return Ok(Moved::Now.into());
+    }
     // The list was made anew for another transaction of the same batch, when all files of this one
     // had been moved, too.
     if !ours.is_empty() && is_true(world, pool, &ours, direction) {
-        return Moved::Already.into();
+        return Ok(Moved::Already.into());
     }
     refresh(world, pool, &target, &ours, direction)
 }
@@ -64,7 +82,7 @@ fn refresh(
     target: &Target,
     ours: &[Ours],
     direction: Direction,
-) -> Effect {
+) -> Result<Effect, Failure> {
     let folder = &target.folder;
     let (cause, blocker) = match stopper(world.storage, folder) {
         Some(file) => (
@@ -76,19 +94,19 @@ fn refresh(
             Some(file),
         ),
         None => match world.hypervisor.refresh_pool(pool) {
-            Ok(Refreshed::Done) => return Moved::Now.into(),
-            Ok(Refreshed::NoList) => return Moved::Already.into(),
+            Ok(Refreshed::Done) => return Ok(Moved::Now.into()),
+            Ok(Refreshed::NoList) => return Ok(Moved::Already.into()),
             Ok(Refreshed::Restarted { cause }) => {
-                return Effect::noted(
+                return Ok(Effect::noted(
                     Moved::Now,
                     format!(
                         "libvirt stopped pool '{pool}' when its list of volumes was made anew \
                          ({cause}); it has been started again"
                     ),
-                );
+                ));
             }
             Ok(Refreshed::Stopped { cause }) => {
-                return Effect::noted(
+                return Ok(Effect::noted(
                     Moved::Now,
                     format!(
                         "POOL '{pool}' IS STOPPED, and guests with volumes in it cannot start: \
@@ -98,18 +116,18 @@ fn refresh(
                         folder.display(),
                         quoted(pool)
                     ),
-                );
+                ));
             }
             Err(error) => (error.to_string(), None),
         },
     };
     if direction == Direction::Forward {
-        forget(world, pool, target, ours);
+        forget(world, pool, target, ours)?;
     }
-    match is_true(world, pool, ours, direction) {
+    Ok(match is_true(world, pool, ours, direction) {
         true => Moved::Now.into(),
         false => noted(pool, blocker.as_deref(), &cause),
-    }
+    })
 }
 
 fn noted(pool: &str, blocker: Option<&Path>, cause: &str) -> Effect {
@@ -180,21 +198,51 @@ fn stopper(storage: &dyn StorageView, folder: &Path) -> Option<PathBuf> {
         .find(|path| storage.stops_a_pool(path).unwrap_or(false))
 }
 
-/// Takes off the list what has gone. What does not succeed shows in the list.
-fn forget(world: &World, pool: &str, target: &Target, ours: &[Ours]) {
+/// Takes off the list what has gone. Whether all of it is off.
+///
+/// # Errors
+/// A name that was held could not be given back.
+fn forget(world: &World, pool: &str, target: &Target, ours: &[Ours]) -> Result<bool, Failure> {
+    let mut are_off = true;
     for one in ours {
-        if let Err(cause) = (world.quarantine).out_of_reach(&target.spelled.join(&one.volume)) {
-            tracing::debug!(cause, volume = %one.volume, "left on its pool's list");
-            continue;
-        }
-        // Only what is listed, and only a name that nobody has by now: libvirt unlinks it.
-        let is_listed = world.hypervisor.has_volume(pool, &one.volume);
-        if is_listed.unwrap_or(true)
-            && matches!(world.storage.glance(&one.place), Ok(None))
-            && let Err(error) = world.hypervisor.forget_volume(pool, &one.volume)
-        {
+        let held = hold(world, target, one);
+        let forgotten = match held {
+            Ok(true) => world.hypervisor.forget_volume(pool, &one.volume),
+            Ok(false) => {
+                are_off = false;
+                continue;
+            }
+            Err(cause) => {
+                tracing::debug!(cause, volume = %one.volume, "left on its pool's list");
+                are_off = false;
+                continue;
+            }
+        };
+        // libvirt has taken it away, unless it knows of no such volume, or will not.
+        world.storage.release(&one.place)?;
+        if let Err(error) = forgotten {
             tracing::debug!(%error, volume = %one.volume, "still on its pool's list");
+            are_off = false;
         }
+    }
+    Ok(are_off)
+}
+
+/// Whether libvirt may be told to remove what has the name. Not where that is somebody's file by now.
+fn hold(world: &World, target: &Target, one: &Ours) -> Result<bool, String> {
+    if !matches!(one.moved.facts.kind, FileKind::Regular | FileKind::Symlink) {
+        return Err("it is no plain file".into());
+    }
+    (world.quarantine).out_of_reach(&target.spelled.join(&one.volume))?;
+    let held = world.storage.reserve(&one.place);
+    held.map_err(|error| error.to_string())
+}
+
+/// A run that was cut off while libvirt was at it may have left a folder where the file is to come back.
+pub(super) fn release(world: &World, place: &Path) -> Result<(), Failure> {
+    match world.storage.glance(place)? {
+        Some(there) if there.is_reservation() => Ok(world.storage.release(place)?),
+        _ => Ok(()),
     }
 }
 
