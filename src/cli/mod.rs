@@ -36,6 +36,7 @@ mod wiping;
 use clap::FromArgMatches;
 
 pub use error::Exit;
+pub use verbs::configuration_of;
 
 /// Runs the program with the process's arguments, and ends the process.
 pub fn main() -> ! {

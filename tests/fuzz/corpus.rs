@@ -8,9 +8,29 @@ use virt_retire::journal::checkpoint::Checkpoint;
 use virt_retire::journal::log::{Memory, Writer};
 use virt_retire::journal::saved_plan::{self, SavedPlan};
 use virt_retire::journal::{
-    Begin, Extent, Format, Hash, Head, Mirror, Summary, Time, encode, envelope, manifest,
+    Begin, Extent, Format, Hash, Head, Mirror, Summary, Time, Watched, encode, envelope, manifest,
 };
 use virt_retire::model;
+
+const EACH_KEY: &str = r#"# Every key.
+uri = "qemu:///system"
+state-dir = "/var/lib/virt-retire"
+quarantine = ["/srv/a", "/srv/b"]
+wait = 5
+retention = "30d"
+minimum-age = "90m"
+require-reason = true
+protect = ["web*", "[!a-z]?"]
+digest = "sha256"
+"#;
+/// As the environment has them.
+const AS_TEXT: &str = r#"quarantine = "/srv/a:/srv/b"
+wait = "18446744073709551615"
+retention = "never"
+require-reason = "no"
+protect = "web*,,db?"
+digest = false
+"#;
 
 fn folder(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -146,6 +166,7 @@ fn records() {
     for (number, line) in export.split(|byte| *byte == b'\n').take(4).enumerate() {
         put("import_line", &format!("line-{number}"), line);
     }
+    watched();
     let saved = saved_plan::encode(&SavedPlan {
         uri: "qemu:///system".into(),
         removal: sample::removal(),
@@ -158,6 +179,27 @@ fn records() {
         "saved_plan",
         "payload",
         envelope::open(&saved).unwrap().payload,
+    );
+}
+
+fn watched() {
+    let transaction = sample::transaction();
+    let guest = model::Watched {
+        uri: "qemu:///system".into(),
+        domain: transaction.domain().clone(),
+        definition: sample::definition(),
+        files: vec![
+            (sample::hostile_path(), sample::facts(3)),
+            ("/srv/images/a.qcow2".into(), sample::facts(4)),
+        ],
+        since: transaction.started_at,
+    };
+    let whole = encode(&Watched::store(&guest)).unwrap();
+    put("watched", "framed", &whole);
+    put(
+        "watched",
+        "payload",
+        envelope::open(&whole).unwrap().payload,
     );
 }
 
@@ -183,6 +225,18 @@ fn texts() {
          <v:disk target='vda' fate='remove'/></v:policy>"
         ),
     );
+    for (name, text) in [
+        ("each-key", EACH_KEY),
+        ("as-text", AS_TEXT),
+        ("unknown", "retention = \"30d\"\nretentoin = \"60d\"\n"),
+        ("tables", "[quarantine]\nfolder = \"/a\"\n[[protect]]\n"),
+        (
+            "escapes",
+            "uri = \"qemu+ssh://\\u00fcml\\u007f\\t/system\"\nstate-dir = 'rel/a'\n",
+        ),
+    ] {
+        put("configuration", name, text);
+    }
     put("policy", "another", "<a:b xmlns:a='urn:a'>text</a:b>");
 }
 

@@ -63,6 +63,12 @@ pub(super) fn read() -> Result<Configuration, CliError> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
         Err(error) => return Err(wrong(&path, format!("cannot be read: {error}"))),
     }
+    parse(path, &text)
+}
+
+/// # Errors
+/// It is not TOML, or a key is not known.
+pub(super) fn parse(path: PathBuf, text: &str) -> Result<Configuration, CliError> {
     let table: toml::Table = text
         .parse()
         .map_err(|error: toml::de::Error| wrong(&path, format!("is not TOML: {}", told(&error))))?;

@@ -88,10 +88,13 @@ pub(super) fn folders(value: &Value) -> Result<Vec<PathBuf>, String> {
     }
 }
 
-/// A list, or one string with commas between the entries.
+/// A list, or one string with commas between the entries; nothing between two of them is none.
 pub(super) fn globs(value: &Value) -> Result<Vec<glob::Pattern>, String> {
     let globs = match value {
-        Value::String(text) => text.split(',').map(str::to_owned).collect(),
+        Value::String(text) => (text.split(','))
+            .filter(|glob| !glob.is_empty())
+            .map(str::to_owned)
+            .collect(),
         _ => strings(value)?,
     };
     let read = |text: String| {

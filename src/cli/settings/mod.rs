@@ -14,6 +14,7 @@ use super::environment::variable;
 use super::error::{CliError, Exit};
 use crate::model::DigestKind;
 
+use file::Configuration;
 pub use file::location;
 pub use key::Key;
 pub use size::Size;
@@ -97,7 +98,18 @@ impl Settings {
     /// The configuration file cannot be read, may be written by others, has a key that is not
     /// known or a value that is not one; likewise a variable. Exit 1, nothing changed.
     pub fn resolve(arguments: &Arguments) -> Result<Self, CliError> {
-        let file = file::read()?;
+        Self::with(arguments, &file::read()?)
+    }
+
+    /// With a file of this text. For fuzzing: what the environment says is in force all the same.
+    ///
+    /// # Errors
+    /// As [`Settings::resolve`].
+    pub fn of_text(arguments: &Arguments, text: &str) -> Result<Self, CliError> {
+        Self::with(arguments, &file::parse(PathBuf::from("config.toml"), text)?)
+    }
+
+    fn with(arguments: &Arguments, file: &Configuration) -> Result<Self, CliError> {
         let from = |key: Key| Given {
             key,
             file: file.value(key),

@@ -1,8 +1,11 @@
 //! `config show`: every setting in force, and where it comes from.
 
+use std::sync::LazyLock;
+
+use clap::Parser;
 use serde::Serialize;
 
-use super::super::args::{ConfigCommand, Output};
+use super::super::args::{Arguments, ConfigCommand, Output};
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::safe::{lossless, safe};
@@ -66,6 +69,31 @@ fn told(settings: &Settings, key: Key) -> Told {
         value,
         source: place(source),
     }
+}
+
+/// What a file of this text sets, as `config show` tells it, written as a file again: for fuzzing.
+///
+/// # Errors
+/// What a command would say of the file.
+pub fn of_file(text: &str) -> Result<String, String> {
+    static BARE: LazyLock<Option<Arguments>> =
+        LazyLock::new(|| Arguments::try_parse_from(["virt-retire", "list"]).ok());
+    let bare = BARE.as_ref().ok_or("no command line")?;
+    let settings = Settings::of_text(bare, text).map_err(|error| error.message)?;
+    let mut lines = String::new();
+    for key in Key::ALL {
+        let Told { key, value, source } = told(&settings, key);
+        if !source.starts_with("file ") {
+            continue;
+        }
+        // TOML has JSON's strings, but for this character, and no number as large as ours.
+        let value = match value.as_u64() {
+            Some(number) => format!("\"{number}\""),
+            None => value.to_string().replace('\u{7f}', "\\u007f"),
+        };
+        lines.push_str(&format!("{key} = {value}\n"));
+    }
+    Ok(lines)
 }
 
 fn of<T>(

@@ -24,6 +24,8 @@ mod watch;
 
 use std::time::Duration;
 
+pub use config::of_file as configuration_of;
+
 use super::args::{Arguments, Command, Power};
 use super::context::Context;
 use super::error::CliError;

@@ -12,13 +12,15 @@ mod xml;
 pub type Target = fn(&[u8]);
 
 /// By name, with how many mutations the tests try: what takes long is tried less often.
-pub const ALL: [(&str, Target, u32); 14] = [
+pub const ALL: [(&str, Target, u32); 16] = [
     ("record", records::record, 3000),
     ("sealed", records::sealed, 300),
     ("manifest", records::manifest, 1500),
     ("saved_plan", records::saved_plan, 3000),
     ("import_line", records::import_line, 3000),
     ("checkpoint_text", records::checkpoint_text, 6000),
+    ("watched", records::watched, 3000),
+    ("configuration", records::configuration, 6000),
     ("domain_xml", xml::domain, 150),
     ("snapshot_xml", xml::snapshot, 100),
     ("checkpoint_xml", xml::checkpoint, 150),

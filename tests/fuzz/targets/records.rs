@@ -3,14 +3,15 @@
 
 use std::fmt::Debug;
 
+use virt_retire::cli::configuration_of;
 use virt_retire::journal::checkpoint::Checkpoint;
 use virt_retire::journal::envelope::{self, Kind};
 use virt_retire::journal::lines::{self, Part};
 use virt_retire::journal::log::{self, Change, Memory, Tree};
 use virt_retire::journal::manifest::{self, Key};
 use virt_retire::journal::{
-    Begin, Entry, Format, Head, Mark, Record, Sealed, Summary, Watched, decode, encode, legacy,
-    saved_plan, version_of,
+    Begin, Entry, Format, Head, Load, Mark, Mirror, Record, Sealed, Summary, Watched, decode,
+    encode, legacy, saved_plan, version_of,
 };
 use virt_retire::model;
 
@@ -130,5 +131,30 @@ pub fn checkpoint_text(data: &[u8]) {
     if let Ok(checkpoint) = Checkpoint::parse(&text) {
         let again = Checkpoint::parse(&checkpoint.text());
         assert_eq!(again.as_ref(), Ok(&checkpoint));
+    }
+}
+
+/// A guest that `watch` follows, in a file of its own: as it is, and as the payload of a file that is
+/// sealed well.
+pub fn watched(data: &[u8]) {
+    let mut candidates = vec![data.to_vec()];
+    candidates.extend((1..=2).map(|it| envelope::seal(Kind::Watched as u16, it, data)));
+    for bytes in candidates {
+        let Ok(watched) = decode::<Watched>(&bytes) else {
+            continue;
+        };
+        let followed: model::Watched = watched.clone().load();
+        assert!(followed.has_same_files(&followed));
+        // The model and back changes nothing.
+        let stored = encode(&Watched::store(&followed)).expect("it was decoded");
+        assert_eq!(decode(&stored).as_ref(), Ok(&watched));
+    }
+}
+
+/// A configuration file. What `config show` tells of it is the same as a file.
+pub fn configuration(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(shown) = configuration_of(&text) {
+        assert_eq!(configuration_of(&shown).as_ref(), Ok(&shown));
     }
 }
