@@ -45,7 +45,7 @@ fn together(failed: Vec<(String, CliError)>, any_is_retired: bool) -> CliError {
             _ => error.told(),
         };
         let message = message.trim_end_matches('.');
-        messages.push(format!("domain '{name}' was not retired: {message}"));
+        messages.push(format!("domain {name} was not retired: {message}"));
         if !hints.contains(&error.hint.as_str()) {
             hints.push(&error.hint);
         }

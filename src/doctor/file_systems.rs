@@ -22,14 +22,14 @@ pub(super) fn look(patient: &dyn Patient, known: &Known, pools: &Folders, report
             Ok(place) => report.ok(
                 "quarantine-place",
                 format!(
-                    "files of pool '{pool}' in {shown} go to {} by rename",
+                    "files of pool {pool} in {shown} go to {} by rename",
                     place.display()
                 ),
             ),
             Err(error) => report.fail(
                 "quarantine-place",
                 format!(
-                    "files of pool '{pool}' in {shown} have nowhere to wait: {}",
+                    "files of pool {pool} in {shown} have nowhere to wait: {}",
                     cause(&error)
                 ),
                 "make a folder on its file system that is root's alone, and name it: --quarantine DIR, \

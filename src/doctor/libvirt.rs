@@ -126,7 +126,7 @@ fn is_folder(patient: &dyn Patient, pool: &str, folder: &Path, report: &mut Repo
             report.warn(
                 "pools",
                 format!(
-                    "the folder of pool '{pool}' is not there: {}",
+                    "the folder of pool {pool} is not there: {}",
                     folder.display()
                 ),
                 format!(

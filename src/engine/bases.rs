@@ -60,8 +60,8 @@ impl Engine<'_> {
                         code: RefusalCode::ChangedSincePlan,
                         subject: path.display().to_string(),
                         message: format!(
-                            "domain '{}' stands on {}, which went into quarantine with transaction \
-                             {} (domain '{}')",
+                            "domain {} stands on {}, which went into quarantine with transaction \
+                             {} (domain {})",
                             transaction.domain().name,
                             path.display(),
                             other.id,
@@ -114,7 +114,7 @@ impl Engine<'_> {
                     code: RefusalCode::BaseChanged,
                     subject: link.path.display().to_string(),
                     message: format!(
-                        "disk {} of domain '{}' stands on {}, which stayed when the domain was retired: {how}",
+                        "disk {} of domain {} stands on {}, which stayed when the domain was retired: {how}",
                         disk.target,
                         transaction.domain().name,
                         place.display()

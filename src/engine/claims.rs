@@ -31,7 +31,7 @@ impl Engine<'_> {
                 state: open.state(),
             };
             if is_one_of(open.domain(), &plan.domain) {
-                return Err(claimed(format!("domain '{}'", plan.domain.name)));
+                return Err(claimed(format!("domain {}", plan.domain.name)));
             }
             let taken: Vec<&Path> = paths(&open.plan).collect();
             if let Some(path) = paths(plan).find(|path| taken.iter().any(|its| overlap(its, path)))

@@ -31,7 +31,7 @@ impl Restoration<'_> {
                     costs.push(format!("the NVRAM is now {}", place.display()));
                 }
                 FileRole::SnapshotMemory { snapshot } if self.is_named(taken) => costs.push(format!(
-                    "libvirt will not revert to snapshot '{snapshot}': its memory file holds the old \
+                    "libvirt will not revert to snapshot {snapshot}: its memory file holds the old \
                      identity"
                 )),
                 _ => {}
@@ -97,13 +97,13 @@ impl Restoration<'_> {
         let (id, name) = (self.transaction.id, &self.transaction.domain().name);
         if self.files_only() {
             told.push(format!(
-                "the files alone came back: domain '{name}' is not defined, and its definition is shown by: \
+                "the files alone came back: domain {name} is not defined, and its definition is shown by: \
                  virt-retire show {id} --security-info"
             ));
         }
         if self.has_repaired_xml() {
             told.push(format!(
-                "domain '{name}' came back under a repaired definition; the former one is shown by: \
+                "domain {name} came back under a repaired definition; the former one is shown by: \
                  virt-retire show {id} --security-info"
             ));
         }

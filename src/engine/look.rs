@@ -230,10 +230,10 @@ pub(super) fn defined_again(
     };
     let also = match status.domain.name == domain.name {
         true => String::new(),
-        false => format!(" under the name '{}'", status.domain.name),
+        false => format!(" under the name {}", status.domain.name),
     };
     Ok(Some(format!(
-        "domain '{}' has been {how}{also} by somebody else since it was retired",
+        "domain {} has been {how}{also} by somebody else since it was retired",
         domain.name
     )))
 }
@@ -255,7 +255,7 @@ pub(super) fn name_reused(
     let other = other.filter(|it| it.domain.uuid != domain.uuid);
     Ok(other.map(|_| {
         format!(
-            "another domain is called '{}' by now; as long as it is, this one comes back by: \
+            "another domain is called {} by now; as long as it is, this one comes back by: \
              virt-retire rollback {} --as-name NAME",
             domain.name, transaction.id
         )

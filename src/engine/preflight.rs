@@ -131,7 +131,7 @@ fn not_redefinable(
     Ok(Some(Refusal {
         code: RefusalCode::NotRedefinable,
         subject: name.clone(),
-        message: format!("libvirt does not define domain '{name}' {which}: {cause}"),
+        message: format!("libvirt does not define domain {name} {which}: {cause}"),
         hint: ways_out(id),
     }))
 }
@@ -167,7 +167,7 @@ fn name_taken(
         let is_own = look::is_left_running(transaction);
         if !same.persistent && !is_own && !home.has_other_uuid() {
             return Ok(taken(
-                format!("a guest of the UUID {uuid} has been started since, as '{name}'"),
+                format!("a guest of the UUID {uuid} has been started since, as {name}"),
                 format!(
                     "end it first (virsh destroy {}), then: virt-retire rollback {id}; or bring \
                      this one back beside it: virt-retire rollback {id} --as-name NAME --new-uuid",
@@ -177,7 +177,7 @@ fn name_taken(
         }
         if !same.persistent && is_own && (home.has_other_name() || home.has_other_uuid()) {
             return Ok(taken(
-                format!("domain '{name}' still runs with the disks that it was retired with"),
+                format!("domain {name} still runs with the disks that it was retired with"),
                 format!("end it first, or bring it back as itself: virt-retire rollback {id}"),
             ));
         }
@@ -188,7 +188,7 @@ fn name_taken(
                 "--new-uuid"
             };
             return Ok(taken(
-                format!("the UUID {uuid} belongs to the domain '{name}' now"),
+                format!("the UUID {uuid} belongs to the domain {name} now"),
                 format!(
                     "undefine that domain first, then: virt-retire rollback {id}; or bring this one \
                      back beside it: virt-retire rollback {id} {beside}"
@@ -200,7 +200,7 @@ fn name_taken(
         && other.domain.uuid != domain.uuid
     {
         return Ok(taken(
-            format!("another domain is called '{}' now", domain.name),
+            format!("another domain is called {} now", domain.name),
             format!(
                 "rename it (virsh domrename) or undefine it, or choose another name: virt-retire \
                  rollback {id} --as-name NAME"

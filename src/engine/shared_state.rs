@@ -58,7 +58,7 @@ pub(super) fn refusals(
                     code: RefusalCode::PathOccupied,
                     subject: place.clone(),
                     message: format!(
-                        "{place} is the NVRAM or TPM state of domain '{name}' now, and two domains \
+                        "{place} is the NVRAM or TPM state of domain {name} now, and two domains \
                          must not write to one"
                     ),
                     hint: format!(

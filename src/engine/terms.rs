@@ -289,7 +289,7 @@ fn same_domain(transaction: &Transaction, xml: &SecretXml) -> Result<(), EngineE
     if read.uuid != own.uuid {
         return Err(other(
             format!(
-                "the repaired definition is of another domain: its UUID is {}, and domain '{}' has {}",
+                "the repaired definition is of another domain: its UUID is {}, and domain {} has {}",
                 read.uuid, own.name, own.uuid
             ),
             format!("put <uuid>{}</uuid> into it", own.uuid),
@@ -298,7 +298,7 @@ fn same_domain(transaction: &Transaction, xml: &SecretXml) -> Result<(), EngineE
     if read.name != own.name {
         return Err(other(
             format!(
-                "the repaired definition names the domain '{}', and it is called '{}'",
+                "the repaired definition names the domain {}, and it is called {}",
                 read.name, own.name
             ),
             "leave the name in it as it was; to give the domain another one add --as-name NAME"

@@ -48,7 +48,7 @@ pub fn decide(
                 code: RefusalCode::ManagedSaveExists,
                 subject: file.path.display().to_string(),
                 message: format!(
-                    "domain '{}' has a managed save image, {}",
+                    "domain {} has a managed save image, {}",
                     facts.domain.name,
                     file.path.display()
                 ),
@@ -66,7 +66,7 @@ pub fn decide(
                     code: RefusalCode::Unsupported,
                     subject: file.path.display().to_string(),
                     message: format!(
-                        "domain '{}' is running, and its TPM state is behind the symlink {}: at its \
+                        "domain {} is running, and its TPM state is behind the symlink {}: at its \
                          end libvirt empties the folder that the link leads to",
                         facts.domain.name,
                         file.path.display()
@@ -99,7 +99,7 @@ pub fn decide(
                     code: RefusalCode::RemoteFiles,
                     subject: place.clone(),
                     message: format!(
-                        "the NVRAM of domain '{}' is not a file of this host ({place})",
+                        "the NVRAM of domain {} is not a file of this host ({place})",
                         facts.domain.name
                     ),
                     hint: "leave it where it is, with --keep-nvram".into(),
@@ -147,7 +147,7 @@ fn undecided_nvram(facts: &DomainFacts, place: &str, refusals: &mut Vec<Refusal>
         code,
         subject: place.to_owned(),
         message: format!(
-            "domain '{}' has NVRAM ({place}), and nothing says whether to remove it",
+            "domain {} has NVRAM ({place}), and nothing says whether to remove it",
             facts.domain.name
         ),
         hint: "add --nvram (or --all) to retire it, or --keep-nvram".into(),
@@ -176,7 +176,7 @@ fn held(facts: &DomainFacts, wanted: Option<Verdict>, what: &str, flag: &str) ->
     (wanted == Some(Verdict::Remove)).then(|| Refusal {
         code: RefusalCode::ActiveDomain,
         subject: name.clone(),
-        message: format!("domain '{name}' is running, and its {what} cannot be removed under it"),
+        message: format!("domain {name} is running, and its {what} cannot be removed under it"),
         hint: format!(
             "leave it with {flag} (a copy is kept for rollback), or stop the domain first: \
              virt-retire destroy {}",
@@ -192,11 +192,7 @@ fn metadata(facts: &DomainFacts, removal: &Removal) -> Vec<Refusal> {
         refusals.push(Refusal {
             code,
             subject: facts.domain.name.clone(),
-            message: format!(
-                "domain '{}' has {}",
-                facts.domain.name,
-                some_of(&names, what)
-            ),
+            message: format!("domain {} has {}", facts.domain.name, some_of(&names, what)),
             hint: format!("add {flag} (or --all) to retire their metadata too"),
         });
     };

@@ -74,7 +74,7 @@ fn transient(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
         code: RefusalCode::ActiveDomain,
         subject: facts.domain.name.clone(),
         message: format!(
-            "domain '{}' is transient: it has no definition to remove and ends when it stops",
+            "domain {} is transient: it has no definition to remove and ends when it stops",
             facts.domain.name
         ),
         hint: format!(
@@ -93,7 +93,7 @@ fn running(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Optio
         code: RefusalCode::ActiveDomain,
         subject: facts.domain.name.clone(),
         message: format!(
-            "domain '{}' is running, and its storage cannot be removed under it",
+            "domain {} is running, and its storage cannot be removed under it",
             facts.domain.name
         ),
         hint: format!(
@@ -128,7 +128,7 @@ fn not_redefinable(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
         code: RefusalCode::NotRedefinable,
         subject: facts.domain.name.clone(),
         message: format!(
-            "libvirt would not define domain '{}' again as it is: {cause}",
+            "libvirt would not define domain {} again as it is: {cause}",
             facts.domain.name
         ),
         hint: format!(
@@ -148,7 +148,7 @@ fn unsupported(facts: &DomainFacts) -> Vec<Refusal> {
             code: RefusalCode::Unsupported,
             subject: facts.domain.name.clone(),
             message: format!(
-                "domain '{}' could not be brought back whole: {what}",
+                "domain {} could not be brought back whole: {what}",
                 facts.domain.name
             ),
             hint: "change that first, or retire the domain by hand".into(),

@@ -25,7 +25,7 @@ pub fn misnamed(facts: &DomainFacts, flags: &StorageFlags) -> Vec<Refusal> {
             code: RefusalCode::NoSuchDisk,
             subject: word.clone(),
             message: format!(
-                "domain '{}' has no disk with the target or source '{word}'",
+                "domain {} has no disk with the target or source '{word}'",
                 facts.domain.name
             ),
             hint: format!("its targets are: {}", targets.join(", ")),

@@ -8,7 +8,7 @@ pub fn protection(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
     (facts.policy.protected && !removal.override_protection).then(|| Refusal {
         code: RefusalCode::Protected,
         subject: name.clone(),
-        message: format!("domain '{name}' is protected by its policy"),
+        message: format!("domain {name} is protected by its policy"),
         hint: format!(
             "to lift that for good: virt-retire policy clear {} --protected; for this once: \
              --override-protection --reason TEXT",
@@ -23,9 +23,7 @@ pub fn host_protection(facts: &DomainFacts) -> Option<Refusal> {
     facts.protected_by_host.as_ref().map(|glob| Refusal {
         code: RefusalCode::Protected,
         subject: name.clone(),
-        message: format!(
-            "this host's configuration protects domain '{name}' (protect = \"{glob}\")"
-        ),
+        message: format!("this host's configuration protects domain {name} (protect = \"{glob}\")"),
         hint: "only who edits the configuration lifts that; to see where it is: virt-retire \
                config show"
             .into(),
@@ -43,7 +41,7 @@ pub fn problems(facts: &DomainFacts) -> Vec<Refusal> {
     let unread = facts.policy_problems.iter().map(|problem| {
         refusal(
             name,
-            format!("the policy of domain '{name}' is not valid: {problem}"),
+            format!("the policy of domain {name} is not valid: {problem}"),
             format!(
                 "write it anew: virt-retire policy clear {}, then policy set",
                 facts.domain.typed()
@@ -63,9 +61,7 @@ pub fn problems(facts: &DomainFacts) -> Vec<Refusal> {
         .map(|(target, _)| {
             refusal(
                 target,
-                format!(
-                    "the policy of domain '{name}' names '{target}', which is not a disk of it"
-                ),
+                format!("the policy of domain {name} names '{target}', which is not a disk of it"),
                 format!(
                     "take that away: virt-retire policy clear {} {}; its targets are: {}",
                     facts.domain.typed(),

@@ -157,7 +157,7 @@ pub enum HypervisorError {
     NoSuchDomain(String),
     /// virsh would take one of them without a word.
     #[error(
-        "'{spec}' is the {taken_as} of domain '{}' ({}) and the name of another one ({})",
+        "'{spec}' is the {taken_as} of domain {} ({}) and the name of another one ({})",
         taken.name, taken.uuid, named.uuid
     )]
     Ambiguous {
@@ -167,7 +167,7 @@ pub enum HypervisorError {
         taken: Box<DomainRef>,
         named: Box<DomainRef>,
     },
-    #[error("no volume '{volume}' in pool '{pool}': {cause}")]
+    #[error("no volume {volume} in pool {pool}: {cause}")]
     NoSuchVolume {
         pool: String,
         volume: String,

@@ -12,9 +12,9 @@ pub trait LockedDomains {}
 
 #[derive(Debug, Error)]
 pub enum LockError {
-    #[error("another process works on domain '{domain}': {holder}")]
+    #[error("another process works on domain {domain}: {holder}")]
     Held { domain: String, holder: String },
-    #[error("domain '{domain}' cannot be locked: {}: {cause}", path.display())]
+    #[error("domain {domain} cannot be locked: {}: {cause}", path.display())]
     Unusable {
         domain: String,
         path: PathBuf,

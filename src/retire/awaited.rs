@@ -35,7 +35,7 @@ pub(super) fn present(
         }
         return Err(match claimant(&*journal, spec)? {
             Some(open) => EngineError::Claimed {
-                subject: format!("domain '{}'", open.domain.name),
+                subject: format!("domain {}", open.domain.name),
                 by: open.id,
                 state: open.state,
             }

@@ -80,10 +80,7 @@ impl Changed {
     pub fn sentence(&self) -> Option<String> {
         let too = |names: &[String]| match names {
             [] => None,
-            names => {
-                let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-                Some(format!("So {} was put back, too.", names.join(", ")))
-            }
+            names => Some(format!("So {} was put back, too.", names.join(", "))),
         };
         match self {
             Self::Nothing => Some("Nothing was changed.".into()),
@@ -97,7 +94,7 @@ impl Changed {
             Self::Half { put_back, half } => {
                 let half = half
                     .iter()
-                    .map(|(name, why)| format!("Domain '{name}' could not be put back: {why}."));
+                    .map(|(name, why)| format!("Domain {name} could not be put back: {why}."));
                 let all: Vec<String> = too(put_back).into_iter().chain(half).collect();
                 Some(all.join(" "))
             }

@@ -253,7 +253,7 @@ fn refuse_rivals(transactions: &[Transaction]) -> Result<(), Error> {
         for earlier in &transactions[..index] {
             let (one, other) = (earlier.domain(), later.domain());
             let what = if one.uuid == other.uuid || one.name == other.name {
-                format!("domain '{}'", other.name)
+                format!("domain {}", other.name)
             } else if let Some(path) = shared_path(earlier, later) {
                 path.display().to_string()
             } else {

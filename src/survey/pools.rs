@@ -131,7 +131,7 @@ impl<'a> Pools<'a> {
             false => String::new(),
         };
         self.hidden.push(format!(
-            "images in pool '{}', {why} ({first}virsh pool-start {name}, or pool-undefine)",
+            "images in pool {}, {why} ({first}virsh pool-start {name}, or pool-undefine)",
             pool.name
         ));
     }

@@ -20,9 +20,9 @@ impl Survey<'_> {
             return Ok(refusal);
         }
         let snapshots = definition.snapshots.iter();
-        let snapshots = snapshots.map(|one| (format!("snapshot '{}'", one.name), &one.xml));
+        let snapshots = snapshots.map(|one| (format!("snapshot {}", one.name), &one.xml));
         let checkpoints = definition.checkpoints.iter();
-        let checkpoints = checkpoints.map(|one| (format!("checkpoint '{}'", one.name), &one.xml));
+        let checkpoints = checkpoints.map(|one| (format!("checkpoint {}", one.name), &one.xml));
         for (what, xml) in snapshots.chain(checkpoints) {
             let named = emulators(xml.reveal()).map_err(|error| not_understood(&what, &error))?;
             for emulator in named {

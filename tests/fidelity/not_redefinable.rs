@@ -144,7 +144,7 @@ fn whatever_is_gone_is_found_before_the_undefine() {
         ("spice", "spice"),
         ("firmware", "firmware"),
         ("emulator", "qemu-old"),
-        ("snapshot", "snapshot 'then'"),
+        ("snapshot", "snapshot then"),
         ("virt", "xen"),
         ("interface", "teaming"),
     ] {

@@ -205,7 +205,7 @@ fn the_heaviest_guest_under_another_identity() {
         .iter()
         .map(|note| note.as_str().unwrap())
         .collect();
-    for word in ["TPM state", &moved, "snapshot 'memory'", "saved state"] {
+    for word in ["TPM state", &moved, "snapshot memory", "saved state"] {
         assert_eq!(
             notes.iter().filter(|note| note.contains(word)).count(),
             1,

@@ -114,10 +114,7 @@ fn a_start_that_fails_after_the_rollback_is_told_as_that() {
     let error = told.json_error()["error"].clone();
     assert_eq!(error["code"], "not-started");
     let message = error["message"].as_str().unwrap();
-    assert!(
-        message.contains("'web5' is back with its storage"),
-        "{told}"
-    );
+    assert!(message.contains("web5 is back with its storage"), "{told}");
     let hint = error["hint"].as_str().unwrap();
     assert!(hint.contains("virsh start web5"), "{told}");
     assert!(host.is_persistent("web5") && host.exists(guest.path("vda")));

@@ -178,7 +178,7 @@ fn each_is_a_decision_of_its_own() {
     let error = partly.json_error()["error"].clone();
     assert_eq!(error["code"], "active-domain");
     let message = error["message"].as_str().unwrap();
-    assert!(message.contains("'two'") && !message.contains("Nothing was changed"));
+    assert!(message.contains("domain two") && !message.contains("Nothing was changed"));
     assert_eq!(host.domains(), ["two"]);
     // Where none can be had nothing has changed.
     let none = [undefine(&["two"]), vec!["--each"]].concat();

@@ -207,7 +207,10 @@ fn a_host_that_is_well_has_no_leftovers() {
     host.shell("rmdir /var/lib/libvirt/away");
     let told = Told::of(&host, 1);
     let places = told.checks("quarantine-place");
-    let fixed = places.iter().find(|it| it.1.contains("'fixed'")).unwrap();
+    let fixed = places
+        .iter()
+        .find(|it| it.1.contains("pool fixed"))
+        .unwrap();
     assert_eq!(fixed.0, "error", "{places:#?}");
     assert_eq!(
         places.iter().filter(|it| it.0 == "error").count(),

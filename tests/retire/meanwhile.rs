@@ -40,7 +40,7 @@ fn a_transient_guest_that_was_started_meanwhile() {
         let told = host.retire_json(&[verb, "1", "--yes"]).expect(3);
         let error = &told.json_error()["error"];
         assert_eq!(error["code"], "name-taken", "{told}");
-        assert!(told.stderr.contains("'other'"), "{told}");
+        assert!(told.stderr.contains(" other"), "{told}");
     }
     host.virsh(&["destroy", "other"]);
     // On the disk's old path: another file is there now.

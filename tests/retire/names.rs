@@ -268,7 +268,7 @@ fn a_name_that_is_another_ones_id_or_uuid_is_refused() {
             };
             let refused = host.retire(words).expect(3);
             assert!(
-                refused.stderr.contains("'db'") && refused.stderr.contains(uuid),
+                refused.stderr.contains("domain db ") && refused.stderr.contains(uuid),
                 "{refused}"
             );
         }

@@ -63,7 +63,7 @@ fn extents_that_two_files_share_are_held_once_and_freed_with_the_last() {
     let told = host.retire(&["purge", "1", "-n"]).expect(0);
     assert!(
         told.stdout
-            .contains("at most 6.00 MiB more that other files share"),
+            .contains("at most 6 MiB more that other files share"),
         "{told}"
     );
     let told = host.retire_json(&["purge", "1", "--yes"]).expect(0).json();

@@ -118,7 +118,7 @@ fn a_signal_before_the_commit_still_puts_back() {
         });
         assert!(moved, "nothing was moved\n{ran}");
         if ran.code == 4 {
-            assert!(ran.stderr.contains("'late' was put back"), "{ran}");
+            assert!(ran.stderr.contains("late was put back"), "{ran}");
             assert_same(&before, &Identity::capture(&host, "late", &[]));
             continue;
         }

@@ -127,7 +127,7 @@ fn an_overlay_in_a_pool_that_is_not_started() {
     // A pool that libvirt does not know any more cannot tell where its volume is.
     host.virsh(&["pool-undefine", "second"]);
     host.shell(&format!("mv {folder} {folder}-elsewhere"));
-    unseen(&host, &guest, "no pool 'second'");
+    unseen(&host, &guest, "no pool second");
     host.virsh(&["undefine", "stopped-kid"]);
     free(&host, &guest);
     host.shell(&format!("rm -r {folder}-elsewhere"));
@@ -144,7 +144,7 @@ fn a_pool_whose_folder_is_not_there() {
         "--target",
         "/var/lib/libvirt/no-such",
     ]);
-    unseen(&host, &guest, "pool 'absent'");
+    unseen(&host, &guest, "pool absent");
     host.virsh(&["pool-undefine", "absent"]);
     let target = "/var/lib/libvirt/unmounted";
     host.shell(&format!("mkdir {target}"));
@@ -152,10 +152,10 @@ fn a_pool_whose_folder_is_not_there() {
     let mut words = vec!["pool-define-as", "nas", "netfs", "--target", target];
     words.extend(source);
     host.virsh(&words);
-    unseen(&host, &guest, "pool 'nas'");
+    unseen(&host, &guest, "pool nas");
     // What lies at a place where nothing is mounted is not the pool's.
     host.shell(&format!("touch {target}/NOT_MOUNTED"));
-    unseen(&host, &guest, "pool 'nas'");
+    unseen(&host, &guest, "pool nas");
     // Mounted by somebody else, everything is there to be seen.
     host.shell(&format!("mount -t tmpfs none {target}"));
     free(&host, &guest);
@@ -539,7 +539,7 @@ fn a_disk_that_is_only_away_hides_what_it_stands_on() {
     host.virsh(&["undefine", "away-kid"]);
     free(&host, &guest);
     host.start_pool("fstab", mount);
-    unseen(&host, &guest, "pool 'fstab'");
+    unseen(&host, &guest, "pool fstab");
     host.shell(&format!("mount -t tmpfs none {mount}"));
     free(&host, &guest);
     host.shell(&format!("umount {mount}; umount /etc/fstab"));
@@ -565,7 +565,7 @@ fn a_pool_that_somebody_has_unmounted_under_libvirt() {
     host.virsh(&["pool-start", "pulled"]);
     free(&host, &guest);
     host.shell(&format!("umount {target}; touch {target}/NOT_MOUNTED"));
-    unseen(&host, &guest, "pool 'pulled'");
+    unseen(&host, &guest, "pool pulled");
     host.virsh(&["pool-destroy", "pulled"]);
     host.virsh(&["pool-undefine", "pulled"]);
     host.shell(&format!("rm -r {target}"));

@@ -605,7 +605,7 @@ fn a_guest_of_another_user_s_session() {
         &guest,
         "process",
         "(qemu-system-x86",
-        "guest 'theirs' of user 1207",
+        "guest theirs of user 1207",
     );
     host.shell(
         "pid=$(cat /run/theirs.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.02; done",

@@ -71,7 +71,7 @@ impl Process {
             .any(|word| command.starts_with(word));
         let guest = runs_guests.then(|| uuid(&line)).flatten();
         let of_guest = match guest_name(&line).filter(|_| runs_guests) {
-            Some(guest) => format!("guest '{guest}'{} in ", owner(&folder)),
+            Some(guest) => format!("guest {guest}{} in ", owner(&folder)),
             None => String::new(),
         };
         Some(Self {
@@ -169,7 +169,7 @@ impl Process {
         let how = match self.name.contains("(qemu-nbd") && how == "open by" {
             true => "exported over NBD by".to_owned(),
             false if self.of_guest.is_empty() => how.to_owned(),
-            // "open for guest 'x' of user 'y' in process 12 (qemu-system-x86)"
+            // "open for guest x of user y in process 12 (qemu-system-x86)"
             false => format!(
                 "{} for {}",
                 how.trim_end_matches(" by"),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::adapters::clock;
 use crate::adapters::sled_journal::{Outlook, import, outlook};
 use crate::journal::CURRENT;
 use crate::journal::lines::{self, Part};
@@ -162,7 +163,9 @@ fn upgrade(context: &Context, dry_run: bool) -> Result<(), CliError> {
         return Err(nothing(context));
     }
     let found = outlook(context.state_dir(), context.settings.wait.value)?;
-    if found.is_none() {
+    // Before 1970 sled opens nothing, and there is nothing to be upgraded all the same.
+    let is_to_be_opened = !dry_run || clock::now() >= jiff::Timestamp::UNIX_EPOCH;
+    if found.is_none() && is_to_be_opened {
         // That it is not older is no proof that this program can read it.
         drop(context.journal("journal upgrade")?);
     }

@@ -108,7 +108,7 @@ fn refuse_not_started(decided: &Decided) -> Result<(), CliError> {
     for (domain, started) in &decided.started {
         let Err(error) = started else { continue };
         told.push(format!(
-            "domain '{}' is back with its storage, and {error}",
+            "domain {} is back with its storage, and {error}",
             domain.name
         ));
         next.push(match error {

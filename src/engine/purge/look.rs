@@ -154,7 +154,7 @@ impl Engine<'_> {
                     let is_it = |taken: &Path| taken == path && transaction.id != other.id;
                     if transaction.taken().any(|(_, taken, _)| is_it(taken.path())) {
                         let phrase = format!(
-                            "{} is in use: transaction {} (domain '{}') stands on it",
+                            "{} is in use: transaction {} (domain {}) stands on it",
                             path.display(),
                             other.id,
                             other.domain().name

@@ -379,7 +379,7 @@ pub fn held(transaction: &Transaction) -> Option<Refusal> {
         code: RefusalCode::Held,
         subject: transaction.id.to_string(),
         message: format!(
-            "transaction {} (domain '{}') is held as {}",
+            "transaction {} (domain {}) is held as {}",
             transaction.id,
             transaction.domain().name,
             why.join("; as ")

@@ -100,7 +100,7 @@ fn refresh(
                 return Ok(Effect::noted(
                     Moved::Now,
                     format!(
-                        "libvirt stopped pool '{pool}' when its list of volumes was made anew \
+                        "libvirt stopped pool {pool} when its list of volumes was made anew \
                          ({cause}); it has been started again"
                     ),
                 ));
@@ -109,7 +109,7 @@ fn refresh(
                 return Ok(Effect::noted(
                     Moved::Now,
                     format!(
-                        "POOL '{pool}' IS STOPPED, and guests with volumes in it cannot start: \
+                        "POOL {pool} IS STOPPED, and guests with volumes in it cannot start: \
                          libvirt could not read all of {} when its list of volumes was made anew \
                          ({cause}). Look there for an image that is cut off and move it away, then: \
                          virsh pool-start {}",
@@ -135,7 +135,7 @@ fn noted(pool: &str, blocker: Option<&Path>, cause: &str) -> Effect {
         format!("move {} away or repair it, then: ", file.display())
     });
     let text = format!(
-        "libvirt's list of volumes of pool '{pool}' is out of date ({cause}); to fix it: {first}virsh \
+        "libvirt's list of volumes of pool {pool} is out of date ({cause}); to fix it: {first}virsh \
          pool-refresh {}",
         quoted(pool)
     );

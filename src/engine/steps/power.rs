@@ -103,14 +103,14 @@ fn end(world: &World, transaction: &Transaction, graceful: Option<u64>) -> Resul
     // somebody has started since.
     if was_stopped(transaction) {
         return Err(Failure::Unfit(format!(
-            "domain '{}' was started in the meantime",
+            "domain {} was started in the meantime",
             transaction.domain_now().name
         )));
     }
     // A transient one was defined by the step before.
     if status.is_some_and(|status| !status.persistent) {
         return Err(Failure::Unfit(format!(
-            "domain '{}' was undefined in the meantime, and libvirt removes the state that it keeps \
+            "domain {} was undefined in the meantime, and libvirt removes the state that it keeps \
              of such a guest (its TPM's) when it ends",
             transaction.domain_now().name
         )));

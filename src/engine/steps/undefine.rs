@@ -41,7 +41,7 @@ pub(super) fn undefine(
     }
     if is_defined_by_others(transaction, index) {
         return Err(Failure::Unfit(format!(
-            "domain '{}' has been defined by somebody else since it was undefined",
+            "domain {} has been defined by somebody else since it was undefined",
             transaction.domain_now().name
         )));
     }
@@ -71,7 +71,7 @@ fn found_undefined(transaction: &Transaction, index: usize) -> Effect {
     Effect {
         ends: by_others.then(|| {
             Failure::Unfit(format!(
-                "domain '{}' has been undefined by somebody else since the plan was made, and \
+                "domain {} has been undefined by somebody else since the plan was made, and \
                  stays so",
                 transaction.domain().name
             ))
@@ -132,7 +132,7 @@ fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
     };
     if now != *saved && !is_ours() {
         return Err(Failure::Unfit(format!(
-            "the definition of domain '{}' has changed since the plan was made",
+            "the definition of domain {} has changed since the plan was made",
             domain.name
         )));
     }
@@ -221,7 +221,7 @@ pub(super) fn define(world: &World, transaction: &Transaction) -> Result<Effect,
         && other.domain.uuid != domain.uuid
     {
         return Err(Failure::Unfit(format!(
-            "another domain is called '{}' now",
+            "another domain is called {} now",
             domain.name
         )));
     }
@@ -241,7 +241,7 @@ fn another(world: &World, transaction: &Transaction) -> Result<Option<String>, F
         return Ok(None);
     }
     Ok(Some(format!(
-        "domain '{}' has been defined by somebody else meanwhile, and otherwise than it was: that \
+        "domain {} has been defined by somebody else meanwhile, and otherwise than it was: that \
          definition stays, and the former one is shown by: virt-retire show {} --security-info",
         home.domain().name,
         transaction.id
@@ -261,7 +261,7 @@ pub(super) fn confirm_inactive(world: &World, transaction: &Transaction) -> Resu
 
 fn running(transaction: &Transaction) -> Failure {
     Failure::Unfit(format!(
-        "domain '{}' was started in the meantime",
+        "domain {} was started in the meantime",
         transaction.domain_now().name
     ))
 }

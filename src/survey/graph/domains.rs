@@ -122,7 +122,7 @@ impl One<'_> {
     fn not_understood(&mut self, cause: &str) {
         let name = &self.domain.status.domain.name;
         self.graph.unseen.insert(format!(
-            "domain '{name}', whose XML is not understood: {cause}"
+            "domain {name}, whose XML is not understood: {cause}"
         ));
     }
 
@@ -132,7 +132,7 @@ impl One<'_> {
         let when = &self.when;
         self.graph
             .unseen
-            .insert(format!("{how}{when} of domain '{name}': {cause}"));
+            .insert(format!("{how}{when} of domain {name}: {cause}"));
     }
 
     fn state(&mut self, state: &State<'_>) {
@@ -232,7 +232,7 @@ impl One<'_> {
         if let Source::Volume { pool, .. } = source
             && !self.pools.has(pool)
         {
-            let cause = format!("libvirt has no pool '{pool}' that would tell where it is");
+            let cause = format!("libvirt has no pool {pool} that would tell where it is");
             return self.hidden(how, &cause);
         }
         if let Some(path) = self.pools.file(source) {
@@ -277,7 +277,7 @@ impl One<'_> {
             let is_raw = walk.layers.is_empty() && start.format == Some("raw");
             let domain = &self.domain.status.domain;
             let (name, when) = (&domain.name, &self.when);
-            let what = format!("{how}{when} of domain '{name}': {}", obstacle.what);
+            let what = format!("{how}{when} of domain {name}: {}", obstacle.what);
             match obstacle.hides {
                 Hides::Nothing => {}
                 Hides::Missing if is_raw => {}

@@ -68,7 +68,7 @@ impl Found {
             code: RefusalCode::NoSuchDisk,
             subject: target.to_owned(),
             message: format!(
-                "domain '{}' has no disk with the target '{target}'",
+                "domain {} has no disk with the target '{target}'",
                 self.status.domain.name
             ),
             hint: format!("its targets are: {}", self.targets.join(", ")),
@@ -82,7 +82,7 @@ impl Found {
             Some(problem) => Err(CliError::refused(&[Refusal {
                 code: RefusalCode::PolicyInvalid,
                 subject: name.clone(),
-                message: format!("the policy of domain '{name}' is not valid: {problem}"),
+                message: format!("the policy of domain {name} is not valid: {problem}"),
                 hint: format!(
                     "write it anew: virt-retire policy clear {}, then policy set",
                     self.status.domain.typed()
@@ -100,7 +100,7 @@ impl Found {
                 code: RefusalCode::PolicyInvalid,
                 subject: target.clone(),
                 message: format!(
-                    "the policy of domain '{name}' names '{target}', which is not a disk of it"
+                    "the policy of domain {name} names '{target}', which is not a disk of it"
                 ),
                 hint: format!(
                     "take that away: virt-retire policy clear {} {}",

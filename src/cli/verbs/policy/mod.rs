@@ -81,7 +81,7 @@ fn change(
     let engine = Engine::new(host.world(), &mut journal);
     if let Some((by, state)) = engine.claimed_by(&domain)? {
         return Err(EngineError::Claimed {
-            subject: format!("domain '{}'", domain.name),
+            subject: format!("domain {}", domain.name),
             by,
             state,
         }
@@ -105,7 +105,7 @@ fn change(
             Exit::Error,
             "policy-not-kept",
             format!(
-                "libvirt did not keep the policy of '{}' as it was given",
+                "libvirt did not keep the policy of {} as it was given",
                 domain.name
             ),
             format!(

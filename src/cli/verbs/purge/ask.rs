@@ -27,7 +27,7 @@ pub fn ask(
     }
     for name in last {
         let question = format!(
-            "Nothing else is left of domain '{0}', and what is purged cannot be brought back. To go \
+            "Nothing else is left of domain {0}, and what is purged cannot be brought back. To go \
              on, type its name ({0})",
             safe(&name)
         );
