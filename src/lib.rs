@@ -24,10 +24,10 @@
 //!
 //! `cli` finds the domain, [`survey`] looks at the host, [`planner`] makes the
 //! [`Plan`](model::Plan). The same value is shown, saved, and executed. [`engine`] writes it to the
-//! journal as a [`Transaction`](model::Transaction) and runs its [`Step`](model::Step)s, each with a
-//! durable intent before and a durable outcome after. Where a step fails, the steps done are undone
-//! in reverse; where that fails too, the transaction is `stuck` and keeps both causes. `recover` does
-//! after a crash what the process would have done.
+//! journal as a [`Transaction`](model::Transaction) and runs its [`Step`](model::Step)s, each with
+//! a durable intent before and a durable outcome after. Where a step fails, the steps done are
+//! undone in reverse; where that fails too, the transaction is `stuck` and keeps both causes.
+//! `recover` does after a crash what the process would have done.
 //!
 //! # The laws
 //!

@@ -108,8 +108,8 @@ fn dependencies_run_one_way() {
     }
 }
 
-/// A look that could change something would have to be read line by line to be believed: so whoever only
-/// looks has traits that only look.
+/// A look that could change something would have to be read line by line to be believed: so whoever
+/// only looks has traits that only look.
 #[test]
 fn the_survey_cannot_change_what_it_looks_at() {
     for (name, code) in code() {
@@ -127,8 +127,8 @@ fn the_survey_cannot_change_what_it_looks_at() {
     assert!(names("fn walk(storage: &dyn Storage, ", "Storage"));
 }
 
-/// "Is it that file?" decides what a rollback overwrites and a purge destroys. Where two places answer it,
-/// one of them will be wrong.
+/// "Is it that file?" decides what a rollback overwrites and a purge destroys. Where two places
+/// answer it, one of them will be wrong.
 #[test]
 fn whether_it_is_the_same_file_is_decided_in_one_place() {
     // Of values, of a name, of a descriptor.
@@ -151,8 +151,8 @@ fn names_call(code: &str, method: &str) -> bool {
     code.contains(&format!(".{method}("))
 }
 
-/// Whether a word stands in the code by itself, and not as a variant of an error (`SurveyError::Storage`,
-/// `Storage(#[from] …)`).
+/// Whether a word stands in the code by itself, and not as a variant of an error
+/// (`SurveyError::Storage`, `Storage(#[from] …)`).
 fn names(code: &str, word: &str) -> bool {
     let is_part = |character: char| character.is_alphanumeric() || character == '_';
     code.match_indices(word).any(|(at, _)| {
@@ -164,7 +164,8 @@ fn names(code: &str, word: &str) -> bool {
     })
 }
 
-/// A reader of names that reads options that read names: whoever changes one has to hold both in mind.
+/// A reader of names that reads options that read names: whoever changes one has to hold both in
+/// mind.
 #[test]
 fn no_two_readers_of_images_use_each_other() {
     let code = code();
@@ -282,4 +283,33 @@ fn no_verb_imports_another() {
     let apply = "use super::super::{plan, x};\nuse super::{a::{b, c}, undefine};";
     assert!(relative_paths(apply).contains(&"super::undefine".to_owned()));
     assert!(relative_paths(apply).contains(&"super::super::plan".to_owned()));
+}
+
+/// rustfmt leaves comments as they are.
+#[test]
+fn comments_have_a_hundred_columns() {
+    let mut found = Vec::new();
+    for folder in ["src", "tests", "fuzz/fuzz_targets", "examples"] {
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
+            &mut found,
+        );
+    }
+    for path in found {
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            let comment = line.trim_start().strip_prefix("//");
+            let Some(comment) = comment.map(|it| it.trim_start_matches(['/', '!'])) else {
+                continue;
+            };
+            // Tables and what is shown as it is cannot be broken.
+            let is_whole = comment.starts_with(" |") || comment.starts_with("   ");
+            assert!(
+                is_whole || line.chars().count() <= 100,
+                "{}:{}: {line}",
+                path.display(),
+                number + 1
+            );
+        }
+    }
 }

@@ -3,16 +3,16 @@
 //! The journal's own lock keeps apart who shares a state folder. Two folders know nothing of each
 //! other: both would plan the same domain, and the slower one would put back what the other has
 //! retired. So whoever changes a domain also holds a file below `/run/virt-retire` (root), or below
-//! `virt-retire` in the user's runtime folder, locked with flock(2). The kernel lets go when the process
-//! ends, however it ends.
+//! `virt-retire` in the user's runtime folder, locked with flock(2). The kernel lets go when the
+//! process ends, however it ends.
 //!
 //! The file's name is the libvirt and the domain's UUID. A libvirt is known by the inode of the
 //! folder where it keeps its domains' state, which is the same after a restart of its daemon and by
-//! whichever URI it is reached, and another one for each session user and for a private libvirt in a
-//! mount namespace of its own.
+//! whichever URI it is reached, and another one for each session user and for a private libvirt in
+//! a mount namespace of its own.
 //!
-//! Root's commands and those of a user who may use root's libvirt do not see each other's locks: in a
-//! folder that both can write to, any user could stop root for good.
+//! Root's commands and those of a user who may use root's libvirt do not see each other's locks: in
+//! a folder that both can write to, any user could stop root for good.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -43,7 +43,8 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // While it is still locked: who waits for it sees that the name has gone, and makes it anew.
+        // While it is still locked: who waits for it sees that the name has gone, and makes it
+        // anew.
         let _ = fs::remove_file(&self.path);
     }
 }

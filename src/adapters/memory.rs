@@ -1,18 +1,18 @@
 //! What is remembered from one command to the next, and from one look to the next within a command.
 //!
-//! Two things, each as long as a file has the same device, inode, size, modification and change time:
-//! that an image stands on no other file, and what libvirt says of an inactive domain whose file is
-//! that one. The second holds for one process of libvirt's alone: it reads its files when it starts,
-//! and a file that was edited by hand says something else until then.
+//! Two things, each as long as a file has the same device, inode, size, modification and change
+//! time: that an image stands on no other file, and what libvirt says of an inactive domain whose
+//! file is that one. The second holds for one process of libvirt's alone: it reads its files when
+//! it starts, and a file that was edited by hand says something else until then.
 //!
 //! Nothing in here is worth anything when it is missing, and a command that cannot read or write it
-//! does without. It is never believed of what is about to be moved: an image that stands on others is
-//! always read, and so is every image of the domains in question; what libvirt says of these, and of
-//! all that name one of their files, is always asked (`survey::users`).
+//! does without. It is never believed of what is about to be moved: an image that stands on others
+//! is always read, and so is every image of the domains in question; what libvirt says of these,
+//! and of all that name one of their files, is always asked (`survey::users`).
 //!
-//! A change time is as fine as the kernel's clock tick. So a file that was changed a moment before it
-//! was read is not remembered: it may have been changed again in the same tick. Nor is one on a file
-//! system whose times another host may keep, or whose times are whole seconds.
+//! A change time is as fine as the kernel's clock tick. So a file that was changed a moment before
+//! it was read is not remembered: it may have been changed again in the same tick. Nor is one on a
+//! file system whose times another host may keep, or whose times are whole seconds.
 
 use std::collections::HashMap;
 use std::fs;
@@ -175,8 +175,8 @@ impl Memory {
         });
     }
 
-    /// Leaves it for the next command, where enough of it is new. Only in a state folder that is there
-    /// and ours; whatever goes wrong costs time alone.
+    /// Leaves it for the next command, where enough of it is new. Only in a state folder that is
+    /// there and ours; whatever goes wrong costs time alone.
     pub fn keep(&self) {
         let Some(path) = &self.path else { return };
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

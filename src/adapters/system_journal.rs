@@ -1,9 +1,9 @@
 //! The host's own journal (systemd-journald), told of what ours has recorded.
 //!
-//! A copy for whoever watches the host's log: what is recorded is our journal alone. So nothing fails by
-//! it, and nothing waits for it longer than 200 ms, once: where its queue stays full, or nobody
-//! listens, the entry is left out. The crates that speak its protocol wait for a full queue as long as it
-//! takes, and a daemon that has stopped would hold a retirement up.
+//! A copy for whoever watches the host's log: what is recorded is our journal alone. So nothing
+//! fails by it, and nothing waits for it longer than 200 ms, once: where its queue stays full, or
+//! nobody listens, the entry is left out. The crates that speak its protocol wait for a full queue
+//! as long as it takes, and a daemon that has stopped would hold a retirement up.
 //!
 //! The protocol is a datagram of fields ("Native Journal Protocol" of systemd's documentation).
 
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// How long a full queue is waited for. A kernel's queue takes ten entries, under systemd some hundred; a
-/// daemon that reads empties it in milliseconds.
+/// How long a full queue is waited for. A kernel's queue takes ten entries, under systemd some
+/// hundred; a daemon that reads empties it in milliseconds.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The way to it.

@@ -124,8 +124,8 @@ impl Context {
         })
     }
 
-    /// Connects as without a transaction, and takes it only if the transaction was made there: where
-    /// nothing proves who wrote that, its URI is not followed.
+    /// Connects as without a transaction, and takes it only if the transaction was made there:
+    /// where nothing proves who wrote that, its URI is not followed.
     ///
     /// # Errors
     /// It was made elsewhere.
@@ -140,7 +140,8 @@ impl Context {
         })
     }
 
-    /// Whether somebody who is not root asks for what is root's: the system's libvirt, and its files.
+    /// Whether somebody who is not root asks for what is root's: the system's libvirt, and its
+    /// files.
     pub fn wants_roots(&self) -> bool {
         let uri = self.settings.uri.value.as_deref().unwrap_or_default();
         let path = uri.split('?').next().unwrap_or_default();
@@ -361,7 +362,8 @@ impl<W: std::io::Write> std::io::Write for Visible<W> {
     }
 }
 
-/// Diagnostics go to stderr, more with each `-v`; the first one tells the steps and what went wrong.
+/// Diagnostics go to stderr, more with each `-v`; the first one tells the steps and what went
+/// wrong.
 pub fn trace(arguments: &Arguments) {
     use tracing_subscriber::filter::LevelFilter;
     let level = match (arguments.quiet, arguments.verbose) {

@@ -105,8 +105,8 @@ impl Terminal {
         if !hangs_on() {
             heard.push(SIGHUP);
         }
-        // A write beyond the process's limit on file sizes is then an error like that of a full disk, and not
-        // the end in the middle of a step.
+        // A write beyond the process's limit on file sizes is then an error like that of a full
+        // disk, and not the end in the middle of a step.
         flag::register(SIGXFSZ, Arc::default()).map_err(deaf)?;
         for signal in &heard {
             flag::register(*signal, Arc::clone(&shared.came)).map_err(deaf)?;
@@ -129,8 +129,8 @@ impl Terminal {
     }
 }
 
-/// Whether whoever started us has SIGHUP ignored, as nohup does: the work is to go on when the terminal
-/// has gone, and not to be put back.
+/// Whether whoever started us has SIGHUP ignored, as nohup does: the work is to go on when the
+/// terminal has gone, and not to be put back.
 fn hangs_on() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     is_ignored(&status, SIGHUP)

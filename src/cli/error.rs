@@ -514,9 +514,9 @@ impl From<EngineError> for CliError {
                 "stuck",
                 message,
                 format!(
-                    "fix one of the two causes, then: virt-retire recover; or say how to go on: virt-retire \
-                     rollback {0} --xml FILE (a repaired definition), or --files (the files alone); for the \
-                     whole story: virt-retire show {0}",
+                    "fix one of the two causes, then: virt-retire recover; or say how to go on: \
+                     virt-retire rollback {0} --xml FILE (a repaired definition), or --files (the \
+                     files alone); for the whole story: virt-retire show {0}",
                     transaction.id
                 ),
             ),

@@ -119,9 +119,9 @@ const BEFORE_COMMANDS: &[Section] = &[
         &[
             "A transaction is one domain's retirement. It runs from planned over executing and \
              prepared to committed; a rollback takes it over rolling-back to rolled-back. undefine \
-             runs to committed by itself, with --prepare it stops at prepared for a later commit or \
-             rollback. A transaction is stuck where neither direction could finish: the causes are \
-             recorded, and recover tries again.",
+             runs to committed by itself, with --prepare it stops at prepared for a later commit \
+             or rollback. A transaction is stuck where neither direction could finish: the causes \
+             are recorded, and recover tries again.",
         ],
     ),
     (
@@ -142,9 +142,10 @@ const BEFORE_COMMANDS: &[Section] = &[
         &[
             "Files are moved into quarantine by rename, within their file system: that is instant \
              for any size, and frees no space.",
-            "purge frees it, and is the one verb without a way back. What is held (hold, release) is \
-             purged by nothing; what has expired is purged by purge --expired, for a timer. The word is \
-             virt-retire's own, and not what NIST SP 800-88 calls to purge: files are unlinked.",
+            "purge frees it, and is the one verb without a way back. What is held (hold, release) \
+             is purged by nothing; what has expired is purged by purge --expired, for a timer. The \
+             word is virt-retire's own, and not what NIST SP 800-88 calls to purge: files are \
+             unlinked.",
         ],
     ),
 ];
@@ -169,9 +170,9 @@ const AFTER_COMMANDS: &[Section] = &[
              $XDG_CONFIG_HOME/virt-retire/config.toml.",
             "/var/lib/virt-retire\tThe state folder of root, with the journal; of another user \
              $XDG_STATE_HOME/virt-retire.",
-            "/usr/lib/systemd/system/virt-retire-recover.service\tRecovers at boot what a crash left. \
-             Beside it, and not enabled by themselves: virt-retire-purge.timer, for what has expired, \
-             and virt-retire-watch.service.",
+            "/usr/lib/systemd/system/virt-retire-recover.service\tRecovers at boot what a crash \
+             left. Beside it, and not enabled by themselves: virt-retire-purge.timer, for what has \
+             expired, and virt-retire-watch.service.",
             ".virt-retire\tA quarantine, on each file system that files were retired from. Each \
              transaction has a folder in it with a manifest that a person can restore from.",
         ],
@@ -179,10 +180,13 @@ const AFTER_COMMANDS: &[Section] = &[
     (
         "EXAMPLES",
         &[
-            "virt-retire doctor\tWhat would stop a retirement on this host, and what other tools left.",
+            "virt-retire doctor\tWhat would stop a retirement on this host, and what other tools \
+             left.",
             "virt-retire volumes web1\tEverything that it stores its state in, chains included.",
-            "virt-retire users default/web1.qcow2\tWho uses a volume, inside libvirt and outside of it.",
-            "virt-retire policy set web1 vda remove\tIts own word on a disk, so that no flag is needed.",
+            "virt-retire users default/web1.qcow2\tWho uses a volume, inside libvirt and outside \
+             of it.",
+            "virt-retire policy set web1 vda remove\tIts own word on a disk, so that no flag is \
+             needed.",
             "virt-retire undefine web1 --reason 'as its policy says'\tRetires it by that.",
             "virt-retire list --domain 'web*' --since 7d\tWhat of that name was retired in a week.",
             "virt-retire show last\tThe newest of all, whole.",
@@ -190,11 +194,11 @@ const AFTER_COMMANDS: &[Section] = &[
             "virt-retire release last\tThe same is free to be purged again.",
             "virt-retire rollback last --as-name web1-old --new-uuid\tIt comes back beside a new \
              guest of its name.",
-            "virt-retire destroy web1-old --remove-all-storage --expires 30d\tStopped at once if it \
-             runs, and kept for thirty days.",
+            "virt-retire destroy web1-old --remove-all-storage --expires 30d\tStopped at once if \
+             it runs, and kept for thirty days.",
             "virt-retire purge --expired --dry-run\tWhat would go for good now.",
-            "virt-retire log --checkpoint\tOne line to keep elsewhere: it proves later that nothing \
-             before it was changed.",
+            "virt-retire log --checkpoint\tOne line to keep elsewhere: it proves later that \
+             nothing before it was changed.",
             "virt-retire verify\tQuarantine and log are as they were left.",
         ],
     ),

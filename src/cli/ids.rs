@@ -39,8 +39,8 @@ pub fn meant(context: &Context, words: &[Meant]) -> Result<Vec<TransactionId>, C
     Ok(ids)
 }
 
-/// The same for a way back: a later transaction may have taken what an earlier one's domain stands on,
-/// so that a range begins with its newest. What is named one by one is in the operator's order.
+/// The same for a way back: a later transaction may have taken what an earlier one's domain stands
+/// on, so that a range begins with its newest. What is named one by one is in the operator's order.
 ///
 /// # Errors
 /// As [`meant`].

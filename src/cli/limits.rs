@@ -1,5 +1,6 @@
-//! Memory that the shell or the service manager does not give us. sled, glib and the standard library end the
-//! process, or call a journal damaged, where they get none: so it is asked before anything begins.
+//! Memory that the shell or the service manager does not give us. sled, glib and the standard
+//! library end the process, or call a journal damaged, where they get none: so it is asked before
+//! anything begins.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

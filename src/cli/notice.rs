@@ -1,5 +1,5 @@
-//! What the journal has to say besides the answer: a transaction that a crash has left open, for every
-//! command in one line; and of a name or a path that is not there, which transaction has it.
+//! What the journal has to say besides the answer: a transaction that a crash has left open, for
+//! every command in one line; and of a name or a path that is not there, which transaction has it.
 
 use std::path::Path;
 
@@ -14,8 +14,8 @@ use super::control::say;
 use super::error::CliError;
 use super::text::{self, Clock};
 
-/// One line on stderr for what is open and has nobody at work on it. Costs a look at a small file where
-/// nothing is.
+/// One line on stderr for what is open and has nobody at work on it. Costs a look at a small file
+/// where nothing is.
 pub fn interrupted(context: &Context) {
     if context.quiet || context.output == Output::Json {
         return;
@@ -68,7 +68,8 @@ pub fn tells_by_itself(command: &Command) -> bool {
     )
 }
 
-/// An error that comes of not being root, said as that: one sentence, and the same command with sudo.
+/// An error that comes of not being root, said as that: one sentence, and the same command with
+/// sudo.
 pub fn for_root(context: &Context, error: CliError) -> CliError {
     let is_unseen = matches!(error.code, "unseen-users" | "unreadable-chain");
     if !context.wants_roots() || !(error.is_denied() || is_unseen) {

@@ -49,8 +49,8 @@ fn planted(files: &LocalFiles, folder: &Path) -> Result<Option<String>, StorageE
     Ok(None)
 }
 
-/// Where a file that the operator names is written. Its folder may well be named by way of a symlink;
-/// the file itself may not be one, and no user chooses by one of his where root writes.
+/// Where a file that the operator names is written. Its folder may well be named by way of a
+/// symlink; the file itself may not be one, and no user chooses by one of his where root writes.
 ///
 /// # Errors
 /// Whose symlink is on the way; `code` is the error's. Nothing was changed.

@@ -1,5 +1,5 @@
-//! Long answers on a terminal go through a pager, as git has it: `PAGER`, else less, which shows what
-//! fits on one screen and ends (`LESS=FRX`).
+//! Long answers on a terminal go through a pager, as git has it: `PAGER`, else less, which shows
+//! what fits on one screen and ends (`LESS=FRX`).
 
 use std::io::{IsTerminal, Seek, Write};
 use std::os::unix::process::CommandExt;
@@ -11,8 +11,8 @@ use super::error::CliError;
 use super::safe::visible;
 use super::text;
 
-/// The last thing that a command does. The pager takes this process's place, so that keys and signals
-/// are its own; the text waits in a file without a name.
+/// The last thing that a command does. The pager takes this process's place, so that keys and
+/// signals are its own; the text waits in a file without a name.
 ///
 /// # Errors
 /// stdout cannot be written to.

@@ -99,8 +99,8 @@ fn question(plans: &[&Plan]) -> String {
     }
 }
 
-/// An error that has the plans' refusals, told as a screen: grouped by domain, and with the one line
-/// that would pass.
+/// An error that has the plans' refusals, told as a screen: grouped by domain, and with the one
+/// line that would pass.
 pub fn refused(context: &Context, how: Option<&How>, error: retire::Error) -> CliError {
     let retire::Error::Refused(refused) = &error else {
         return error.into();

@@ -44,7 +44,8 @@ pub fn override_reason(removal: &Removal, how: &How) -> Result<(), CliError> {
     Ok(())
 }
 
-/// How long what is retired is kept: as it is asked for, else as this host has it; `None`: for ever.
+/// How long what is retired is kept: as it is asked for, else as this host has it; `None`: for
+/// ever.
 pub fn retention(context: &Context, how: &How) -> Option<Duration> {
     how.expires
         .unwrap_or(context.settings.retention.value)

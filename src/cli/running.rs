@@ -19,8 +19,8 @@ const WRITTEN: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tells {
     Nothing,
-    /// To a script: how far a batch is that takes its time. Otherwise its stderr stays empty as long
-    /// as nothing goes wrong.
+    /// To a script: how far a batch is that takes its time. Otherwise its stderr stays empty as
+    /// long as nothing goes wrong.
     Batches,
     /// To a person who watches, or who asked for it: each step; of a batch on a terminal, one line
     /// that says how far it is.

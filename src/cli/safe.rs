@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::model::is_shown;
 
-/// Text with all that cannot be seen written as escapes: control characters, what changes the reading
-/// direction, blanks of no width.
+/// Text with all that cannot be seen written as escapes: control characters, what changes the
+/// reading direction, blanks of no width.
 pub fn safe(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for character in text.chars() {
@@ -39,8 +39,8 @@ pub fn lossless(path: &OsStr) -> String {
     result
 }
 
-/// A whole text before it is printed: what [`safe`] should have had, and has not. Line ends and what
-/// a terminal is steered with are ours by then.
+/// A whole text before it is printed: what [`safe`] should have had, and has not. Line ends and
+/// what a terminal is steered with are ours by then.
 pub fn visible(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for character in text.chars() {

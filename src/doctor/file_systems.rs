@@ -32,8 +32,8 @@ pub(super) fn look(patient: &dyn Patient, known: &Known, pools: &Folders, report
                     "files of pool {pool} in {shown} have nowhere to wait: {}",
                     cause(&error)
                 ),
-                "make a folder on its file system that is root's alone, and name it: --quarantine DIR, \
-                 or quarantine in the configuration",
+                "make a folder on its file system that is root's alone, and name it: --quarantine \
+                 DIR, or quarantine in the configuration",
             ),
         }
     }

@@ -1,5 +1,5 @@
-//! The journal and what it has: its health, what is interrupted, expired, held, and whether what waits in
-//! quarantine is still there.
+//! The journal and what it has: its health, what is interrupted, expired, held, and whether what
+//! waits in quarantine is still there.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -60,8 +60,8 @@ pub(super) fn look(patient: &dyn Patient, report: &mut Report) -> Known {
             report.warn(
                 "journal",
                 format!(
-                    "the journal in {state} has format {from}, and the next command that opens it makes \
-                     one of format {to} of it; until then nothing more is told of it"
+                    "the journal in {state} has format {from}, and the next command that opens it \
+                     makes one of format {to} of it; until then nothing more is told of it"
                 ),
                 "to see what that does: virt-retire journal upgrade --dry-run",
             );
@@ -291,8 +291,8 @@ pub(super) fn durability(patient: &dyn Patient, report: &mut Report) {
         Some(Medium::Network) => report.warn(
             "durability",
             format!(
-                "{shown} is on another host's disk: what is synced there is as safe as that host, and \
-                 two hosts must not share it"
+                "{shown} is on another host's disk: what is synced there is as safe as that host, \
+                 and two hosts must not share it"
             ),
             "name a folder on a disk of this host: --state-dir, or state-dir in the configuration",
         ),

@@ -42,8 +42,8 @@ fn gone(one: &Gone, known: &Known) -> Leftover {
             "missing-medium",
             format!("the medium of {target} of domain {domain} is gone: {shown}"),
             format!(
-                "virsh change-media {domain} {} --eject --config, or: virsh detach-disk {domain} {} \
-                 --config",
+                "virsh change-media {domain} {} --eject --config, or: virsh detach-disk {domain} \
+                 {} --config",
                 quoted(target),
                 quoted(target)
             ),
@@ -51,8 +51,8 @@ fn gone(one: &Gone, known: &Known) -> Leftover {
         Part::Backing { of } => (
             "missing-backing-file",
             format!(
-                "{shown} is gone, and disk {target} of domain {domain} stands on it by way of {}: the \
-                 guest cannot read it",
+                "{shown} is gone, and disk {target} of domain {domain} stands on it by way of {}: \
+                 the guest cannot read it",
                 of.display()
             ),
             format!("restore it from a backup; to see the chain: virt-retire volumes {domain}"),

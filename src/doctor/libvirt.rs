@@ -1,5 +1,5 @@
-//! The connection, the rights, the versions, and what of the host could not be looked at; where it can,
-//! what is left over there.
+//! The connection, the rights, the versions, and what of the host could not be looked at; where it
+//! can, what is left over there.
 
 use std::path::{Path, PathBuf};
 
@@ -86,11 +86,14 @@ fn versions(hypervisor: &dyn HypervisorView, report: &mut Report) {
 
 fn programs(patient: &dyn Patient, report: &mut Report) {
     match patient.has_program("qemu-img") {
-        true => report.ok("programs", "qemu-img is there, for formats other than raw and qcow2"),
+        true => report.ok(
+            "programs",
+            "qemu-img is there, for formats other than raw and qcow2",
+        ),
         false => report.warn(
             "programs",
-            "there is no qemu-img: the chains of images other than raw and qcow2 cannot be read, and \
-             a domain that has one is refused",
+            "there is no qemu-img: the chains of images other than raw and qcow2 cannot be read, \
+             and a domain that has one is refused",
             "install QEMU's tools: qemu-utils (Debian, Ubuntu), qemu-img (Fedora, openSUSE)",
         ),
     }
@@ -223,7 +226,8 @@ fn disks(found: &Leftovers, report: &mut Report) {
         let (message, hint) = match folder {
             Some(folder) => (
                 format!(
-                    "disk {target} of domain {} is not there: {shown}; nothing seems to be mounted at {}",
+                    "disk {target} of domain {} is not there: {shown}; nothing seems to be mounted \
+                     at {}",
                     domain.typed(),
                     folder.display()
                 ),

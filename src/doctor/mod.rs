@@ -1,7 +1,7 @@
 //! What would stop a retirement on this host, and what other tools left behind. Changes nothing.
 //!
-//! Each thing is looked at by itself: where libvirt is down or the journal cannot be read, that is one
-//! finding, and the rest is told all the same.
+//! Each thing is looked at by itself: where libvirt is down or the journal cannot be read, that is
+//! one finding, and the rest is told all the same.
 
 mod file_systems;
 mod hints;
@@ -124,8 +124,8 @@ pub enum JournalFound {
     },
     Here {
         reader: Box<dyn JournalReader>,
-        /// What is wrong with its records; `None` where another command holds it, so that nobody else
-        /// can say.
+        /// What is wrong with its records; `None` where another command holds it, so that nobody
+        /// else can say.
         faults: Option<Vec<String>>,
     },
 }

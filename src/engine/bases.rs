@@ -1,9 +1,9 @@
 //! What a retired domain leaves behind is not ours to keep as it was (law 4).
 //!
-//! - A base image that two domains shared goes with the last of them: bringing the first one back alone
-//!   would give it a disk without its base, so the order of rollback is checked.
-//! - A base that stayed may be gone, replaced or written to since. An overlay on it would show its guest other
-//!   data, and no byte of ours would be wrong.
+//! - A base image that two domains shared goes with the last of them: bringing the first one back
+//!   alone would give it a disk without its base, so the order of rollback is checked.
+//! - A base that stayed may be gone, replaced or written to since. An overlay on it would show its
+//!   guest other data, and no byte of ours would be wrong.
 //! - A medium in a drive, or a disk that is only read, is no base. That it is gone is told.
 
 use std::path::PathBuf;
@@ -114,14 +114,16 @@ impl Engine<'_> {
                     code: RefusalCode::BaseChanged,
                     subject: link.path.display().to_string(),
                     message: format!(
-                        "disk {} of domain {} stands on {}, which stayed when the domain was retired: {how}",
+                        "disk {} of domain {} stands on {}, which stayed when the domain was \
+                         retired: {how}",
                         disk.target,
                         transaction.domain().name,
                         place.display()
                     ),
                     hint: format!(
-                        "put that file back as it was, then: virt-retire rollback {0}; or bring the domain \
-                         back on what is there: virt-retire rollback {0} --accept-changed-base",
+                        "put that file back as it was, then: virt-retire rollback {0}; or bring \
+                         the domain back on what is there: virt-retire rollback {0} \
+                         --accept-changed-base",
                         transaction.id
                     ),
                 });
@@ -130,8 +132,8 @@ impl Engine<'_> {
         Ok(refusals)
     }
 
-    /// In what the file is not the one that stayed. Reading it changes none of this. Of one that the
-    /// operator has moved to another place the inode may be another one.
+    /// In what the file is not the one that stayed. Reading it changes none of this. Of one that
+    /// the operator has moved to another place the inode may be another one.
     fn change(
         &self,
         place: &std::path::Path,

@@ -1,5 +1,5 @@
-//! Which transactions a rebuilt journal takes in: what lies in quarantine, told apart by what speaks
-//! for it.
+//! Which transactions a rebuilt journal takes in: what lies in quarantine, told apart by what
+//! speaks for it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,8 +59,8 @@ struct Reading {
     transaction: Transaction,
 }
 
-/// Reads every record, and gives each transaction that is not in the journal (`known`) a number: our
-/// own keep theirs, and whoever else has it gets the next that is free.
+/// Reads every record, and gives each transaction that is not in the journal (`known`) a number:
+/// our own keep theirs, and whoever else has it gets the next that is free.
 ///
 /// # Errors
 /// Files that do not answer.
@@ -178,8 +178,8 @@ fn read(
     })
 }
 
-/// A record that nothing proves may not reach for what is not its own: each folder that it names has
-/// its transaction's name, and is not there or holds the same record.
+/// A record that nothing proves may not reach for what is not its own: each folder that it names
+/// has its transaction's name, and is not there or holds the same record.
 fn stands_alone(
     quarantine: &dyn Quarantine,
     storage: &dyn StorageView,

@@ -106,7 +106,8 @@ pub(super) fn rename_back(folder: &Path, back: &Path) -> String {
     )
 }
 
-/// Where a renamed folder of ours is looked for, and whose it is. Nothing of what nobody proves ours.
+/// Where a renamed folder of ours is looked for, and whose it is. Nothing of what nobody proves
+/// ours.
 pub(super) fn of_renamed(
     quarantine: &dyn Quarantine,
     folder: &Path,

@@ -1,4 +1,5 @@
-//! What it costs that a domain does not come back just as it was, told once and kept with the transaction.
+//! What it costs that a domain does not come back just as it was, told once and kept with the
+//! transaction.
 
 use crate::model::{Fate, FileRole, Step, Taken, Verdict};
 
@@ -9,7 +10,8 @@ use super::restoration::Restoration;
 use super::steps::{Kept, kept_nvram};
 
 impl Restoration<'_> {
-    /// What another identity, another place or another definition costs, for the operator. Empty without.
+    /// What another identity, another place or another definition costs, for the operator. Empty
+    /// without.
     pub(super) fn costs(&self, world: &World) -> Vec<String> {
         let mut costs = self.live_disks();
         costs.extend(self.departures());
@@ -22,8 +24,8 @@ impl Restoration<'_> {
             match taken.role() {
                 FileRole::TpmState if self.has_other_uuid() && *place != *taken.path() => {
                     costs.push(format!(
-                        "TPM state is tied to the UUID: it is now in {}, and what the guest sealed to \
-                         its old identity may not open",
+                        "TPM state is tied to the UUID: it is now in {}, and what the guest sealed \
+                         to its old identity may not open",
                         place.display()
                     ));
                 }
@@ -43,12 +45,12 @@ impl Restoration<'_> {
             let (kept, copy) = (kept.display(), copy.display());
             costs.push(match found {
                 Ok(Kept::Nothing) => format!(
-                    "of the NVRAM that was kept, {kept}, there is no copy (it has gone, or was not the \
-                     domain's to copy): the guest starts with new NVRAM, {copy}"
+                    "of the NVRAM that was kept, {kept}, there is no copy (it has gone, or was not \
+                     the domain's to copy): the guest starts with new NVRAM, {copy}"
                 ),
                 _ => format!(
-                    "the NVRAM that was kept, {kept}, stays: the domain has a copy of it as it is now, \
-                     {copy}"
+                    "the NVRAM that was kept, {kept}, stays: the domain has a copy of it as it is \
+                     now, {copy}"
                 ),
             });
         }
@@ -82,8 +84,8 @@ impl Restoration<'_> {
         let gone = gone.filter(|disk| disk.is_live_only() && disk.fate == Fate::Quarantine);
         gone.filter_map(|disk| {
             Some(format!(
-                "disk {} was the running guest's alone, and the definition does not have it: its file \
-                 is back at {}",
+                "disk {} was the running guest's alone, and the definition does not have it: its \
+                 file is back at {}",
                 disk.target,
                 disk.path.as_ref()?.display(),
             ))
@@ -97,8 +99,8 @@ impl Restoration<'_> {
         let (id, name) = (self.transaction.id, &self.transaction.domain().name);
         if self.files_only() {
             told.push(format!(
-                "the files alone came back: domain {name} is not defined, and its definition is shown by: \
-                 virt-retire show {id} --security-info"
+                "the files alone came back: domain {name} is not defined, and its definition is \
+                 shown by: virt-retire show {id} --security-info"
             ));
         }
         if self.has_repaired_xml() {

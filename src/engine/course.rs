@@ -183,7 +183,8 @@ impl<'t> Course<'t> {
         Some(kinds)
     }
 
-    /// Runs the next step, whose intent is durable. `together` is of how many transactions this stage is.
+    /// Runs the next step, whose intent is durable. `together` is of how many transactions this
+    /// stage is.
     pub(super) fn advance(&mut self, world: &World, together: usize) {
         let (Some(index), direction) = (self.ahead.pop_front(), self.direction) else {
             return;

@@ -117,8 +117,8 @@ impl Engine<'_> {
         }
     }
 
-    /// The terms of its rollback, where nothing stands in its way once the transactions `earlier` have been
-    /// rolled back. `used` is what uses its files by now.
+    /// The terms of its rollback, where nothing stands in its way once the transactions `earlier`
+    /// have been rolled back. `used` is what uses its files by now.
     fn way_back(
         &self,
         transaction: &Transaction,
@@ -161,8 +161,8 @@ impl Engine<'_> {
         }
     }
 
-    /// The same of several, in this order where one stands on another's files. Those that do not go back
-    /// together, stage by stage: each as far as it gets. After a failure no more are begun.
+    /// The same of several, in this order where one stands on another's files. Those that do not go
+    /// back together, stage by stage: each as far as it gets. After a failure no more are begun.
     pub fn rollback_all(
         &mut self,
         ids: &[TransactionId],
@@ -200,8 +200,8 @@ impl Engine<'_> {
         rolled_back
     }
 
-    /// The first of these, and those after it that can go back together with it. One that stands on what
-    /// comes back before it is of a later group.
+    /// The first of these, and those after it that can go back together with it. One that stands on
+    /// what comes back before it is of a later group.
     fn next_group(
         &self,
         ids: &[TransactionId],
@@ -218,8 +218,8 @@ impl Engine<'_> {
                     Err(_) => break,
                 }
             }
-            // One look for all. What waits on of the same command may use their files as anything else may,
-            // so a shorter group is looked at again.
+            // One look for all. What waits on of the same command may use their files as anything
+            // else may, so a shorter group is looked at again.
             let used = look::refuse_used(&self.world, &wanted)?;
             let mut group = Vec::new();
             let looked_at = wanted.len();

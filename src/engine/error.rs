@@ -67,7 +67,8 @@ pub enum EngineError {
         verb: &'static str,
     },
     /// Nothing was changed: a purge has destroyed these, by the paths that they came from.
-    #[error("transaction {id} is {}: it cannot be {verb}; gone for good {}", state.word(), listed(gone))]
+    #[error("transaction {id} is {}: it cannot be {verb}; gone for good \
+             {}", state.word(), listed(gone))]
     Gone {
         id: TransactionId,
         state: State,

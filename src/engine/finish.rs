@@ -1,11 +1,11 @@
-//! Forward where back did not work: a rollback whose step failed is undone, a retirement that a crash
-//! left open and that cannot be put back is finished.
+//! Forward where back did not work: a rollback whose step failed is undone, a retirement that a
+//! crash left open and that cannot be put back is finished.
 //!
-//! Nobody has surveyed the host for it, and its files may have been at home for days: an operator may
-//! have defined the guest anew on them. What somebody else uses by now is left to them, by name (law
-//! 5). A file that waits in quarantine and that somebody names at its old place goes back there; the
-//! rest of the same disk stays with it. So the domain is retired whole, with fewer files than its
-//! plan had, and a later rollback brings back what it has.
+//! Nobody has surveyed the host for it, and its files may have been at home for days: an operator
+//! may have defined the guest anew on them. What somebody else uses by now is left to them, by name
+//! (law 5). A file that waits in quarantine and that somebody names at its old place goes back
+//! there; the rest of the same disk stays with it. So the domain is retired whole, with fewer files
+//! than its plan had, and a later rollback brings back what it has.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ use super::look::{self, Claimed};
 use super::run::{OnSignal, Stop, Unwritten, left_in};
 
 impl Engine<'_> {
-    /// Runs every step that is left forward, but for the moves of files that somebody else uses, and
-    /// enters `end`.
+    /// Runs every step that is left forward, but for the moves of files that somebody else uses,
+    /// and enters `end`.
     pub(super) fn finish(
         &mut self,
         transaction: &mut Transaction,
@@ -107,8 +107,8 @@ impl Engine<'_> {
         Ok(news.map(phrase).collect())
     }
 
-    /// Leaves these files to whoever uses them, and what belongs to the same disks; what of it is in
-    /// quarantine goes back. One whose place is taken by another file can go nowhere, and waits.
+    /// Leaves these files to whoever uses them, and what belongs to the same disks; what of it is
+    /// in quarantine goes back. One whose place is taken by another file can go nowhere, and waits.
     fn leave(
         &mut self,
         transaction: &mut Transaction,
@@ -158,8 +158,8 @@ impl Engine<'_> {
         let Some(index) = transaction.plan.steps.iter().position(undefine) else {
             return Ok(());
         };
-        // Until its step has been run again the domain may be defined: by our rollback, or because a
-        // crash came before the undefine.
+        // Until its step has been run again the domain may be defined: by our rollback, or because
+        // a crash came before the undefine.
         let was_undefined = match transaction.progress()[index] {
             Progress::Done => Ok(true),
             Progress::Doing => self.has_moved(transaction, index),

@@ -1,5 +1,5 @@
-//! Holds: while a transaction has one, nothing purges it. They change records alone, so that neither
-//! libvirt nor a file is asked.
+//! Holds: while a transaction has one, nothing purges it. They change records alone, so that
+//! neither libvirt nor a file is asked.
 
 use crate::model::{EventKind, Evidence, State, Transaction, TransactionId, Verb};
 use crate::ports::Journal;
@@ -57,8 +57,8 @@ pub fn hold(
     append(journal, ids, additions)
 }
 
-/// Takes one hold away from each of these transactions. Without a name it is the only one that there
-/// is, or the one that was given no name.
+/// Takes one hold away from each of these transactions. Without a name it is the only one that
+/// there is, or the one that was given no name.
 ///
 /// # Errors
 /// One of them has no such hold, or several of which none is meant. Nothing was changed.

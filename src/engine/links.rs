@@ -1,8 +1,8 @@
-//! How the images of a chain name each other, looked at from where they will be: an overlay whose header leads
-//! to another base than the one it was made on would show its guest other data.
+//! How the images of a chain name each other, looked at from where they will be: an overlay whose
+//! header leads to another base than the one it was made on would show its guest other data.
 //!
-//! Only what is certain refuses: a header that cannot be read, or that names its base by way of a symlink
-//! that waits in quarantine too, is passed over.
+//! Only what is certain refuses: a header that cannot be read, or that names its base by way of a
+//! symlink that waits in quarantine too, is passed over.
 
 use std::path::{Path, PathBuf};
 
@@ -75,8 +75,8 @@ impl Chain<'_> {
             let folder = |path: &Path| path.parent().unwrap_or(Path::new("/")).to_owned();
             // A relative name was joined to the folder in which the image was read.
             let (before, named) = match named.strip_prefix(folder(&now)) {
-                // QEMU joins it to the folder of the name by which it opened the image, and that is not
-                // known here where there is more than one.
+                // QEMU joins it to the folder of the name by which it opened the image, and that is
+                // not known here where there is more than one.
                 Ok(_) if self.has_other_names() => return Ok(None),
                 Ok(relative) => (
                     folder(&moved.path).join(relative),
@@ -135,21 +135,21 @@ impl Chain<'_> {
             false => format!(", which leads to {}", real.display()),
         };
         let message = format!(
-            "the image of disk {} would be {}, and it names its base as {}{leads}: that is not the base it \
-             stands on",
+            "the image of disk {} would be {}, and it names its base as {}{leads}: that is not the \
+             base it stands on",
             self.disk.target,
             place.display(),
             named.display(),
         );
         let hint = match self.home.has_other_paths() {
             true => format!(
-                "put a symlink with the old folder's name beside the new one, or bring back the files alone \
-                 (virt-retire rollback {id} --files --path …) and then name the base anew: qemu-img rebase \
-                 -u -b BASE -F FORMAT IMAGE"
+                "put a symlink with the old folder's name beside the new one, or bring back the \
+                 files alone (virt-retire rollback {id} --files --path …) and then name the base \
+                 anew: qemu-img rebase -u -b BASE -F FORMAT IMAGE"
             ),
             false => format!(
-                "make that name lead to the base again, then: virt-retire rollback {id}; or go on as it is \
-                 with --accept-changed-base"
+                "make that name lead to the base again, then: virt-retire rollback {id}; or go on \
+                 as it is with --accept-changed-base"
             ),
         };
         Refusal {

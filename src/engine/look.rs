@@ -1,8 +1,9 @@
-//! Law 5 at the moment of truth: who has taken up the files of a retirement since its plan was made.
+//! Law 5 at the moment of truth: who has taken up the files of a retirement since its plan was
+//! made.
 //!
-//! A plan's survey is old the moment it is made. The engine itself looks again, so that no caller can
-//! leave it out: at each move who has the file open (`steps::files`), and here, before files are
-//! moved without a survey and after the last move, which domains and images name them.
+//! A plan's survey is old the moment it is made. The engine itself looks again, so that no caller
+//! can leave it out: at each move who has the file open (`steps::files`), and here, before files
+//! are moved without a survey and after the last move, which domains and images name them.
 
 use std::path::PathBuf;
 
@@ -75,8 +76,8 @@ pub(super) fn refuse_claimed(
     }
 }
 
-/// Files of each of these that somebody uses where they wait in quarantine: to bring them back would take
-/// them away.
+/// Files of each of these that somebody uses where they wait in quarantine: to bring them back
+/// would take them away.
 pub(super) fn used_in_quarantine(
     world: &World,
     transactions: &[&Transaction],
@@ -164,8 +165,8 @@ fn find_each(
         .collect())
 }
 
-/// A managed save is the domain's alone: libvirt would take it for that of whoever is called so now,
-/// and resume this guest's memory in another one.
+/// A managed save is the domain's alone: libvirt would take it for that of whoever is called so
+/// now, and resume this guest's memory in another one.
 fn taken(transaction: &Transaction) -> impl Iterator<Item = (usize, Taken<'_>, PathBuf)> {
     let is_anybodys = |taken: &Taken| *taken.role() != FileRole::ManagedSave;
     transaction
@@ -212,8 +213,8 @@ fn target_of(taken: Taken<'_>) -> Option<&str> {
     }
 }
 
-/// Whether the domain is there though its retirement has taken it away: somebody else has defined it
-/// since, or started it as a transient one.
+/// Whether the domain is there though its retirement has taken it away: somebody else has defined
+/// it since, or started it as a transient one.
 pub(super) fn defined_again(
     world: &World,
     transaction: &Transaction,
@@ -238,14 +239,14 @@ pub(super) fn defined_again(
     )))
 }
 
-/// Whether the retirement lets its guest run on without a definition. Any other one has ended it, or
-/// found it ended.
+/// Whether the retirement lets its guest run on without a definition. Any other one has ended it,
+/// or found it ended.
 pub(super) fn is_left_running(transaction: &Transaction) -> bool {
     transaction.plan.active && !transaction.stops()
 }
 
-/// Another domain that is called so by now, as a note: the retirement stands, and its way back has to
-/// go by another name.
+/// Another domain that is called so by now, as a note: the retirement stands, and its way back has
+/// to go by another name.
 pub(super) fn name_reused(
     world: &World,
     transaction: &Transaction,

@@ -7,11 +7,11 @@
 //! # How a transaction is run
 //!
 //! A `course` is one transaction on its way in one direction: it hands out what it intends next,
-//! runs it, and takes down what came of it. The driver in `run` runs one course or two hundred, stage
-//! by stage: what must be saved, what libvirt is told, what is moved, and at last, once for all of
-//! them, the pools' lists. It alone writes the journal, and it settles what a stage has done (files,
-//! folders, libvirt's own folders, each synced once) before anything is said of it and before the
-//! next stage begins.
+//! runs it, and takes down what came of it. The driver in `run` runs one course or two hundred,
+//! stage by stage: what must be saved, what libvirt is told, what is moved, and at last, once for
+//! all of them, the pools' lists. It alone writes the journal, and it settles what a stage has done
+//! (files, folders, libvirt's own folders, each synced once) before anything is said of it and
+//! before the next stage begins.
 //!
 //! # How often the disk is waited for
 //!
@@ -24,17 +24,17 @@
 //! | (2a) | a guest was stopped, and what its files are now | `destroy` alone, once for each guest: a recovery that must go forward would take files that their guest wrote to until its end for somebody else's (law 6) |
 //! | 3 | it is done; prepared, and committed where that is not to wait | the decision; a batch has one, so that there is no moment at which some are committed (law 1) |
 //!
-//! A rollback has two, of one or of two hundred that do not stand on one another: begun, with all that is
-//! intended; done. So have an undo after a failed step,
-//! whose outcomes and whose withdrawn intents go with the first, and, with one more for what it
-//! decides, `recover`. Recovery looks at the world for each step, never at the outcome alone, so one
-//! record may carry the intents of a whole run of steps.
+//! A rollback has two, of one or of two hundred that do not stand on one another: begun, with all
+//! that is intended; done. So have an undo after a failed step, whose outcomes and whose withdrawn
+//! intents go with the first, and, with one more for what it decides, `recover`. Recovery looks at
+//! the world for each step, never at the outcome alone, so one record may carry the intents of a
+//! whole run of steps.
 //!
 //! Between them the effects are settled: after what is saved (a file moved into a folder that does
-//! not last would be lost with it; a managed save that libvirt is to delete needs its second name to
-//! last), after libvirt was told (a host that comes up after a power cut must not start a domain with
-//! half its disks), and after the moves. On the way back: before the domain is defined again, and
-//! before its quarantine folder goes.
+//! not last would be lost with it; a managed save that libvirt is to delete needs its second name
+//! to last), after libvirt was told (a host that comes up after a power cut must not start a domain
+//! with half its disks), and after the moves. On the way back: before the domain is defined again,
+//! and before its quarantine folder goes.
 //!
 //! Counted with `strace -f -c -e fdatasync,fsync,syncfs`, pool and state folder on one ext4, before
 //! this and after: one domain with a disk 42, now 28; 20 of them in one command 650, now 161, seven
@@ -44,15 +44,16 @@
 //!
 //! # To add a storage kind
 //!
-//! Something else than a file that leaves: a volume renamed in its pool, an image in its cluster's trash.
-//! All that lists, counts, judges, moves, restores and destroys asks [`crate::model::Taken`] and its
-//! keeper, and needs no change. The first place is yours; the compiler names those after it, but for the
-//! last.
+//! Something else than a file that leaves: a volume renamed in its pool, an image in its cluster's
+//! trash. All that lists, counts, judges, moves, restores and destroys asks [`crate::model::Taken`]
+//! and its keeper, and needs no change. The first place is yours; the compiler names those after
+//! it, but for the last.
 //!
 //! 1. [`crate::model::StorageItem`] and [`crate::model::Taken`], in one file: a variant each, and a
 //!    struct with what the plan records of it.
-//! 2. `journal::v2::step`: its stored form, a new variant at the end of the stored enum (bincode numbers
-//!    variants by position, so the order there is part of the format). Format 1 stays as it is.
+//! 2. `journal::v2::step`: its stored form, a new variant at the end of the stored enum (bincode
+//!    numbers variants by position, so the order there is part of the format). Format 1 stays as it
+//!    is.
 //! 3. `engine::keepers`: who finds it, who keeps it, who holds it open; the keeper itself.
 //! 4. `engine::purge`: with what it is overwritten, if it can be.
 //! 5. `survey::recheck`: by which inode a newcomer is found who names it.
@@ -67,11 +68,11 @@
 //! An effect that is not to take something (that is the above). A variant of [`crate::model::Step`]
 //! with its words; the compiler then names its stored form, its stage in `course`, its effect and
 //! inverse in `engine::steps`
-//! (both idempotent: each looks at the world first and answers [`crate::ports::Moved::Already`] where
-//! nothing is left to do) and what it is about in `cli::text`. What would stand in the way of its
-//! inverse belongs into `engine::preflight`, and its place in the order into `planner::steps`: before
-//! `Undefine` stands what must be saved first and comes back last; after it, what may only happen once
-//! nobody can start the domain.
+//! (both idempotent: each looks at the world first and answers [`crate::ports::Moved::Already`]
+//! where nothing is left to do) and what it is about in `cli::text`. What would stand in the way of
+//! its inverse belongs into `engine::preflight`, and its place in the order into `planner::steps`:
+//! before `Undefine` stands what must be saved first and comes back last; after it, what may only
+//! happen once nobody can start the domain.
 
 mod bases;
 mod batch;

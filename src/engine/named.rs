@@ -1,5 +1,5 @@
-//! A definition that the operator has changed, or whose paths have, still names the disks that come back:
-//! a guest without one of its disks did not come back.
+//! A definition that the operator has changed, or whose paths have, still names the disks that come
+//! back: a guest without one of its disks did not come back.
 
 use std::path::Path;
 
@@ -39,13 +39,14 @@ pub(super) fn refusals(
             code: RefusalCode::NoSuchDisk,
             subject: disk.target.clone(),
             message: format!(
-                "the definition under which the domain would come back does not name {}, its disk {}",
+                "the definition under which the domain would come back does not name {}, its disk \
+                 {}",
                 place.display(),
                 disk.target
             ),
             hint: format!(
-                "name it there (virt-retire show {0} --security-info shows the saved definition), or say with \
-                 --path OLD=NEW how its folder is called in it",
+                "name it there (virt-retire show {0} --security-info shows the saved definition), \
+                 or say with --path OLD=NEW how its folder is called in it",
                 transaction.id
             ),
         });

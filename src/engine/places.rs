@@ -1,5 +1,5 @@
-//! Whether what waits in quarantine can go back to where it came from: looked at before anything moves,
-//! because a move that fails half way is a rollback that has to be undone.
+//! Whether what waits in quarantine can go back to where it came from: looked at before anything
+//! moves, because a move that fails half way is a rollback that has to be undone.
 
 use std::path::Path;
 
@@ -58,14 +58,15 @@ pub(super) fn is_read_only(world: &World, folder: &Path) -> bool {
 
 /// Whether files of the quarantine can be renamed into the folder, by trying it.
 fn refused_by_kernel(world: &World, folder: &Path, stored: &Path) -> Option<String> {
-    // In the quarantine itself: what a kill leaves of the trial must not lie in a folder that the rollback
-    // has to remove.
+    // In the quarantine itself: what a kill leaves of the trial must not lie in a folder that the
+    // rollback has to remove.
     let waiting = stored.parent()?.parent()?;
     let error = world.storage.may_return(waiting, folder).err()?;
     let crosses = |source: &std::io::Error| source.kind() == std::io::ErrorKind::CrossesDevices;
     Some(match error {
         StorageError::Io { source, .. } if crosses(&source) => format!(
-            "it is on another file system now than the quarantine, {}, and a file is moved by rename alone",
+            "it is on another file system now than the quarantine, {}, and a file is moved by \
+             rename alone",
             waiting.display()
         ),
         StorageError::NoPlace { cause, .. } => cause,
@@ -91,8 +92,8 @@ fn unfit(world: &World, folder: &Path) -> Result<Option<String>, StorageError> {
     })
 }
 
-/// Where the way to something that is not there ends. Only of a folder that is missing can it be that a
-/// file system is not mounted.
+/// Where the way to something that is not there ends. Only of a folder that is missing can it be
+/// that a file system is not mounted.
 pub(super) fn absence(world: &World, path: &Path) -> Result<String, StorageError> {
     let mut missing = path;
     for folder in path.ancestors().skip(1) {
@@ -119,7 +120,8 @@ pub(super) fn absence(world: &World, path: &Path) -> Result<String, StorageError
     })
 }
 
-/// What to do about a folder of the quarantine that is not where it is looked for; `None` where it is.
+/// What to do about a folder of the quarantine that is not where it is looked for; `None` where it
+/// is.
 pub(super) fn way_to(world: &World, transaction: &Transaction, folder: &Path) -> Option<String> {
     if matches!(world.storage.glance(folder), Ok(Some(_))) {
         return None;

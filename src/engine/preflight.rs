@@ -111,8 +111,8 @@ fn folder_of(place: &Path) -> PathBuf {
     place.parent().unwrap_or(Path::new("/")).to_owned()
 }
 
-/// libvirt is asked before a file is moved: whatever it would say to the definition later, when the files
-/// are back already, it says now.
+/// libvirt is asked before a file is moved: whatever it would say to the definition later, when the
+/// files are back already, it says now.
 fn not_redefinable(
     world: &World,
     transaction: &Transaction,
@@ -139,9 +139,9 @@ fn not_redefinable(
 /// What there is to do about a domain that libvirt does not take back.
 pub(super) fn ways_out(id: TransactionId) -> String {
     format!(
-        "fix the cause, or repair the definition (virt-retire show {id} --security-info shows it) and bring \
-         the domain back with it: virt-retire rollback {id} --xml FILE; or bring back the files alone: \
-         virt-retire rollback {id} --files"
+        "fix the cause, or repair the definition (virt-retire show {id} --security-info shows it) \
+         and bring the domain back with it: virt-retire rollback {id} --xml FILE; or bring back \
+         the files alone: virt-retire rollback {id} --files"
     )
 }
 
@@ -190,8 +190,8 @@ fn name_taken(
             return Ok(taken(
                 format!("the UUID {uuid} belongs to the domain {name} now"),
                 format!(
-                    "undefine that domain first, then: virt-retire rollback {id}; or bring this one \
-                     back beside it: virt-retire rollback {id} {beside}"
+                    "undefine that domain first, then: virt-retire rollback {id}; or bring this \
+                     one back beside it: virt-retire rollback {id} {beside}"
                 ),
             ));
         }

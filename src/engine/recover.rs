@@ -27,8 +27,8 @@ pub enum Recovered {
     /// It could not be undone, so the retirement was finished.
     Finished {
         because: String,
-        /// libvirt did not take the definition back, and will not by itself: no rollback works that does
-        /// not say what to do about that.
+        /// libvirt did not take the definition back, and will not by itself: no rollback works that
+        /// does not say what to do about that.
         undefinable: bool,
     },
     Stuck {
@@ -159,8 +159,8 @@ impl Engine<'_> {
         }
     }
 
-    /// Brings everything back, unless somebody uses a file where it waits: to move it home would take
-    /// it away from them (law 5).
+    /// Brings everything back, unless somebody uses a file where it waits: to move it home would
+    /// take it away from them (law 5).
     fn undo(&mut self, transaction: &mut Transaction, unwritten: Unwritten) -> Result<(), Stop> {
         let failed = |cause| {
             Stop::Failed(StepFailure {

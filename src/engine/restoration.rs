@@ -1,7 +1,7 @@
 //! As what, and where, a rollback brings a domain back: as it was, under another name or UUID where
-//! somebody has taken its own, with a repaired definition where libvirt does not take the old one, at
-//! another place where the old one is gone. All of it follows from the journal, so that a recovery goes
-//! on on the same terms.
+//! somebody has taken its own, with a repaired definition where libvirt does not take the old one,
+//! at another place where the old one is gone. All of it follows from the journal, so that a
+//! recovery goes on on the same terms.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -139,7 +139,8 @@ impl<'a> Restoration<'a> {
     }
 
     /// Where a file of the plan is when it is not in quarantine: its own place or the one that the
-    /// operator has named instead, unless libvirt named that after the domain, as `domrename` knows too.
+    /// operator has named instead, unless libvirt named that after the domain, as `domrename` knows
+    /// too.
     pub(super) fn place<'m>(&self, moved: &'m FileMove) -> Cow<'m, Path> {
         self.place_of(Taken::File(moved))
     }
@@ -170,9 +171,9 @@ impl<'a> Restoration<'a> {
             .is_none_or(|first| first.path() == taken.path())
     }
 
-    /// NVRAM that stayed in its place when the domain was retired, and where the domain finds a copy
-    /// of it now. By its old name it is the NVRAM of whoever is called so since: two guests must
-    /// not write to one.
+    /// NVRAM that stayed in its place when the domain was retired, and where the domain finds a
+    /// copy of it now. By its old name it is the NVRAM of whoever is called so since: two guests
+    /// must not write to one.
     ///
     /// # Errors
     /// The saved XML is none: the journal is damaged.
@@ -222,7 +223,8 @@ fn state(step: &Step) -> Option<Taken<'_>> {
     }
 }
 
-/// Where the files of a transaction that was rolled back are now. What was not put back is left out.
+/// Where the files of a transaction that was rolled back are now. What was not put back is left
+/// out.
 pub fn brought_back(transaction: &Transaction) -> Vec<(PathBuf, &FileMove)> {
     let home = Restoration::of(transaction);
     let set_aside = transaction.set_aside();

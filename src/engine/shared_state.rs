@@ -81,8 +81,8 @@ fn not_kept(transaction: &Transaction, path: &Path, why: &str) -> Refusal {
         subject: path.to_string(),
         message: format!("the NVRAM that was kept cannot be copied from {path}: {why}"),
         hint: format!(
-            "put the kept file back in its place, or move away what is there (the guest then starts \
-             with new NVRAM), then: virt-retire rollback {id}"
+            "put the kept file back in its place, or move away what is there (the guest then \
+             starts with new NVRAM), then: virt-retire rollback {id}"
         ),
     }
 }

@@ -1,4 +1,5 @@
-//! What quarantine holds, looked at where it lies: what is told of space comes from here, whoever asks.
+//! What quarantine holds, looked at where it lies: what is told of space comes from here, whoever
+//! asks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

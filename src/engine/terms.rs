@@ -1,6 +1,6 @@
-//! On which terms a rollback brings a domain back: what the operator asks for, and what that comes to for
-//! this transaction and this host. Drawn before anything is changed, written with the decision, and from
-//! then on only read.
+//! On which terms a rollback brings a domain back: what the operator asks for, and what that comes
+//! to for this transaction and this host. Drawn before anything is changed, written with the
+//! decision, and from then on only read.
 
 use std::path::{Path, PathBuf};
 
@@ -77,8 +77,8 @@ impl RollbackRequest {
     }
 
     /// # Errors
-    /// [`EngineError::Refused`]: another domain's definition, a folder that nothing comes from, another
-    /// identity in the middle of a rollback. [`EngineError::Xml`]: the saved XML is none.
+    /// [`EngineError::Refused`]: another domain's definition, a folder that nothing comes from,
+    /// another identity in the middle of a rollback. [`EngineError::Xml`]: the saved XML is none.
     pub(super) fn draw(
         &self,
         world: &World,
@@ -213,8 +213,8 @@ impl RollbackRequest {
     }
 }
 
-/// A file that stayed in a folder of which it is said that it moved: it is looked for in both. Of one
-/// that is in neither (libvirt makes it when the guest starts) the folder decides.
+/// A file that stayed in a folder of which it is said that it moved: it is looked for in both. Of
+/// one that is in neither (libvirt makes it when the guest starts) the folder decides.
 fn leads_on(world: &World, old: &Path, new: &Path) -> Result<bool, EngineError> {
     let is_there = |path: &Path| -> Result<bool, EngineError> {
         let real = world.storage.resolve(path)?.real;
@@ -270,8 +270,8 @@ fn names_in_xml(
     Ok(named)
 }
 
-/// A repaired definition is one of the same domain: by its UUID, and by its name, which files are named
-/// after. Another name is asked for by itself.
+/// A repaired definition is one of the same domain: by its UUID, and by its name, which files are
+/// named after. Another name is asked for by itself.
 fn same_domain(transaction: &Transaction, xml: &SecretXml) -> Result<(), EngineError> {
     let own = transaction.domain();
     let id = transaction.id;
@@ -282,14 +282,16 @@ fn same_domain(transaction: &Transaction, xml: &SecretXml) -> Result<(), EngineE
         other(
             format!("the repaired definition is not understood: {error}"),
             format!(
-                "begin with the saved one: virt-retire show {id} --security-info, and leave its <uuid> in"
+                "begin with the saved one: virt-retire show {id} --security-info, and leave its \
+                 <uuid> in"
             ),
         )
     })?;
     if read.uuid != own.uuid {
         return Err(other(
             format!(
-                "the repaired definition is of another domain: its UUID is {}, and domain {} has {}",
+                "the repaired definition is of another domain: its UUID is {}, and domain {} has \
+                 {}",
                 read.uuid, own.name, own.uuid
             ),
             format!("put <uuid>{}</uuid> into it", own.uuid),

@@ -2,7 +2,8 @@
 //! to a guest behind libvirt's back.
 //!
 //! Options come and go with QEMU's releases, so no list of them decides what counts: every word
-//! that is the name of a file is taken for one. The lists here say only of which words it is certain.
+//! that is the name of a file is taken for one. The lists here say only of which words it is
+//! certain.
 
 use std::path::Path;
 

@@ -4,7 +4,8 @@
 /// How many bytes [`label`] wants to see: up to the end of ISO 9660's primary volume descriptor.
 pub const LABEL_BYTES: usize = 0x8000 + 2048;
 
-/// ISO 9660 (ECMA-119, 8.4): the descriptor lies in sector 16, the volume identifier at byte 40 of it.
+/// ISO 9660 (ECMA-119, 8.4): the descriptor lies in sector 16, the volume identifier at byte 40 of
+/// it.
 const DESCRIPTOR: usize = 0x8000;
 const ISO_LABEL: std::ops::Range<usize> = DESCRIPTOR + 40..DESCRIPTOR + 72;
 

@@ -81,8 +81,8 @@ const REMOTE: &[&str] = &[
     "null-co", "nvme", "rbd", "sheepdog", "ssh", "vxhs",
 ];
 
-/// QEMU's driver for a folder that it shows as a disk; libvirt calls it `fat`. Whatever other driver
-/// is given a folder can't open it.
+/// QEMU's driver for a folder that it shows as a disk; libvirt calls it `fat`. Whatever other
+/// driver is given a folder can't open it.
 pub const FOLDER: &str = "vvfat";
 
 /// Protocols that are another spelling of a local path.

@@ -1,9 +1,9 @@
 //! What of a file makes libvirt give up the whole pool that it lies in.
 //!
 //! A refresh reads the beginning of every file in the pool's folder. libvirt 11.3 copes with every
-//! header that was tried but one: a qcow2 image of version 3 that ends after its 32nd and before its
-//! 100th byte, where `qcow2GetFeatures` (storage_file_probe.c) finds no room for what it wants to
-//! read. The refresh fails "for an unknown cause", and leaves the pool stopped.
+//! header that was tried but one: a qcow2 image of version 3 that ends after its 32nd and before
+//! its 100th byte, where `qcow2GetFeatures` (storage_file_probe.c) finds no room for what it wants
+//! to read. The refresh fails "for an unknown cause", and leaves the pool stopped.
 
 /// How much of a file [`stops_a_pool`] wants to see.
 pub const POOL_PROBE: usize = 512;

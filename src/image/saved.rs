@@ -1,7 +1,7 @@
 //! A managed save image: a header, the domain's XML as it was, then the guest's memory.
 //!
-//! Read by ourselves and not through `virDomainManagedSaveGetXMLDesc`: libvirt's own reading changes
-//! when the file was last read, which a rollback has to give back as it was.
+//! Read by ourselves and not through `virDomainManagedSaveGetXMLDesc`: libvirt's own reading
+//! changes when the file was last read, which a rollback has to give back as it was.
 
 /// Fields of `virQEMUSaveHeader` (libvirt 11.3, `qemu_saveimage.h`): the magic, the version and the
 /// length of what comes before the memory, then 17 numbers that say nothing of files.

@@ -43,7 +43,8 @@ pub fn descriptor(first: &[u8]) -> Option<Descriptor> {
     Some(Descriptor {
         offset: sector.checked_mul(SECTOR)?,
         length: usize::try_from(sectors.saturating_mul(SECTOR).min(LONGEST)).ok()?,
-        // QEMU takes one without capacity for a descriptor in an image's clothes (`vmdk_open_vmdk4`).
+        // QEMU takes one without capacity for a descriptor in an image's clothes
+        // (`vmdk_open_vmdk4`).
         holds_data: capacity != 0,
     })
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::SecretXml;
 
-/// In what a rollback departs from what was saved. Made out once, durable before the rollback's first
-/// effect and then only read, so that a recovery goes on in the same way.
+/// In what a rollback departs from what was saved. Made out once, durable before the rollback's
+/// first effect and then only read, so that a recovery goes on in the same way.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Amendment {
     /// A definition that the operator has repaired, in place of the saved one.

@@ -45,8 +45,8 @@ pub enum SourceKind {
 pub struct Unreadable {
     pub path: PathBuf,
     pub cause: String,
-    /// `path` names something that was not reached, and so is none of the chain's images: a file that
-    /// is not there, an image on the network.
+    /// `path` names something that was not reached, and so is none of the chain's images: a file
+    /// that is not there, an image on the network.
     pub is_apart: bool,
 }
 
@@ -64,8 +64,8 @@ pub struct ChainFacts {
     pub links: Vec<FileRef>,
     /// An external data file belongs to the image before it, and has nothing below it.
     pub is_data_file: bool,
-    /// The top of a branch that only a snapshot's metadata names: it stands beside the images before
-    /// it, not below them.
+    /// The top of a branch that only a snapshot's metadata names: it stands beside the images
+    /// before it, not below them.
     pub begins_branch: bool,
     /// Why its header could not be read, if so.
     pub unread: Option<String>,
@@ -90,8 +90,8 @@ pub struct DiskFacts {
     pub unreadable: Vec<Unreadable>,
     /// What the domain's own policy says of this target by name.
     pub policy: Option<super::Verdict>,
-    /// The running guest has it, and the definition has not: neither that target with another medium
-    /// or image, nor at all.
+    /// The running guest has it, and the definition has not: neither that target with another
+    /// medium or image, nor at all.
     pub live_only: bool,
 }
 
@@ -118,7 +118,8 @@ impl DiskFacts {
 }
 
 /// An image of the domain that is not a disk of it, and stays: the metadata of a snapshot or a
-/// checkpoint still names it, and the disk was detached since; or a job of the running guest writes it.
+/// checkpoint still names it, and the disk was detached since; or a job of the running guest writes
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetachedFacts {
     /// Of the disk that it was then.

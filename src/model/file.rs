@@ -10,8 +10,8 @@ pub struct FileTime {
     pub nanoseconds: u32,
 }
 
-/// The mode of an empty folder by which a transaction holds a free name. Sticky says something only of a
-/// folder that others may write to, so nobody else has it on one that is closed to them.
+/// The mode of an empty folder by which a transaction holds a free name. Sticky says something only
+/// of a folder that others may write to, so nobody else has it on one that is closed to them.
 pub const RESERVATION_MODE: u32 = 0o1700;
 
 /// The inode behind a name.

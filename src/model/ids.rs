@@ -22,8 +22,9 @@ pub struct DomainRef {
 }
 
 impl DomainRef {
-    /// The domain as one word of a command that is shown to be typed: its name, or its UUID where the name could be read as a flag or cannot be shown as it is. Names are other
-    /// people's, and hints are copied into shells.
+    /// The domain as one word of a command that is shown to be typed: its name, or its UUID where
+    /// the name could be read as a flag or cannot be shown as it is. Names are other people's, and
+    /// hints are copied into shells.
     pub fn typed(&self) -> String {
         if self.name.starts_with('-') || !self.name.chars().all(is_shown) {
             return self.uuid.to_string();
@@ -32,8 +33,8 @@ impl DomainRef {
     }
 }
 
-/// One word for a shell, whatever is in it: hints are copied there. What a shell reads as it is has no
-/// quotes.
+/// One word for a shell, whatever is in it: hints are copied there. What a shell reads as it is has
+/// no quotes.
 pub fn quoted(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,+@%=".contains(&byte);
     // `~` and `=` mean something at the beginning of a word.

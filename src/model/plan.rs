@@ -84,7 +84,8 @@ impl Reason {
             Reason::Detached => "detached since: no disk of the domain any more",
             Reason::JobTarget => "a job of the running guest writes it, and ends with the guest",
             Reason::BackupTarget => {
-                "a backup of the running guest writes it; libvirt deletes it if the guest ends first"
+                "a backup of the running guest writes it; libvirt deletes it if the guest ends \
+                 first"
             }
             Reason::Unsupported => "this kind of storage cannot be quarantined yet",
         }
@@ -121,8 +122,8 @@ pub struct DiskPlan {
     pub allocated: u64,
     pub chain: Vec<ChainLink>,
     pub used_by: Vec<User>,
-    /// Of an image that is not a disk of the definition: who has it at `target`, or had it. The snapshot
-    /// or checkpoint that still names it, the job that writes it, or [`RUNNING_GUEST`].
+    /// Of an image that is not a disk of the definition: who has it at `target`, or had it. The
+    /// snapshot or checkpoint that still names it, the job that writes it, or [`RUNNING_GUEST`].
     pub remembered_by: Option<String>,
 }
 
@@ -151,7 +152,8 @@ pub struct Plan {
     /// What could not be looked at, and was accepted.
     pub unseen: Vec<String>,
     /// NVRAM that stays in its place (`--keep-nvram`), its symlinks before it: a rollback under
-    /// another name copies this file and no other. `None` in a record of before this was written down.
+    /// another name copies this file and no other. `None` in a record of before this was written
+    /// down.
     pub kept: Option<Vec<FileMove>>,
     /// Why libvirt would not define the domain again, if so; in an executable plan, accepted.
     pub not_redefinable: Option<String>,
@@ -219,8 +221,8 @@ impl Plan {
         }
     }
 
-    /// Bytes, allocated, of all that goes into quarantine and of the copies there; a file of several
-    /// names counts once.
+    /// Bytes, allocated, of all that goes into quarantine and of the copies there; a file of
+    /// several names counts once.
     pub fn allocated(&self) -> u64 {
         let mut counted = std::collections::HashSet::new();
         let stored = self.steps.iter().filter_map(|step| match step {

@@ -24,8 +24,8 @@ pub const POLICY_PREFIX: &str = "retire";
 /// </metadata>
 /// ```
 ///
-/// `expires='2026-12-25T00:00:00Z'` (RFC 3339) has `watch` retire the domain after that moment, once it
-/// is shut off; with `stop='yes'` it is stopped for that.
+/// `expires='2026-12-25T00:00:00Z'` (RFC 3339) has `watch` retire the domain after that moment,
+/// once it is shut off; with `stop='yes'` it is stopped for that.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     /// For read-write disks that are not named. What is read-only, shareable or removable is only

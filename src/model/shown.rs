@@ -1,10 +1,11 @@
-//! Which characters can be seen. Names are other people's: one that holds what no terminal shows, or
-//! what turns the text around it, looks like another one.
+//! Which characters can be seen. Names are other people's: one that holds what no terminal shows,
+//! or what turns the text around it, looks like another one.
 
 /// Control characters; Unicode's format characters, line and paragraph separators, and all that it
 /// calls ignorable where it is not known; blanks other than the space bar's; and noncharacters.
-/// Source: the general categories Cc, Cf, Zl, Zp, Zs and the property `Default_Ignorable_Code_Point`
-/// of the Unicode Character Database. Arabic's and Indic scripts' visible signs of Cf are left out.
+/// Source: the general categories Cc, Cf, Zl, Zp, Zs and the property
+/// `Default_Ignorable_Code_Point` of the Unicode Character Database. Arabic's and Indic scripts'
+/// visible signs of Cf are left out.
 const UNSHOWN: [(u32, u32); 33] = [
     (0x00, 0x1f),
     (0x7f, 0xa0),

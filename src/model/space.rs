@@ -23,8 +23,8 @@ pub struct Allocation {
 pub struct Held {
     /// Allocated: each inode once, and each extent that several of the files share once.
     pub bytes: u64,
-    /// Those of them that need not come back when these files are destroyed, because others have them
-    /// too: extents that are shared, and inodes that have more names.
+    /// Those of them that need not come back when these files are destroyed, because others have
+    /// them too: extents that are shared, and inodes that have more names.
     pub shared: u64,
 }
 

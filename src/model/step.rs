@@ -1,8 +1,8 @@
 //! The closed list of effects. Every step has an inverse, and both are idempotent.
 //!
 //! A new kind of step is one variant here; the compiler then names every place that must speak of
-//! it: its words below, its stored form in `journal`, its effect and inverse in `engine::steps`. A new
-//! kind of storage is no new step: see [`StorageItem`] and [`crate::engine`].
+//! it: its words below, its stored form in `journal`, its effect and inverse in `engine::steps`. A
+//! new kind of storage is no new step: see [`StorageItem`] and [`crate::engine`].
 
 use std::path::PathBuf;
 
@@ -111,7 +111,8 @@ pub enum Trace {
     Taken,
     /// The domain is not defined.
     Undefined,
-    /// By nothing that could be in two places: doing or undoing it once more than needed does no harm.
+    /// By nothing that could be in two places: doing or undoing it once more than needed does no
+    /// harm.
     Nothing,
 }
 

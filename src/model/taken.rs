@@ -41,8 +41,9 @@ impl StorageItem {
     }
 }
 
-/// One thing that a step takes. Whoever lists, counts, looks for or judges what is taken asks this value;
-/// what its kind decides is in the few matches that the compiler names when there is another kind.
+/// One thing that a step takes. Whoever lists, counts, looks for or judges what is taken asks this
+/// value; what its kind decides is in the few matches that the compiler names when there is another
+/// kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken<'a> {
     /// A file or a folder, renamed within its file system.
@@ -90,8 +91,8 @@ impl<'a> Taken<'a> {
         }
     }
 
-    /// Where it waits, as the `index`th step of a transaction with these folders. A name of numbers: its
-    /// own may be 255 bytes long, or hostile. The manifest says which is which.
+    /// Where it waits, as the `index`th step of a transaction with these folders. A name of
+    /// numbers: its own may be 255 bytes long, or hostile. The manifest says which is which.
     pub fn waits_at(self, index: usize, folders: &[QuarantineFolder]) -> Option<PathBuf> {
         match self {
             Self::File(moved) => {

@@ -103,8 +103,8 @@ pub enum EventKind {
         /// `None` where it is no more.
         waits_at: Option<PathBuf>,
     },
-    /// `rebuild` took the transaction in from this folder on the operator's word alone: nothing proves
-    /// that this program wrote its record.
+    /// `rebuild` took the transaction in from this folder on the operator's word alone: nothing
+    /// proves that this program wrote its record.
     Imported { from: PathBuf },
     /// The rollback that begins now defines the domain under another identity. Durable before its
     /// first effect, so that a recovery goes on under the same one.
@@ -465,8 +465,8 @@ impl Transaction {
         }
     }
 
-    /// Every copy that the plan makes, with its step and its place: what is there of a guest's NVRAM
-    /// and TPM state once libvirt has taken the originals away.
+    /// Every copy that the plan makes, with its step and its place: what is there of a guest's
+    /// NVRAM and TPM state once libvirt has taken the originals away.
     pub fn copies(&self) -> impl Iterator<Item = (usize, &FileMove, PathBuf)> {
         let steps = self.plan.steps.iter().enumerate();
         steps.filter_map(|(index, step)| match step {
@@ -519,8 +519,8 @@ impl Transaction {
         decided.cloned()
     }
 
-    /// Whether a running guest ended on this transaction's account: it stopped it, or retired what a
-    /// transient guest left behind.
+    /// Whether a running guest ended on this transaction's account: it stopped it, or retired what
+    /// a transient guest left behind.
     pub fn stopped_guest(&self) -> bool {
         self.stops() || !self.plan.persistent
     }
@@ -539,7 +539,8 @@ impl Transaction {
         steps.filter_map(|(index, step)| Some((index, step.taken()?, self.stored(index)?)))
     }
 
-    /// The files among it: of use where something is asked that only files have, such as hard links.
+    /// The files among it: of use where something is asked that only files have, such as hard
+    /// links.
     pub fn files(&self) -> impl Iterator<Item = (usize, &FileMove, PathBuf)> {
         self.taken()
             .filter_map(|(index, taken, stored)| Some((index, taken.as_file()?, stored)))
@@ -667,8 +668,8 @@ pub struct Summary {
     pub user: String,
     /// As whom that user ran the program, where it was another one: `sudo`, `su`.
     pub acted_as: Option<String>,
-    /// The latest of `rollback` and `recover` that somebody has run on it; none of a retirement that
-    /// failed and was put back by itself.
+    /// The latest of `rollback` and `recover` that somebody has run on it; none of a retirement
+    /// that failed and was put back by itself.
     pub taken_back_by: Option<Verb>,
     pub reason: Option<String>,
     /// Allocated, each inode once.

@@ -59,8 +59,8 @@ pub fn decide(
                 refusals.extend(untouchable(facts, "NVRAM", file));
                 refusals.extend(held(facts, removal.nvram, "NVRAM", "--keep-nvram"));
             }
-            // Removing it by way of the link, libvirt empties the folder and leaves it there: a copy
-            // would find its place taken.
+            // Removing it by way of the link, libvirt empties the folder and leaves it there: a
+            // copy would find its place taken.
             Artefact::TpmState(file) if runs_on && file.facts.kind == FileKind::Symlink => {
                 refusals.push(Refusal {
                     code: RefusalCode::Unsupported,
@@ -87,8 +87,8 @@ pub fn decide(
                     decided.moves.push(moved(file, FileRole::Nvram));
                     refusals.extend(obstacle(facts, "NVRAM", file, kept));
                 }
-                // What is nobody's NVRAM but a file of the system's or of another user's is not copied
-                // for a domain that comes back under another name either.
+                // What is nobody's NVRAM but a file of the system's or of another user's is not
+                // copied for a domain that comes back under another name either.
                 Some(Verdict::Keep) if is_protected(facts) => {}
                 Some(Verdict::Keep) => decided.kept.push(moved(file, FileRole::Nvram)),
                 None => undecided_nvram(facts, &file.path.display().to_string(), refusals),

@@ -1,6 +1,7 @@
-//! Several domains in one command: what leaves with them is nobody's user. A template and its clones
-//! go together in any order of their names, the clones first; a base that several share goes with
-//! the last of them. Each plan is the one that the domain would have after those before it are gone.
+//! Several domains in one command: what leaves with them is nobody's user. A template and its
+//! clones go together in any order of their names, the clones first; a base that several share goes
+//! with the last of them. Each plan is the one that the domain would have after those before it are
+//! gone.
 
 use std::collections::HashSet;
 

@@ -2,7 +2,8 @@
 
 use crate::model::{Access, Device, DiskFacts, Fate, Reason, SourceKind, StorageFlags, Verdict};
 
-/// Rules 1 to 4 alone; `default` is the policy's word for what it does not name. Whether a removal is then possible (law 5 and 6) is not asked here.
+/// Rules 1 to 4 alone; `default` is the policy's word for what it does not name. Whether a removal
+/// is then possible (law 5 and 6) is not asked here.
 pub fn of(disk: &DiskFacts, default: Option<Verdict>, flags: &StorageFlags) -> (Fate, Reason) {
     if disk.kind == SourceKind::Empty {
         return (Fate::Keep, Reason::EmptyDrive);

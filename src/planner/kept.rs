@@ -1,5 +1,5 @@
-//! The files of a domain that stay, which nothing else of it may take away: of the disks that are kept,
-//! and of images that have been detached.
+//! The files of a domain that stay, which nothing else of it may take away: of the disks that are
+//! kept, and of images that have been detached.
 
 use crate::model::{DiskFacts, DomainFacts, Fate, FileRef, User, UserKind};
 

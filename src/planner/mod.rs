@@ -121,7 +121,8 @@ fn deaf(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
     })
 }
 
-/// What libvirt would not take back is not taken from it without a word: no rollback could be whole.
+/// What libvirt would not take back is not taken from it without a word: no rollback could be
+/// whole.
 fn not_redefinable(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
     let cause = facts.not_redefinable.as_ref()?;
     (!removal.accept_not_redefinable).then(|| Refusal {
@@ -132,9 +133,9 @@ fn not_redefinable(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
             facts.domain.name
         ),
         hint: format!(
-            "repair its definition first (virsh edit {}), or go on with --accept-not-redefinable: a \
-             later rollback then needs a repaired definition (virt-retire rollback ID --xml FILE) or \
-             brings back the files alone (virt-retire rollback ID --files)",
+            "repair its definition first (virsh edit {}), or go on with --accept-not-redefinable: \
+             a later rollback then needs a repaired definition (virt-retire rollback ID --xml \
+             FILE) or brings back the files alone (virt-retire rollback ID --files)",
             facts.domain.typed()
         ),
     })

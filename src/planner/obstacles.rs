@@ -1,4 +1,5 @@
-//! What stands in the way of removing a disk, in words: a name that is none, no decision, law 5 and 6.
+//! What stands in the way of removing a disk, in words: a name that is none, no decision, law 5 and
+//! 6.
 
 use crate::model::{
     DiskFacts, DomainFacts, FileKind, FileRef, JobFacts, Reason, Refusal, RefusalCode, Removal,
@@ -181,8 +182,8 @@ fn in_use(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<(R
     // The policy's word on a target stands above every flag but --storage.
     let leave = match disk.policy {
         Some(Verdict::Remove) => format!(
-            "its policy has it removed: name the others with --storage, or say: virt-retire policy set \
-             {} {} keep",
+            "its policy has it removed: name the others with --storage, or say: virt-retire policy \
+             set {} {} keep",
             facts.domain.typed(),
             disk.target
         ),

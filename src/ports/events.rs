@@ -27,8 +27,9 @@ pub trait Monitor {
 
     fn is_alive(&self) -> bool;
 
-    /// Is it only starting, or arriving from another host, or leaving for one? Until that is settled
-    /// libvirt answers no question about its XML, and lets whoever asks wait for half a minute.
+    /// Is it only starting, or arriving from another host, or leaving for one? Until that is
+    /// settled libvirt answers no question about its XML, and lets whoever asks wait for half a
+    /// minute.
     fn is_on_its_way(&self, domain: Uuid) -> Result<bool, HypervisorError>;
 
     /// Those that run and are defined nowhere. Asks for no XML; see [`Monitor::is_on_its_way`].

@@ -30,8 +30,8 @@ pub enum FilesAre {
     Unseen(String),
     /// On another host; in words.
     Elsewhere(String),
-    /// On this host, and under other paths or none: libvirt runs in a container or a chroot, or what
-    /// answers is not libvirt.
+    /// On this host, and under other paths or none: libvirt runs in a container or a chroot, or
+    /// what answers is not libvirt.
     Apart {
         why: String,
         hint: String,
@@ -189,8 +189,8 @@ pub enum HypervisorError {
     Xml { subject: String, cause: String },
 }
 
-/// What libvirt can be asked. Nothing here changes anything of it, so that whoever has this alone (the
-/// survey) changes nothing.
+/// What libvirt can be asked. Nothing here changes anything of it, so that whoever has this alone
+/// (the survey) changes nothing.
 pub trait HypervisorView {
     /// The URI as libvirt canonicalises it, without a password.
     fn uri(&self) -> &str;
@@ -224,8 +224,8 @@ pub trait HypervisorView {
     /// Everything to define the domain again, secrets included.
     fn definition(&self, uuid: Uuid) -> Result<Definition, HypervisorError>;
     /// [`HypervisorView::status`], [`HypervisorView::definition`] and, of that,
-    /// [`HypervisorView::refusal_to_define`] of several domains, in their order. The questions of one need
-    /// not wait for another's.
+    /// [`HypervisorView::refusal_to_define`] of several domains, in their order. The questions of
+    /// one need not wait for another's.
     fn examine(&self, domains: &[DomainRef]) -> Vec<Result<Examined, HypervisorError>> {
         let one = |domain: &DomainRef| {
             let gone = || HypervisorError::NoSuchDomain(domain.name.clone());
@@ -244,8 +244,8 @@ pub trait HypervisorView {
     fn live_xml(&self, uuid: Uuid) -> Result<Option<SecretXml>, HypervisorError>;
     /// Every domain of the connection, active or not.
     fn domains(&self) -> Result<Vec<Described>, HypervisorError>;
-    /// The same; an inactive domain may be described from memory if nothing has changed since, and if
-    /// `must_ask` does not say of what is remembered that it is too near to what is at stake.
+    /// The same; an inactive domain may be described from memory if nothing has changed since, and
+    /// if `must_ask` does not say of what is remembered that it is too near to what is at stake.
     fn domains_remembered(
         &self,
         must_ask: &dyn Fn(&SecretXml) -> bool,
@@ -263,8 +263,8 @@ pub trait HypervisorView {
     /// Where a volume is. Its file is not read for that: libvirt reads the header for every XML
     /// that it gives of a volume, and the file's access time would tell of it.
     fn volume(&self, pool: &str, volume: &str) -> Result<Located, HypervisorError>;
-    /// Why libvirt would not define this XML, in its own words; `None` where it would. Changes nothing,
-    /// whether a domain of that name or UUID is defined or not.
+    /// Why libvirt would not define this XML, in its own words; `None` where it would. Changes
+    /// nothing, whether a domain of that name or UUID is defined or not.
     fn refusal_to_define(&self, xml: &SecretXml) -> Result<Option<String>, HypervisorError>;
     fn autostart(&self, uuid: Uuid) -> Result<Autostart, HypervisorError>;
     /// Waits until the domain is not running, or is no more (a transient one); false after
@@ -300,9 +300,9 @@ pub trait Hypervisor: HypervisorView {
     /// # Errors
     /// Refused while a job runs in the pool (a volume is being built or cloned).
     fn refresh_pool(&self, pool: &str) -> Result<Refreshed, HypervisorError>;
-    /// Takes a volume off its pool's list; one that is not on it is off it. libvirt removes the file
-    /// under that name, if there is one: only for names whose file is gone. It works while a job
-    /// runs in the pool, and reads no other file.
+    /// Takes a volume off its pool's list; one that is not on it is off it. libvirt removes the
+    /// file under that name, if there is one: only for names whose file is gone. It works while a
+    /// job runs in the pool, and reads no other file.
     fn forget_volume(&self, pool: &str, volume: &str) -> Result<(), HypervisorError>;
 
     /// Takes up what an earlier run may have changed of the domain of that name, and was cut off

@@ -21,7 +21,8 @@ pub enum JournalError {
         cause: String,
     },
     /// Written by a newer version of this program.
-    #[error("the journal in {} has format {found}; this version knows formats up to {known}", path.display())]
+    #[error("the journal in {} has format {found}; this version knows formats up to \
+             {known}", path.display())]
     Newer {
         path: PathBuf,
         found: u32,
@@ -48,11 +49,11 @@ pub trait JournalReader {
             Err(error) => Err(error),
         }
     }
-    /// All transactions, oldest first. As many as the history is long: what is asked of what is there
-    /// today has [`JournalReader::outstanding`] and [`JournalReader::claiming`].
+    /// All transactions, oldest first. As many as the history is long: what is asked of what is
+    /// there today has [`JournalReader::outstanding`] and [`JournalReader::claiming`].
     fn summaries(&self) -> Result<Vec<Summary>, JournalError>;
-    /// Those that are not closed ([`crate::model::State::is_closed`]), oldest first: every one that may
-    /// have something in quarantine is among them. What is closed is not read.
+    /// Those that are not closed ([`crate::model::State::is_closed`]), oldest first: every one that
+    /// may have something in quarantine is among them. What is closed is not read.
     fn outstanding(&self) -> Result<Vec<Summary>, JournalError>;
     /// Those whose state claims their domain and paths, oldest first.
     fn claiming(&self) -> Result<Vec<TransactionId>, JournalError>;
@@ -105,8 +106,8 @@ pub trait JournalReader {
 }
 
 pub trait Journal: JournalReader {
-    /// The number that the next [`Journal::begin_all`] will give. Stays true while the journal is held,
-    /// but for [`Journal::leave_out`].
+    /// The number that the next [`Journal::begin_all`] will give. Stays true while the journal is
+    /// held, but for [`Journal::leave_out`].
     fn next_id(&self) -> Result<TransactionId, JournalError>;
     /// Numbers up to `last` are not given while this journal is held: they belong to transactions
     /// that are in quarantine and not in the journal, as where it was restored from a backup.

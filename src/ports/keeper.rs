@@ -1,6 +1,6 @@
-//! What keeps a thing while it is away from its domain. One trait for all kinds of storage: a file is
-//! renamed into a folder, and another kind may be renamed in its pool, or put into its cluster's trash. The
-//! engine chooses by the kind of [`crate::model::Taken`] and knows no other difference.
+//! What keeps a thing while it is away from its domain. One trait for all kinds of storage: a file
+//! is renamed into a folder, and another kind may be renamed in its pool, or put into its cluster's
+//! trash. The engine chooses by the kind of [`crate::model::Taken`] and knows no other difference.
 
 use super::{Demand, Moved, Presence, StorageError, Whereabouts};
 use crate::model::{Allocation, DigestKind};
@@ -41,8 +41,8 @@ pub trait Finder {
     }
 }
 
-/// Takes one thing and brings it back, never over anything. Every call is idempotent, and is durable in the
-/// way that [`super::Storage`] says.
+/// Takes one thing and brings it back, never over anything. Every call is idempotent, and is
+/// durable in the way that [`super::Storage`] says.
 pub trait Keeper {
     fn finder(&self) -> &dyn Finder;
     fn take(&self, demand: Demand) -> Result<Moved, StorageError>;

@@ -1,10 +1,10 @@
 //! The quarantine as this host's own: where it is, and what proves that a record there was written
 //! by this state folder.
 //!
-//! Records name files that a rollback by root moves and a domain that it defines. So whoever can put
-//! one under our eyes must not be believed: a medium that was mounted, a folder in a user's reach.
-//! What makes a record ours is a message authentication code beside it, under a key that only the
-//! state folder has.
+//! Records name files that a rollback by root moves and a domain that it defines. So whoever can
+//! put one under our eyes must not be believed: a medium that was mounted, a folder in a user's
+//! reach. What makes a record ours is a message authentication code beside it, under a key that
+//! only the state folder has.
 
 use std::path::{Path, PathBuf};
 
@@ -60,14 +60,15 @@ pub struct Found {
 }
 
 pub trait Quarantine {
-    /// What lies in this state folder's own quarantine roots. Roots that are not there have nothing.
+    /// What lies in this state folder's own quarantine roots. Roots that are not there have
+    /// nothing.
     ///
     /// # Errors
     /// It cannot be told which roots those are.
     fn own(&self) -> Result<Found, StorageError>;
 
-    /// What lies in roots of our name in or above folders such as pools' targets, whosever they are. An
-    /// older version kept no list of the roots that it used.
+    /// What lies in roots of our name in or above folders such as pools' targets, whosever they
+    /// are. An older version kept no list of the roots that it used.
     fn beside(&self, folders: &[PathBuf]) -> Found;
 
     /// Reads a folder's record, without following a symlink.

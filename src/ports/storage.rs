@@ -1,8 +1,8 @@
 //! Files: looking at them, reading image headers, moving them without ever overwriting.
 //!
-//! What moves, links, writes and makes folders is durable once [`Storage::settle`] has returned: the
-//! files' and folders' `fsync` are part of the effect (law 3), and each is synced once for all that
-//! was changed since. What copies, wipes and destroys is durable when it returns.
+//! What moves, links, writes and makes folders is durable once [`Storage::settle`] has returned:
+//! the files' and folders' `fsync` are part of the effect (law 3), and each is synced once for all
+//! that was changed since. What copies, wipes and destroys is durable when it returns.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,8 +64,8 @@ pub struct Below {
 pub struct Image {
     /// `raw`, `qcow2`, `vmdk` …
     pub format: String,
-    /// In the order of the header. Most have one backing image or none; a name of QEMU's may lead to
-    /// several.
+    /// In the order of the header. Most have one backing image or none; a name of QEMU's may lead
+    /// to several.
     pub below: Vec<Below>,
     /// Why these may not be all, or not those that are meant, in words.
     pub doubt: Option<String>,
@@ -207,7 +207,8 @@ pub trait StorageView {
     /// What a folder holds, one level of it, in no order; nothing of one that is not there.
     fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError>;
     fn resolve(&self, path: &Path) -> Result<Resolved, StorageError>;
-    /// Whether the folder is there, and its path the very one that is spelled: no symlink is on the way.
+    /// Whether the folder is there, and its path the very one that is spelled: no symlink is on the
+    /// way.
     fn is_straight(&self, folder: &Path) -> bool {
         let _ = folder;
         false
@@ -221,8 +222,8 @@ pub trait StorageView {
     /// file. What QEMU could not open either is an error; what it may read otherwise than we do is
     /// an image with a doubt.
     fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError>;
-    /// The same of an image of which it is remembered that it stands on no other file, and which has
-    /// not changed since it was read. Never of one that is about to be moved.
+    /// The same of an image of which it is remembered that it stands on no other file, and which
+    /// has not changed since it was read. Never of one that is about to be moved.
     fn remembered(&self, path: &Path, format: Option<&str>, offset: u64) -> Option<Image> {
         let _ = (path, format, offset);
         None
@@ -234,13 +235,14 @@ pub trait StorageView {
     /// Places at which this host is told to mount something (fstab, systemd) and nothing is mounted
     /// now.
     fn unmounted(&self) -> Vec<PathBuf>;
-    /// Whether libvirt would stop the pool in whose folder this is, or this symlink leads from, if it
-    /// were refreshed.
+    /// Whether libvirt would stop the pool in whose folder this is, or this symlink leads from, if
+    /// it were refreshed.
     fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError>;
-    /// The label of the ISO 9660 or FAT file system that the file is an image of; `None` where it is none.
+    /// The label of the ISO 9660 or FAT file system that the file is an image of; `None` where it
+    /// is none.
     fn label(&self, path: &Path) -> Result<Option<String>, StorageError>;
-    /// The domain's XML in a managed save image; `None` where there is no image, or none that libvirt
-    /// would resume.
+    /// The domain's XML in a managed save image; `None` where there is no image, or none that
+    /// libvirt would resume.
     fn saved_xml(&self, path: &Path) -> Result<Option<SecretXml>, StorageError>;
     /// Why a path may not be moved whoever asks, in words: a system folder, a mount's root, the
     /// state folder or a quarantine, neither a regular file nor a folder nor a symlink.
@@ -250,15 +252,15 @@ pub trait StorageView {
     /// # Errors
     /// [`StorageError::NoPlace`], as from [`Storage::place`].
     fn lets_out(&self, source: &Path) -> Result<(), StorageError>;
-    /// Where [`Storage::place`] would put files of this folder, as far as that is told without changing
-    /// anything: what a file system refuses between folders of one device (XFS project quotas) shows
-    /// only when it is tried.
+    /// Where [`Storage::place`] would put files of this folder, as far as that is told without
+    /// changing anything: what a file system refuses between folders of one device (XFS project
+    /// quotas) shows only when it is tried.
     ///
     /// # Errors
     /// [`StorageError::NoPlace`], with the reason of each candidate.
     fn foreseen_place(&self, source: &Path, avoid: &[PathBuf]) -> Result<PathBuf, StorageError>;
-    /// Reads the regular file `expected` to its end. `go_on` is told how many bytes have been read, and
-    /// may end it: then there is no digest.
+    /// Reads the regular file `expected` to its end. `go_on` is told how many bytes have been read,
+    /// and may end it: then there is no digest.
     ///
     /// # Errors
     /// [`StorageError::Swapped`]: the name is another file's.
@@ -283,14 +285,14 @@ pub trait StorageView {
 
 /// What an effect may do to files.
 pub trait Storage: StorageView {
-    /// The quarantine root for files of the folder `source`: the configured ones first, then folders of the
-    /// same file system, each tried with a real file and a real rename. `avoid` are folders that
-    /// should not hold it if others will do (targets of pools).
+    /// The quarantine root for files of the folder `source`: the configured ones first, then
+    /// folders of the same file system, each tried with a real file and a real rename. `avoid` are
+    /// folders that should not hold it if others will do (targets of pools).
     fn place(&self, source: &Path, avoid: &[PathBuf]) -> Result<Root, StorageError>;
     /// The quarantine root for manifest and XML.
     fn home(&self) -> Result<Root, StorageError>;
-    /// Whether files that wait in `waiting`, a folder of ours, can be renamed into `folder`: tried, because
-    /// `EXDEV` cannot be inferred. Leaves nothing behind.
+    /// Whether files that wait in `waiting`, a folder of ours, can be renamed into `folder`: tried,
+    /// because `EXDEV` cannot be inferred. Leaves nothing behind.
     ///
     /// # Errors
     /// Why they cannot.
@@ -302,13 +304,13 @@ pub trait Storage: StorageView {
     /// Makes a folder of mode 0700 (its parent exists, or is a quarantine that went when it was
     /// empty). One that is there and ours is fine.
     fn make_folder(&self, path: &Path) -> Result<(), StorageError>;
-    /// Removes a folder with what `write` put there by these names, which are relative to it, and the
-    /// quarantine around it if that is one in somebody else's folder and empty now. Refused where a
-    /// quarantined file is in it. Gives what is not ours: that stays, and the folder with it. One
-    /// that is gone already is fine.
+    /// Removes a folder with what `write` put there by these names, which are relative to it, and
+    /// the quarantine around it if that is one in somebody else's folder and empty now. Refused
+    /// where a quarantined file is in it. Gives what is not ours: that stays, and the folder with
+    /// it. One that is gone already is fine.
     fn remove_folder(&self, path: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError>;
-    /// Writes a file of mode 0600, whole or not at all (temporary name, then rename). A new one lasts
-    /// once [`Storage::settle`] says so.
+    /// Writes a file of mode 0600, whole or not at all (temporary name, then rename). A new one
+    /// lasts once [`Storage::settle`] says so.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError>;
 
     /// Renames `from` to `to`, never over anything, if `from` is the file `expected` and as
@@ -325,18 +327,19 @@ pub trait Storage: StorageView {
     ) -> Result<Moved, StorageError>;
     /// Copies the file `expected` (inode and kind), or that folder with all in it, whole or not at
     /// all, to a name that is free. Answers "already" if something has that name: where others may
-    /// write to the folder, ask [`StorageView::is_equal`] of it. Both folders must be real and there.
+    /// write to the folder, ask [`StorageView::is_equal`] of it. Both folders must be real and
+    /// there.
     fn copy(&self, from: &Path, to: &Path, expected: &FileFacts) -> Result<Moved, StorageError>;
     /// Removes what [`Storage::copy`] made. One that is gone already is fine. A folder goes only
     /// where nobody else may write to the folder that it is in.
     fn remove_copy(&self, path: &Path) -> Result<(), StorageError>;
     /// Gives the file a second name. Already done if `to` is that file.
     fn link(&self, from: &Path, to: &Path, expected: &Identity) -> Result<Moved, StorageError>;
-    /// Overwrites what is allocated of the file `expected`, or of the files in that folder, where it
-    /// lies, and syncs it; `None` where there is nothing to overwrite. Extents that other files share
-    /// and files that have other names are left alone, and counted. Doing it again is fine: after a run
-    /// that was cut off it goes on where that had synced last. `progress` hears of the bytes that are
-    /// done with and of all of them, and says whether to go on.
+    /// Overwrites what is allocated of the file `expected`, or of the files in that folder, where
+    /// it lies, and syncs it; `None` where there is nothing to overwrite. Extents that other files
+    /// share and files that have other names are left alone, and counted. Doing it again is fine:
+    /// after a run that was cut off it goes on where that had synced last. `progress` hears of the
+    /// bytes that are done with and of all of them, and says whether to go on.
     ///
     /// # Errors
     /// [`StorageError::Swapped`]: the name is another file's. It is not touched.
@@ -349,19 +352,19 @@ pub trait Storage: StorageView {
         progress: &mut dyn FnMut(u64, u64) -> bool,
     ) -> Result<Option<Wiped>, StorageError>;
     /// Destroys the file `expected` (inode and kind), or that folder with all in it, if it has the
-    /// name `path` in a folder that is ours alone; gives the bytes that its file system got back, none
-    /// of a file that has other names. One that is gone already is fine.
+    /// name `path` in a folder that is ours alone; gives the bytes that its file system got back,
+    /// none of a file that has other names. One that is gone already is fine.
     ///
     /// # Errors
     /// [`StorageError::Swapped`]: the name is another file's. It is not touched.
     fn destroy(&self, path: &Path, expected: &FileFacts) -> Result<u64, StorageError>;
     /// Removes plain files of these names, relative to `folder`, then the folder and the quarantine
-    /// around it if they are empty; gives what else is in it, which is not touched. A folder that is
-    /// gone already is fine.
+    /// around it if they are empty; gives what else is in it, which is not touched. A folder that
+    /// is gone already is fine.
     fn remove_known(&self, folder: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, StorageError>;
-    /// Puts an empty folder of ours into a free name, so that nobody gets a file by that name without taking
-    /// the folder away first ([`FileFacts::is_reservation`]). True where it is there, from an earlier run
-    /// perhaps; false where the name is somebody's.
+    /// Puts an empty folder of ours into a free name, so that nobody gets a file by that name
+    /// without taking the folder away first ([`FileFacts::is_reservation`]). True where it is
+    /// there, from an earlier run perhaps; false where the name is somebody's.
     fn reserve(&self, place: &Path) -> Result<bool, StorageError>;
     /// Takes that folder away if it is there still, and empty.
     fn release(&self, place: &Path) -> Result<(), StorageError>;
@@ -372,8 +375,8 @@ pub trait Storage: StorageView {
         expected: &Identity,
         time: FileTime,
     ) -> Result<(), StorageError>;
-    /// Makes durable all that was changed since it was last called. A power cut before that may take
-    /// back any of it, one change without the other.
+    /// Makes durable all that was changed since it was last called. A power cut before that may
+    /// take back any of it, one change without the other.
     ///
     /// # Errors
     /// Nobody knows then which of the changes will last.

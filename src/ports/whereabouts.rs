@@ -1,5 +1,6 @@
-//! Where a file is that a transaction takes. Everybody who asks (a rollback before it begins, `rebuild`,
-//! `verify`, a purge, the last look at users) asks here, so that all of them mean the same by "it".
+//! Where a file is that a transaction takes. Everybody who asks (a rollback before it begins,
+//! `rebuild`, `verify`, a purge, the last look at users) asks here, so that all of them mean the
+//! same by "it".
 
 use std::path::Path;
 

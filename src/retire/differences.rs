@@ -1,4 +1,5 @@
-//! What is otherwise than in an earlier plan, in words: whoever has looked at that one wants to know.
+//! What is otherwise than in an earlier plan, in words: whoever has looked at that one wants to
+//! know.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -22,7 +22,8 @@ pub enum Error {
     Elsewhere { made_at: String, connected: String },
     /// The same of a transaction whose URI is not followed, because nothing proves who wrote it.
     #[error(
-        "the transaction is imported and says that it was made at {made_at}, and this is {connected}"
+        "the transaction is imported and says that it was made at {made_at}, and this is \
+         {connected}"
     )]
     ImportedElsewhere { made_at: String, connected: String },
     #[error("transaction {id} was made at {made_at}, and not at {others} as the others")]

@@ -2,8 +2,8 @@
 //! alone; whoever calls it parses a command before and prints the answer afterwards.
 //!
 //! The survey, the plans and the refusals are here. That all are prepared before the first is
-//! committed, that one more look is taken before anything is decided, and that all are put back where
-//! one fails, is the engine's affair ([`Engine::retire`]), so that nobody can leave it out.
+//! committed, that one more look is taken before anything is decided, and that all are put back
+//! where one fails, is the engine's affair ([`Engine::retire`]), so that nobody can leave it out.
 
 mod awaited;
 mod changed;
@@ -106,7 +106,8 @@ pub fn refuse(planned: &[Planned]) -> Result<(), Error> {
     }
 }
 
-/// The refusal of what is not as it was when its plan was made; `how` in words, as far as that is known.
+/// The refusal of what is not as it was when its plan was made; `how` in words, as far as that is
+/// known.
 pub fn changed(domain: &DomainRef, how: &[String]) -> Refusal {
     let how = match how.is_empty() {
         true => String::new(),
@@ -154,8 +155,8 @@ fn first_changed<'a>(
 }
 
 /// Runs the plans as one batch. `evidence` says who does it and why, of what could not be looked at
-/// and was accepted; `retention` is how long each is kept, `None` for ever; with `digest` all that is moved
-/// is read.
+/// and was accepted; `retention` is how long each is kept, `None` for ever; with `digest` all that
+/// is moved is read.
 pub fn carry_out(
     engine: &mut Engine,
     planned: Vec<Planned>,

@@ -29,7 +29,8 @@ impl Refused {
     }
 }
 
-/// One refusal may hide another: a guest that runs on keeps its snapshots, one that is stopped does not.
+/// One refusal may hide another: a guest that runs on keeps its snapshots, one that is stopped does
+/// not.
 const ROUNDS: usize = 4;
 
 fn passing(planned: &[Planned]) -> Option<Removal> {
@@ -49,8 +50,8 @@ fn passing(planned: &[Planned]) -> Option<Removal> {
     None
 }
 
-/// The flags that answer what is asked for now; `None` where a refusal is no question of flags, or only
-/// of a risk.
+/// The flags that answer what is asked for now; `None` where a refusal is no question of flags, or
+/// only of a risk.
 fn answered(removal: &Removal, plans: &[Plan]) -> Option<Removal> {
     let mut answered = removal.clone();
     let mut asked: Vec<RefusalCode> = Vec::new();
@@ -101,8 +102,8 @@ fn is_metadata(code: RefusalCode) -> bool {
     )
 }
 
-/// The disks that can go, by name, and the others not. `None` where it is no disk that stands in the
-/// way.
+/// The disks that can go, by name, and the others not. `None` where it is no disk that stands in
+/// the way.
 fn leave_out(removal: &mut Removal, plan: &Plan) -> Option<()> {
     let stands_in_the_way = |target: &str| {
         let mut refusals = plan.refusals.iter();

@@ -1,8 +1,8 @@
-//! Images that stand on a disk's own and that no disk names: overlays of branches that the guest was
-//! reverted away from, which the snapshots' metadata names, and those that a crash has left of a
-//! `<transient/>` disk. They stand on the same bases as the disk and are of no use without them, so they go
-//! and come back with it. What shares nothing with the disk's chain (an image that has been detached
-//! since) is left where it is, and told: see [`super::detached`].
+//! Images that stand on a disk's own and that no disk names: overlays of branches that the guest
+//! was reverted away from, which the snapshots' metadata names, and those that a crash has left of
+//! a `<transient/>` disk. They stand on the same bases as the disk and are of no use without them,
+//! so they go and come back with it. What shares nothing with the disk's chain (an image that has
+//! been detached since) is left where it is, and told: see [`super::detached`].
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -37,9 +37,9 @@ impl Survey<'_> {
         Ok(())
     }
 
-    /// An overlay that a crash has left of a `<transient/>` disk: libvirt does not start the guest again
-    /// before it is gone, and it is of no use without the disk. While the guest runs it is libvirt's,
-    /// which deletes it at the guest's end.
+    /// An overlay that a crash has left of a `<transient/>` disk: libvirt does not start the guest
+    /// again before it is gone, and it is of no use without the disk. While the guest runs it is
+    /// libvirt's, which deletes it at the guest's end.
     pub(super) fn left_overlays(
         &self,
         domain: &DomainRef,
@@ -97,8 +97,8 @@ impl Survey<'_> {
     }
 }
 
-/// The images that a snapshot names for a disk, with their formats: its overlays, and what the guest
-/// had there then.
+/// The images that a snapshot names for a disk, with their formats: its overlays, and what the
+/// guest had there then.
 fn named(snapshot: &SnapshotXml, target: &str) -> Vec<(PathBuf, String)> {
     let overlays = (snapshot.disks.iter().chain(&snapshot.revert_disks))
         .filter(|disk: &&SnapshotDisk| disk.target == target && disk.kind == SnapshotKind::External)

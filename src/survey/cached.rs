@@ -65,8 +65,8 @@ impl<'a> CachedStorage<'a> {
         cached
     }
 
-    /// What `work` asks of images may be remembered: who uses what, of all that is on the host. Of what
-    /// is about to be moved everything is read.
+    /// What `work` asks of images may be remembered: who uses what, of all that is on the host. Of
+    /// what is about to be moved everything is read.
     pub(super) fn remembering<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = self.remembers.replace(true);
         let done = work();
@@ -74,8 +74,8 @@ impl<'a> CachedStorage<'a> {
         done
     }
 
-    /// What [`StorageView::resolve`] finds of a name in a folder that no symlink leads to, for the price
-    /// of a look at the name: most of a host's images lie in a few folders.
+    /// What [`StorageView::resolve`] finds of a name in a folder that no symlink leads to, for the
+    /// price of a look at the name: most of a host's images lie in a few folders.
     fn resolve_straight(&self, path: &Path) -> Option<Resolved> {
         let (folder, name) = (path.parent()?, path.file_name()?);
         let known = self.straight.borrow().get(folder).copied();

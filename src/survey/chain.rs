@@ -92,8 +92,8 @@ pub(super) struct DeclaredImage {
     pub data_file: Option<DeclaredAt>,
 }
 
-/// `<backingStore>` and `<dataStore>` as the administrator wrote them: libvirt hands them to QEMU in
-/// place of what the headers say. After the last one it goes on by the headers.
+/// `<backingStore>` and `<dataStore>` as the administrator wrote them: libvirt hands them to QEMU
+/// in place of what the headers say. After the last one it goes on by the headers.
 #[derive(Default)]
 pub(super) struct Declared {
     /// Of the disk's own image.
@@ -119,8 +119,8 @@ pub(super) fn walk(storage: &dyn StorageView, start: Start<'_>) -> Walk {
     walk_declared(storage, start, &Declared::default())
 }
 
-/// Follows the chain by the headers and by what the XML declares. Where both speak they must mean one
-/// file: QEMU would follow one and every other tool the other.
+/// Follows the chain by the headers and by what the XML declares. Where both speak they must mean
+/// one file: QEMU would follow one and every other tool the other.
 pub(super) fn walk_declared(
     storage: &dyn StorageView,
     start: Start<'_>,
@@ -219,8 +219,8 @@ fn step(
             return Err(stop(&real, cause, Hides::Nothing));
         }
     }
-    // By the name it was reached under: a relative name in the header means the folder of that name,
-    // as QEMU has it, and not the folder a symlink leads to.
+    // By the name it was reached under: a relative name in the header means the folder of that
+    // name, as QEMU has it, and not the folder a symlink leads to.
     let read = storage.image(&next.path, next.format.as_deref(), next.offset);
     let image = read.map_err(|error| {
         let obstacle = match error {
@@ -361,7 +361,8 @@ impl Above<'_> {
         (next.collect(), obstacles)
     }
 
-    /// The files that XML and header name, each with its other name where they spell it differently.
+    /// The files that XML and header name, each with its other name where they spell it
+    /// differently.
     fn agreed(
         &self,
         declared: Option<&DeclaredAt>,

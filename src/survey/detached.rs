@@ -66,7 +66,8 @@ fn files(disk: &DiskFacts) -> impl Iterator<Item = &FileRef> {
     disk.file.iter().chain(chain)
 }
 
-/// Every image that the metadata names, removable media excepted: those are nobody's but the host's.
+/// Every image that the metadata names, removable media excepted: those are nobody's but the
+/// host's.
 fn remembered(definition: &Definition) -> Result<Vec<Named>, SurveyError> {
     let mut all = Vec::new();
     for snapshot in &definition.snapshots {

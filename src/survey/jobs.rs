@@ -1,6 +1,7 @@
-//! Jobs that a running guest does, and the files that they make: no disk of the guest has them. A job
-//! ends with its guest. What a copy has written so far stays where it is then. libvirt 11.3 deletes
-//! what a pull backup needed meanwhile, and the target of a push backup that is not finished.
+//! Jobs that a running guest does, and the files that they make: no disk of the guest has them. A
+//! job ends with its guest. What a copy has written so far stays where it is then. libvirt 11.3
+//! deletes what a pull backup needed meanwhile, and the target of a push backup that is not
+//! finished.
 
 use std::collections::HashSet;
 use std::path::Path;

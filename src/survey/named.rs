@@ -8,9 +8,9 @@ use crate::model::{DiskFacts, Removal, StorageFlags};
 use super::Survey;
 
 impl Survey<'_> {
-    /// The removal with each path that no disk goes by replaced by the targets of the disks whose image it leads to:
-    /// through a symlink, `..`, a bind mount, another hard link. What leads to none of them stays as it was typed,
-    /// and the planner refuses it.
+    /// The removal with each path that no disk goes by replaced by the targets of the disks whose
+    /// image it leads to: through a symlink, `..`, a bind mount, another hard link. What leads to
+    /// none of them stays as it was typed, and the planner refuses it.
     pub fn meant(&self, removal: &Removal, disks: &[DiskFacts]) -> Removal {
         let named = removal.storage.named.as_ref().map(|words| {
             let mut meant = Vec::new();

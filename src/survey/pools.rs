@@ -148,7 +148,8 @@ impl<'a> Pools<'a> {
             .filter_map(|known| known.pool.target.as_deref())
     }
 
-    /// Whether what is at a pool's place now is the pool's own: it is started, or needs no mount for it.
+    /// Whether what is at a pool's place now is the pool's own: it is started, or needs no mount
+    /// for it.
     pub(super) fn is_there(&self, pool: &str) -> bool {
         self.folder_of(pool).is_some_and(Known::is_there)
             || self.devices.iter().any(|device| device.name == pool)

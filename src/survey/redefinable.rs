@@ -1,5 +1,5 @@
-//! Whether libvirt would take back what a retirement takes from it: an undefine whose inverse cannot
-//! work is no undefine with undo.
+//! Whether libvirt would take back what a retirement takes from it: an undefine whose inverse
+//! cannot work is no undefine with undo.
 
 use std::path::Path;
 
@@ -9,8 +9,9 @@ use crate::xml::emulators;
 use super::{Survey, SurveyError, not_understood};
 
 impl Survey<'_> {
-    /// Why not, if so. `refusal` is what libvirt says of the domain's XML. What it keeps of snapshots and checkpoints it
-    /// checks less: it takes back a machine type that is gone, and no emulator that is (seen with 11.3).
+    /// Why not, if so. `refusal` is what libvirt says of the domain's XML. What it keeps of
+    /// snapshots and checkpoints it checks less: it takes back a machine type that is gone, and no
+    /// emulator that is (seen with 11.3).
     pub(super) fn not_redefinable(
         &self,
         refusal: Option<String>,

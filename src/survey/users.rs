@@ -1,5 +1,5 @@
-//! Law 5's one question: who on this host uses a file. The plan asks it, and so does every last look
-//! before a file is moved; there is no second answer.
+//! Law 5's one question: who on this host uses a file. The plan asks it, and so does every last
+//! look before a file is moved; there is no second answer.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -58,8 +58,8 @@ fn ends_a_word(character: char) -> bool {
 /// `own` are files that are leaving: what they name is nobody's use, wherever they lie by now.
 /// What is remembered of a domain is not believed if it says one of `names`.
 ///
-/// What could not be looked at or understood is in the graph too. Processes, mounts and loop devices
-/// are not: see [`Graph::set_outside`].
+/// What could not be looked at or understood is in the graph too. Processes, mounts and loop
+/// devices are not: see [`Graph::set_outside`].
 ///
 /// # Errors
 /// libvirt does not answer.
@@ -112,8 +112,8 @@ fn look<'p>(
     Ok(graph)
 }
 
-/// The images beside a file in question and below its folder. In the root or another of the system's
-/// folders everything is below: there, its own files alone.
+/// The images beside a file in question and below its folder. In the root or another of the
+/// system's folders everything is below: there, its own files alone.
 pub(super) fn beside(graph: &mut Graph, storage: &CachedStorage, pools: &Pools, folder: &Path) {
     let depth = match storage.is_systems(folder) {
         true => Depth::Flat,

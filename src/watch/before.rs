@@ -1,15 +1,17 @@
-//! What an earlier run of the watch has left of a guest's retirement: it was killed, or a step failed.
+//! What an earlier run of the watch has left of a guest's retirement: it was killed, or a step
+//! failed.
 //!
-//! `recover` puts such a guest back as a defined domain that is shut off, so that nothing of it is lost. It
-//! has died all the same, and its policy stands: the watch goes on with it, unless an operator's `rollback`
-//! wanted it back.
+//! `recover` puts such a guest back as a defined domain that is shut off, so that nothing of it is
+//! lost. It has died all the same, and its policy stands: the watch goes on with it, unless an
+//! operator's `rollback` wanted it back.
 
 use crate::engine::{Engine, open_transactions};
 use crate::model::{State, Summary, Transaction, Watched};
 use crate::ports::{Journal, JournalError, JournalReader};
 use crate::retire::{Connected, Error, Site, refuse_open};
 
-/// The watch's own latest transaction of this guest, if it was not to the end and nobody wanted that.
+/// The watch's own latest transaction of this guest, if it was not to the end and nobody wanted
+/// that.
 pub(super) fn unfinished(
     journal: &dyn JournalReader,
     watched: &Watched,

@@ -43,9 +43,9 @@ impl Watch<'_> {
         self.look_at_all(host)
     }
 
-    /// Some end without an event, such as a guest that libvirtd gives up while it takes up its guests
-    /// again after a restart. An event that is only late comes before the next look, and knows more
-    /// than the log: so a guest must be missing twice.
+    /// Some end without an event, such as a guest that libvirtd gives up while it takes up its
+    /// guests again after a restart. An event that is only late comes before the next look, and
+    /// knows more than the log: so a guest must be missing twice.
     pub(super) fn miss(&mut self, host: &dyn Connected) -> Result<(), Error> {
         let missed_before = std::mem::take(&mut self.missing);
         for watched in self.living() {
@@ -76,8 +76,8 @@ impl Watch<'_> {
         self.ended(watched.domain.uuid, how.unwrap_or(Ended::Unknown))
     }
 
-    /// One that is defined and shut off is no transient guest any more; unless it is so because what
-    /// followed its death was undone.
+    /// One that is defined and shut off is no transient guest any more; unless it is so because
+    /// what followed its death was undone.
     fn is_dead(&self, host: &dyn Connected, watched: &Watched) -> Result<bool, Error> {
         Ok(match host.world().hypervisor.status(watched.domain.uuid)? {
             None => true,

@@ -25,8 +25,8 @@ pub struct Expiring {
     pub stop: bool,
 }
 
-/// Every persistent domain whose policy has a moment at which it expires, the first one first. A policy
-/// that is not understood says nothing here; whoever retires the domain is told of it.
+/// Every persistent domain whose policy has a moment at which it expires, the first one first. A
+/// policy that is not understood says nothing here; whoever retires the domain is told of it.
 ///
 /// # Errors
 /// libvirt does not answer.

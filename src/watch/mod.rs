@@ -1,15 +1,16 @@
 //! `watch`: storage cleanup on death. A transient guest that ends by itself takes along what its
 //! policy says, by the same transaction as any other.
 //!
-//! What a transient guest's end throws away is kept beforehand in a list beside the journal. The list
-//! also says who was watched when nobody looked: at every connection those on it that run no more
-//! are treated as if their end had just been heard of, and libvirt's log of the guest says how
-//! it ended. So is, while a connection lasts, whoever is missing at two looks one after the other: not
-//! every end has an event. The journal is held only while a transaction runs.
+//! What a transient guest's end throws away is kept beforehand in a list beside the journal. The
+//! list also says who was watched when nobody looked: at every connection those on it that run no
+//! more are treated as if their end had just been heard of, and libvirt's log of the guest says how
+//! it ended. So is, while a connection lasts, whoever is missing at two looks one after the other:
+//! not every end has an event. The journal is held only while a transaction runs.
 //!
 //! Here is the connection, made again whenever it breaks. `follow` is what happens while it lasts,
-//! `guests` the list, `note` what is kept of a guest that runs, `deaths` the judgement how one ended,
-//! `retire` the transaction, `expired` the guests with a time to live, `before` what an earlier one left, `news` what is told of it all.
+//! `guests` the list, `note` what is kept of a guest that runs, `deaths` the judgement how one
+//! ended, `retire` the transaction, `expired` the guests with a time to live, `before` what an
+//! earlier one left, `news` what is told of it all.
 
 mod before;
 mod deaths;
@@ -35,8 +36,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// The longest wait between two tries to reach libvirtd.
 const BACK_OFF: Duration = Duration::from_secs(5);
 
-/// Follows the guests on the list, and those that join it, until a signal comes. `once`: only catches
-/// up. `interval`: how often every guest is looked at without an event.
+/// Follows the guests on the list, and those that join it, until a signal comes. `once`: only
+/// catches up. `interval`: how often every guest is looked at without an event.
 ///
 /// # Errors
 /// The first connection fails; a libvirt that goes away later is waited for, but with `once`.

@@ -155,8 +155,8 @@ impl DiskXml {
     }
 }
 
-/// What libvirt calls the overlay of a `<transient/>` disk: `DISK.TRANSIENT-DOMAIN` (seen with 11.3),
-/// and before 8.0 `DISK.TRANSIENT`.
+/// What libvirt calls the overlay of a `<transient/>` disk: `DISK.TRANSIENT-DOMAIN` (seen with
+/// 11.3), and before 8.0 `DISK.TRANSIENT`.
 const OVERLAY: &str = ".TRANSIENT";
 
 /// The names that an overlay of this disk may have.

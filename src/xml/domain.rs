@@ -120,8 +120,9 @@ impl DomainXml {
         self.metadata == other.metadata && disks(self) == disks(other)
     }
 
-    /// Whether libvirt deletes the state of its TPM when the domain ends without having been defined:
-    /// wherever that state is, unless the XML says `persistent_state='yes'` (seen with 11.3).
+    /// Whether libvirt deletes the state of its TPM when the domain ends without having been
+    /// defined: wherever that state is, unless the XML says `persistent_state='yes'` (seen with
+    /// 11.3).
     pub fn tpm_ends_with_it(&self) -> bool {
         let ends = |tpm: &TpmXml| tpm.backend == TpmBackend::Emulator && !tpm.persistent_state;
         self.tpms.iter().any(ends)

@@ -1,5 +1,6 @@
-//! A domain's XML under another identity: name, UUID, MAC addresses, and the NVRAM file that libvirt
-//! names after it. Only those places are touched; every other byte stays as libvirt wrote it.
+//! A domain's XML under another identity: name, UUID, MAC addresses, and the NVRAM file that
+//! libvirt names after it. Only those places are touched; every other byte stays as libvirt wrote
+//! it.
 
 use roxmltree::{Document, Node};
 

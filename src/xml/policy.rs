@@ -175,7 +175,8 @@ mod tests {
 
     fn with(attributes: &str, inside: &str) -> DomainXml {
         domain(&format!(
-            "<retire:policy xmlns:retire='{POLICY_NAMESPACE}' xmlns:o='urn:o' {attributes}>{inside}</retire:policy>"
+            "<retire:policy xmlns:retire='{POLICY_NAMESPACE}' xmlns:o='urn:o' \
+             {attributes}>{inside}</retire:policy>"
         ))
     }
 
@@ -193,7 +194,8 @@ mod tests {
         };
         let prefixed = with(
             "default='keep' protected='yes'",
-            "<!-- why --><retire:disk target='vda' fate='remove'/>\n  <retire:disk target='vdb' fate='keep'/>",
+            "<!-- why --><retire:disk target='vda' fate='remove'/>\n  <retire:disk target='vdb' \
+             fate='keep'/>",
         );
         assert_eq!(read_policy(&prefixed).unwrap(), expected);
         let plain = domain(&format!(

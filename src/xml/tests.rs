@@ -127,8 +127,10 @@ fn files_of_rarer_devices_are_uses() {
          <shiny new='/srv/unheard-of'/>\
          <disk type='file'><source file='/srv/a'><dataStore type='file'><format type='raw'/>\
          <source file='/srv/a.data'/></dataStore></source><target dev='vda'/>\
-         <mirror type='file' job='copy'><format type='qcow2'/><source file='/srv/copy'/></mirror></disk>\
-         <disk type='network'><source protocol='nfs' name='/remote'><host name='h' port='1'/></source>\
+         <mirror type='file' job='copy'><format type='qcow2'/><source \
+         file='/srv/copy'/></mirror></disk>\
+         <disk type='network'><source protocol='nfs' name='/remote'><host name='h' \
+         port='1'/></source>\
          <target dev='vdb'/></disk>",
     );
     assert_eq!(

@@ -1,13 +1,14 @@
-//! `<transient/>` disks in the XML of a guest that runs: libvirt dumps the overlay that it deletes at
-//! the guest's end as the disk, and the disk as what is below it. Defined like that, the domain would
-//! never start again.
+//! `<transient/>` disks in the XML of a guest that runs: libvirt dumps the overlay that it deletes
+//! at the guest's end as the disk, and the disk as what is below it. Defined like that, the domain
+//! would never start again.
 
 use roxmltree::Node;
 
 use super::edit::{Edits, spliced};
 use super::{DiskXml, XmlError, child, children, parse};
 
-/// The domain's XML with each such disk as the operator wrote it. Everything else stays byte by byte.
+/// The domain's XML with each such disk as the operator wrote it. Everything else stays byte by
+/// byte.
 ///
 /// # Errors
 /// [`XmlError`], as [`DomainXml::read`](super::DomainXml::read) has them.
@@ -58,12 +59,14 @@ mod tests {
 
     #[test]
     fn the_disk_takes_its_overlays_place() {
-        let dumped = "<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none'/>\
+        let dumped = "<disk type='file' device='disk'><driver name='qemu' type='qcow2' \
+                      cache='none'/>\
             <source file='/i/a&amp;b.raw.TRANSIENT-web' index='3'/>\
             <backingStore type='block' index='1'><format type='raw'/>\
             <source dev='/i/a&amp;b.raw'><seclabel model='dac' relabel='no'/></source>\
             <backingStore/></backingStore><target dev='vda' bus='virtio'/><transient/></disk>";
-        let written = "<disk type='block' device='disk'><driver name='qemu' type='raw' cache='none'/>\
+        let written = "<disk type='block' device='disk'><driver name='qemu' type='raw' \
+                       cache='none'/>\
             <source dev='/i/a&amp;b.raw'><seclabel model='dac' relabel='no'/></source>\
             <backingStore/><target dev='vda' bus='virtio'/><transient/></disk>";
         let lifted = without_overlays(&domain(dumped)).unwrap();
@@ -94,7 +97,8 @@ mod tests {
             "<disk><driver type='qcow2'/><source file='/i/a.s1'/><backingStore type='file'>\
              <source file='/i/a'/></backingStore><target dev='vda'/><transient/></disk>",
             "<disk><driver type='qcow2'/><source file='/i/a.TRANSIENT-web'/>\
-             <backingStore type='file'><source file='/i/a'/></backingStore><target dev='vda'/></disk>",
+             <backingStore type='file'><source file='/i/a'/></backingStore><target \
+             dev='vda'/></disk>",
         ] {
             let xml = domain(disk);
             assert_eq!(without_overlays(&xml).unwrap(), xml);

@@ -1,15 +1,18 @@
-//! A domain's XML for a question to libvirt, without what libvirt would touch on the host to answer.
+//! A domain's XML for a question to libvirt, without what libvirt would touch on the host to
+//! answer.
 //!
-//! Seen with 11.3, in what `virConnectDomainXMLToNative` does: it reads the file of a volume that is named by
-//! pool and volume, whose access time would tell of it; and whatever an interface is, it makes a tap device for
-//! it and removes that again, which the host's network tools see, and which takes 25 ms.
+//! Seen with 11.3, in what `virConnectDomainXMLToNative` does: it reads the file of a volume that
+//! is named by pool and volume, whose access time would tell of it; and whatever an interface is,
+//! it makes a tap device for it and removes that again, which the host's network tools see, and
+//! which takes 25 ms.
 
 use roxmltree::Node;
 
 use super::edit::{Edits, applied};
 use super::{XmlError, child, children, parse};
 
-/// What an interface may have without that libvirt asks its QEMU for something when the domain is defined.
+/// What an interface may have without that libvirt asks its QEMU for something when the domain is
+/// defined.
 const PLAIN: [&str; 13] = [
     "address",
     "alias",
@@ -26,7 +29,8 @@ const PLAIN: [&str; 13] = [
     "virtualport",
 ];
 
-/// The domain's XML with a file of no meaning in the place of each volume, and without its interfaces.
+/// The domain's XML with a file of no meaning in the place of each volume, and without its
+/// interfaces.
 ///
 /// # Errors
 /// It is not XML, or not a domain's.
@@ -63,8 +67,8 @@ fn file_for_volume(named: Node<'_, '_>, edits: &mut Edits) {
     }
 }
 
-/// Whether an interface has what one QEMU has and another has not (a driver's queues, a backend, a partner for
-/// migration), so that a define may fail for it.
+/// Whether an interface has what one QEMU has and another has not (a driver's queues, a backend, a
+/// partner for migration), so that a define may fail for it.
 ///
 /// # Errors
 /// It is not XML, or not a domain's.

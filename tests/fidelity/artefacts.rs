@@ -1,6 +1,7 @@
-//! If one of these fails, its name says which part of a domain an operator does not get back: a snapshot's tree,
-//! a checkpoint, firmware variables, a TPM, a saved state, a flag that no XML shows. Or worse: a saved state
-//! comes back over disks that it does not fit, and the next start destroys the guest's file systems.
+//! If one of these fails, its name says which part of a domain an operator does not get back: a
+//! snapshot's tree, a checkpoint, firmware variables, a TPM, a saved state, a flag that no XML
+//! shows. Or worse: a saved state comes back over disks that it does not fit, and the next start
+//! destroys the guest's file systems.
 
 use std::fs;
 
@@ -27,8 +28,8 @@ fn rollback(host: &PrivateHost, id: &str) -> serde_json::Value {
         .json()
 }
 
-/// Retires it with these flags and brings it back; everything is as before. Twice, since what came back must
-/// be as good as what was there.
+/// Retires it with these flags and brings it back; everything is as before. Twice, since what came
+/// back must be as good as what was there.
 #[track_caller]
 fn comes_back(host: &PrivateHost, name: &str, flags: &[&str]) {
     let before = Identity::capture(host, name, &[]);
@@ -158,8 +159,8 @@ fn snapshots_in_files_of_their_own() {
     guest.stop();
 }
 
-/// The guest was reverted away from an overlay. Only the snapshots' metadata names it, it stands on the same base
-/// as the disk, and it is as much the domain's.
+/// The guest was reverted away from an overlay. Only the snapshots' metadata names it, it stands on
+/// the same base as the disk, and it is as much the domain's.
 #[test]
 fn branches_that_the_guest_was_reverted_away_from() {
     let host = PrivateHost::start();
@@ -199,8 +200,8 @@ fn branches_that_the_guest_was_reverted_away_from() {
     host.virsh(&["snapshot-revert", "tree", "two"]);
 }
 
-/// An image that a snapshot or a checkpoint remembers and that has been detached since is nobody's to take: it is
-/// left, and the plan and the transaction say so.
+/// An image that a snapshot or a checkpoint remembers and that has been detached since is nobody's
+/// to take: it is left, and the plan and the transaction say so.
 #[test]
 fn an_image_that_was_detached_since_is_left_and_told() {
     let host = PrivateHost::start();
@@ -344,8 +345,8 @@ fn a_managed_save_image() {
     guest.stop();
 }
 
-/// A kept disk is used by another guest while the domain is retired. Its saved memory does not fit the disk any
-/// more: resumed over it, it would write what it remembers over what is there.
+/// A kept disk is used by another guest while the domain is retired. Its saved memory does not fit
+/// the disk any more: resumed over it, it would write what it remembers over what is there.
 #[test]
 fn a_saved_state_that_fits_its_disk_no_more_is_set_aside_with_its_bytes() {
     let host = PrivateHost::start();
@@ -494,7 +495,8 @@ fn nvram_on_the_network_is_left_where_it_is() {
     builder("far")
         .q35()
         .os_xml(
-            "<loader readonly='yes' type='pflash' format='raw'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>\
+            "<loader readonly='yes' type='pflash' \
+             format='raw'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader>\
              <nvram type='network' format='raw'><source protocol='nbd' name='vars'>\
              <host name='127.0.0.1' port='10809'/></source></nvram>",
         )
@@ -527,7 +529,8 @@ fn a_tpm_that_another_program_serves_is_left_alone() {
     );
 }
 
-/// The folder with the state lies elsewhere, and libvirt's own name for it is a link: both go and come back.
+/// The folder with the state lies elsewhere, and libvirt's own name for it is a link: both go and
+/// come back.
 #[test]
 fn tpm_state_and_memory_behind_symlinks() {
     let host = PrivateHost::start();
@@ -686,7 +689,8 @@ fn words_metadata_and_passwords() {
     builder("words")
         .described()
         .device_xml(
-            "<graphics type='vnc' port='-1' passwd='geh&lt;im' passwdValidTo='2031-04-09T15:51:00'/>",
+            "<graphics type='vnc' port='-1' passwd='geh&lt;im' \
+             passwdValidTo='2031-04-09T15:51:00'/>",
         )
         .define(&host);
     let before = Identity::capture(&host, "words", &[]);

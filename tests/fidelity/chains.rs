@@ -1,6 +1,7 @@
-//! If one of these fails, a disk comes back without what it stands on: QEMU follows a name in an image's header
-//! that we did not follow, or we followed one that somebody else needs. A chain cut short here is a guest that
-//! does not boot after its undo, or another guest that does not boot at all.
+//! If one of these fails, a disk comes back without what it stands on: QEMU follows a name in an
+//! image's header that we did not follow, or we followed one that somebody else needs. A chain cut
+//! short here is a guest that does not boot after its undo, or another guest that does not boot at
+//! all.
 
 use std::os::unix::fs::symlink;
 
@@ -63,7 +64,8 @@ impl Chains {
         GuestBuilder::new(name)
             .device_xml(&format!(
                 "<disk type='file' device='disk'><driver name='qemu' type='{format}'/>\
-                 <source file='{path}'>{inner}</source>{more}<target dev='vda' bus='virtio'/></disk>"
+                 <source file='{path}'>{inner}</source>{more}<target dev='vda' \
+                 bus='virtio'/></disk>"
             ))
             .define(&self.host);
     }
@@ -74,8 +76,8 @@ impl Chains {
         plan["plans"][0]["disks"][0].clone()
     }
 
-    /// Retires the guest, sees all of these files gone, brings it back, and starts it. `stays` are files that
-    /// are not touched and are shown as kept.
+    /// Retires the guest, sees all of these files gone, brings it back, and starts it. `stays` are
+    /// files that are not touched and are shown as kept.
     #[track_caller]
     fn there_and_back(&self, name: &str, goes: &[&str], stays: &[&str]) {
         self.there_and_back_unstarted(name, goes, stays);
@@ -109,7 +111,8 @@ impl Chains {
         assert_same(&before, &Identity::capture(&self.host, name, &all));
     }
 
-    /// The plan is refused because the chain cannot be read, says so of this file, and changes nothing.
+    /// The plan is refused because the chain cannot be read, says so of this file, and changes
+    /// nothing.
     #[track_caller]
     fn unreadable(&self, name: &str, about: &str) {
         let before = Identity::capture(&self.host, name, &[]);
@@ -253,7 +256,8 @@ fn a_chain_that_the_xml_spells_out() {
     let chains = Chains::new();
     let store = |format: &str, path: &str, below: &str| {
         format!(
-            "<backingStore type='file'><format type='{format}'/><source file='{path}'/>{below}</backingStore>"
+            "<backingStore type='file'><format type='{format}'/><source \
+             file='{path}'/>{below}</backingStore>"
         )
     };
     // The headers say nothing of it.

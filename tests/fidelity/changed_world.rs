@@ -1,6 +1,6 @@
-//! Between a retirement and its rollback somebody goes on working: disks are moved to a larger file system, a
-//! template is built anew, an ISO is thrown away. If these tests fail, a rollback breaks off half way, or says
-//! that everything is back and the guest reads other data.
+//! Between a retirement and its rollback somebody goes on working: disks are moved to a larger file
+//! system, a template is built anew, an ISO is thrown away. If these tests fail, a rollback breaks
+//! off half way, or says that everything is back and the guest reads other data.
 
 use std::fs;
 

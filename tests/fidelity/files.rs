@@ -1,6 +1,6 @@
-//! If one of these fails, a file comes back as a copy would: full where it had holes, alone where it shared its
-//! blocks or its inode, readable by somebody else, changed today. The guest boots, and the operator finds out
-//! in the next backup, the next audit, or on a full disk.
+//! If one of these fails, a file comes back as a copy would: full where it had holes, alone where
+//! it shared its blocks or its inode, readable by somebody else, changed today. The guest boots,
+//! and the operator finds out in the next backup, the next audit, or on a full disk.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::sync::LazyLock;
@@ -24,7 +24,8 @@ static GROUND: LazyLock<Ground> = LazyLock::new(|| {
 });
 
 impl Ground {
-    /// A raw file with holes, in a folder of its own; `how` is a script that finishes it, with `$f` for the file.
+    /// A raw file with holes, in a folder of its own; `how` is a script that finishes it, with `$f`
+    /// for the file.
     fn file(&self, at: &str, how: &str) -> String {
         let folder = at.rsplit_once('/').unwrap().0;
         self.host.shell(&format!(
@@ -44,7 +45,8 @@ impl Ground {
         guest.define(&self.host);
     }
 
-    /// Retires it, sees `goes` gone, rolls back, and sees everything as it was. `look` is called in between.
+    /// Retires it, sees `goes` gone, rolls back, and sees everything as it was. `look` is called in
+    /// between.
     #[track_caller]
     fn there_and_back(&self, name: &str, flags: &[&str], goes: &[&str], look: impl FnOnce()) {
         let before = Identity::capture(&self.host, name, goes);
@@ -81,7 +83,8 @@ fn holes_and_preallocated_room() {
 fn shared_blocks() {
     let file = GROUND.file(
         &GROUND.xfs.path("reflink/disk"),
-        "dd if=/dev/urandom of=$f bs=64k count=4 conv=notrunc status=none; cp --reflink=always $f $f.twin; sync $f",
+        "dd if=/dev/urandom of=$f bs=64k count=4 conv=notrunc status=none; cp --reflink=always $f \
+         $f.twin; sync $f",
     );
     let extents = |path: &str| {
         GROUND
@@ -156,11 +159,15 @@ fn a_folder_that_is_a_symlink_is_no_part_of_the_domain() {
 #[test]
 fn access_control_lists() {
     for medium in [&GROUND.xfs, &GROUND.ext4] {
-        // system.posix_acl_access: version 2; user:: rw, user:1207 r, group:: none, mask r, other none.
+        // system.posix_acl_access: version 2; user:: rw, user:1207 r, group:: none, mask r, other
+        // none.
         let acl = "0x0200000001000600ffffffff02000400b704000004000000ffffffff10000400ffffffff20000000ffffffff";
         let file = GROUND.file(
             &medium.path("acl/disk"),
-            &format!("setfattr -n system.posix_acl_access -v {acl} $f; setfattr -n system.posix_acl_default -v {acl} ${{f%/disk}}"),
+            &format!(
+                "setfattr -n system.posix_acl_access -v {acl} $f; setfattr -n \
+                      system.posix_acl_default -v {acl} ${{f%/disk}}"
+            ),
         );
         GROUND.plain(&format!("acl-{}", medium.kind), &file);
     }
@@ -200,7 +207,8 @@ fn owner_mode_and_times() {
     }
 }
 
-/// `chattr +i` and `+a` forbid a rename. They are lifted for as long as it takes, and hold in quarantine.
+/// `chattr +i` and `+a` forbid a rename. They are lifted for as long as it takes, and hold in
+/// quarantine.
 #[test]
 fn immutable_and_append_only() {
     for medium in [&GROUND.xfs, &GROUND.ext4] {
@@ -218,7 +226,8 @@ fn immutable_and_append_only() {
     }
 }
 
-/// A folder shown to the guest as a FAT disk. libvirt takes it read-only, so it goes only when it is named.
+/// A folder shown to the guest as a FAT disk. libvirt takes it read-only, so it goes only when it
+/// is named.
 #[test]
 fn a_folder_as_a_disk() {
     let host = &GROUND.host;
@@ -230,7 +239,8 @@ fn a_folder_as_a_disk() {
     ));
     GuestBuilder::new("folder")
         .device_xml(&format!(
-            "<disk type='dir' device='disk'><driver name='qemu' type='fat'/><source dir='{folder}'/>\
+            "<disk type='dir' device='disk'><driver name='qemu' type='fat'/><source \
+             dir='{folder}'/>\
              <target dev='vda' bus='virtio'/><readonly/></disk>"
         ))
         .define(host);
@@ -244,7 +254,8 @@ fn a_folder_as_a_disk() {
     host.virsh(&["destroy", "folder"]);
 }
 
-/// A backup program has opened it, an administrator has looked inside: it is still the domain's, and comes back.
+/// A backup program has opened it, an administrator has looked inside: it is still the domain's,
+/// and comes back.
 #[test]
 fn a_file_that_was_touched_in_quarantine_comes_back_as_it_is() {
     let host = &GROUND.host;

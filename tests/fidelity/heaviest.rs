@@ -1,6 +1,7 @@
-//! If this fails, the guest that needs undo most is the one that does not get it: somebody retires a server
-//! that has grown snapshots, checkpoints, firmware variables, a TPM and a saved state over the years, finds that
-//! it was the wrong one, rolls back, and it comes back as something a little different.
+//! If this fails, the guest that needs undo most is the one that does not get it: somebody retires
+//! a server that has grown snapshots, checkpoints, firmware variables, a TPM and a saved state over
+//! the years, finds that it was the wrong one, rolls back, and it comes back as something a little
+//! different.
 
 use crate::support::{Heaviest, Identity, PrivateHost, assert_same};
 

@@ -1,6 +1,7 @@
-//! QEMU was upgraded, and what an old guest was made of is gone: its machine type, its emulator, its firmware.
-//! Such guests are what people delete. If these tests fail, one is deleted without a word that it can't come
-//! back, and the operator who needs it after all has a transaction that no rollback brings home.
+//! QEMU was upgraded, and what an old guest was made of is gone: its machine type, its emulator,
+//! its firmware. Such guests are what people delete. If these tests fail, one is deleted without a
+//! word that it can't come back, and the operator who needs it after all has a transaction that no
+//! rollback brings home.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -17,8 +18,8 @@ fn stored_xml(name: &str) -> String {
     format!("/etc/libvirt/qemu/{name}.xml")
 }
 
-/// What the definition on libvirt's disk says is changed behind its back, as an upgrade of QEMU changes what it
-/// means.
+/// What the definition on libvirt's disk says is changed behind its back, as an upgrade of QEMU
+/// changes what it means.
 #[track_caller]
 fn age(host: &PrivateHost, name: &str, sed: &str) {
     let file = stored_xml(name);
@@ -173,7 +174,8 @@ fn to_ask_libvirt_changes_nothing_on_the_heaviest_guest() {
     let heavy = Heaviest::build(&host, "heavy");
     let libvirts = || {
         host.shell(
-            "cd /; find etc/libvirt/qemu var/lib/libvirt var/cache/libvirt -printf '%p %i %C@ %T@ %s\\n' | sort",
+            "cd /; find etc/libvirt/qemu var/lib/libvirt var/cache/libvirt -printf '%p %i %C@ %T@ \
+             %s\\n' | sort",
         )
     };
     let plan = ["plan", "heavy", "--all", "--remove-all-storage"];
@@ -426,7 +428,8 @@ fn one_that_is_stuck_takes_either_way_out() {
     }
 }
 
-/// Cut off in the middle it goes forward, since it can't go back, and promises no rollback that never works.
+/// Cut off in the middle it goes forward, since it can't go back, and promises no rollback that
+/// never works.
 #[test]
 fn recovery_promises_only_what_works() {
     let host = PrivateHost::start();

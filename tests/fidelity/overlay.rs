@@ -1,5 +1,5 @@
-//! If one of these fails, a guest whose disks are on an overlay mount (a container, a live system) cannot be retired,
-//! and the operator reads that somebody has replaced a file that nobody touched.
+//! If one of these fails, a guest whose disks are on an overlay mount (a container, a live system)
+//! cannot be retired, and the operator reads that somebody has replaced a file that nobody touched.
 
 use crate::support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
@@ -31,7 +31,8 @@ fn a_disk_in_any_layer_of_an_overlay_goes_and_comes_back() {
             .define(&host);
         let before = Identity::of_files(&host, &[&lower, &upper]);
         let words = ["undefine", &name, "--remove-all-storage", "--yes"];
-        // The move itself makes the file another one, which is what is said; nobody has replaced it.
+        // The move itself makes the file another one, which is what is said; nobody has replaced
+        // it.
         let first = host.retire_json(&words).expect(4);
         let said = first.json_error()["error"]["message"].to_string();
         assert!(

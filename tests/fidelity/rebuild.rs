@@ -1,5 +1,5 @@
-//! The journal is gone: a disk died, somebody tidied up, a bit flipped. If these tests fail, quarantined
-//! guests can no longer be brought back although every byte of them is there.
+//! The journal is gone: a disk died, somebody tidied up, a bit flipped. If these tests fail,
+//! quarantined guests can no longer be brought back although every byte of them is there.
 
 use std::fs;
 

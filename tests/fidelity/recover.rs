@@ -1,5 +1,6 @@
-//! After a crash: what is claimed, what `recover` does, and what it leaves alone. If these tests fail, the next
-//! command makes a crash worse, or one bad transaction keeps all others from being put right.
+//! After a crash: what is claimed, what `recover` does, and what it leaves alone. If these tests
+//! fail, the next command makes a crash worse, or one bad transaction keeps all others from being
+//! put right.
 
 use std::fs;
 
@@ -207,8 +208,8 @@ fn a_definition_made_meanwhile_stays_and_is_told() {
     assert!(host.exists(&format!("{}/desk-a.raw", host.images)));
 }
 
-/// Killed when libvirt had defined the domain and before that was synced: the next run finds it defined, and must
-/// not write so before it is durable.
+/// Killed when libvirt had defined the domain and before that was synced: the next run finds it
+/// defined, and must not write so before it is durable.
 #[test]
 fn what_an_interrupted_run_told_libvirt_is_made_durable_by_the_next() {
     let host = PrivateHost::start();
@@ -259,9 +260,9 @@ fn a_saved_state_that_somebody_used_before_it_was_ours_makes_nobody_stuck() {
         .expect(0);
 }
 
-/// Found by `tests/simulation`: somebody undefines the domain while its rollback is interrupted, and
-/// the rollback, which cannot go on, is undone. libvirt's name for the saved state must go, too: the
-/// next guest of that name would resume it.
+/// Found by `tests/simulation`: somebody undefines the domain while its rollback is interrupted,
+/// and the rollback, which cannot go on, is undone. libvirt's name for the saved state must go,
+/// too: the next guest of that name would resume it.
 #[test]
 fn a_saved_state_is_not_left_to_the_next_guest_of_that_name() {
     let host = PrivateHost::start();

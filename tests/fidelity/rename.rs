@@ -1,5 +1,6 @@
-//! If one of these fails, an operator who needs a guest back beside the one that has taken its name gets neither:
-//! a refusal, a guest that believes to be the other one, or the other one's files overwritten.
+//! If one of these fails, an operator who needs a guest back beside the one that has taken its name
+//! gets neither: a refusal, a guest that believes to be the other one, or the other one's files
+//! overwritten.
 
 use std::fs;
 
@@ -246,7 +247,8 @@ fn retire_keeping_nvram(host: &PrivateHost, name: &str) -> String {
     done["transactions"][0]["id"].to_string()
 }
 
-/// NVRAM that was kept is by now the NVRAM of whoever has taken the name. The one that comes back gets a copy.
+/// NVRAM that was kept is by now the NVRAM of whoever has taken the name. The one that comes back
+/// gets a copy.
 #[test]
 fn nvram_that_was_kept_is_not_shared_with_whoever_has_taken_the_name() {
     let host = PrivateHost::start();
@@ -304,8 +306,8 @@ fn nvram_that_was_kept_is_not_shared_with_whoever_has_taken_the_name() {
     }
 }
 
-/// Killed at any of its renames and syncs: what `recover` makes of it has its own NVRAM, whole, and libvirt's folder holds
-/// nothing that nobody knows of.
+/// Killed at any of its renames and syncs: what `recover` makes of it has its own NVRAM, whole, and
+/// libvirt's folder holds nothing that nobody knows of.
 #[test]
 fn a_kill_while_kept_nvram_is_copied_leaves_nothing_half() {
     let host = PrivateHost::start();
@@ -344,7 +346,8 @@ fn a_kill_while_kept_nvram_is_copied_leaves_nothing_half() {
     assert!(struck >= 3, "only {struck} kills struck");
 }
 
-/// A path that libvirt did not name after the domain stays the same under any name: there is nothing to guess.
+/// A path that libvirt did not name after the domain stays the same under any name: there is
+/// nothing to guess.
 #[test]
 fn nvram_that_somebody_else_names_is_refused_under_another_name() {
     let host = PrivateHost::start();
@@ -385,7 +388,8 @@ fn nvram_that_somebody_else_names_is_refused_under_another_name() {
     }
 }
 
-/// A kill anywhere leaves the new identity in the journal: recovery goes on under it, and does not draw another.
+/// A kill anywhere leaves the new identity in the journal: recovery goes on under it, and does not
+/// draw another.
 #[test]
 fn a_kill_in_the_middle_is_recovered_under_the_same_new_identity() {
     let host = PrivateHost::start();

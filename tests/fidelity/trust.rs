@@ -1,5 +1,6 @@
-//! Whose record is it? If these tests fail, a stick with a planted quarantine defines domains and moves
-//! files as root, or a journal from a backup gives away the numbers of guests that it has forgotten.
+//! Whose record is it? If these tests fail, a stick with a planted quarantine defines domains and
+//! moves files as root, or a journal from a backup gives away the numbers of guests that it has
+//! forgotten.
 
 use std::fs;
 use std::process::Command;

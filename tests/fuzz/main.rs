@@ -1,5 +1,5 @@
-//! The failure story: bytes that nobody foresaw (a disk that lies, an image that a guest has written,
-//! XML of another program) end a command with a panic, or are taken for what they are not.
+//! The failure story: bytes that nobody foresaw (a disk that lies, an image that a guest has
+//! written, XML of another program) end a command with a panic, or are taken for what they are not.
 //!
 //! The targets are what `make fuzz` runs, here on a bounded number of mutations of the same corpus,
 //! the same ones each time. `VIRT_RETIRE_FUZZ=20` tries twenty times as many; a failure leaves the

@@ -1,4 +1,5 @@
-//! Inputs made of inputs, the same ones each time: what a coverage-guided fuzzer does, without looking.
+//! Inputs made of inputs, the same ones each time: what a coverage-guided fuzzer does, without
+//! looking.
 
 /// Marsaglia's xorshift: enough, and the same on every machine.
 pub struct Random(u64);

@@ -1,6 +1,6 @@
-//! The tests of the tests' own tools. If these fail, every other test may pass while an operator loses a
-//! guest: an identity check that notices nothing, a power cut that loses nothing, a kill that never strikes,
-//! or guests of a dead test that go on writing on the developer's machine.
+//! The tests of the tests' own tools. If these fail, every other test may pass while an operator
+//! loses a guest: an identity check that notices nothing, a power cut that loses nothing, a kill
+//! that never strikes, or guests of a dead test that go on writing on the developer's machine.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -218,7 +218,8 @@ fn a_fault_strikes_where_it_should() {
     assert!(!late.struck() && late.outcome.code == 0, "{}", late.outcome);
     assert_eq!(there(), (false, true));
 
-    // Two processes with one call each: the busiest thread makes one, so faults at 1 reach them all.
+    // Two processes with one call each: the busiest thread makes one, so faults at 1 reach them
+    // all.
     let twice = format!("mv -T {new} {old}; mv -T {old} {new}; true");
     assert_eq!(
         host.strace("renameat2", None, &["bash", "-c", &twice])

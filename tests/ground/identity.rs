@@ -1,12 +1,13 @@
-//! The identity check must notice. If it misses a kind of difference, a rollback that loses an ACL, a password
-//! or a hole passes every test, and the operator finds out when the guest no longer starts.
+//! The identity check must notice. If it misses a kind of difference, a rollback that loses an ACL,
+//! a password or a hole passes every test, and the operator finds out when the guest no longer
+//! starts.
 //!
 //! Each test makes one difference of each kind, and sees it named; then undoes it and sees it gone.
 
 use crate::support::{Disk, GuestBuilder, Identity, PrivateHost};
 
-/// What differs after `change`, which `undo` takes back. `names` are the facts' names or their beginnings:
-/// each must be among the differences, and none else.
+/// What differs after `change`, which `undo` takes back. `names` are the facts' names or their
+/// beginnings: each must be among the differences, and none else.
 #[track_caller]
 fn notices(
     host: &PrivateHost,
@@ -38,8 +39,9 @@ fn notices(
     assert!(left.is_empty(), "{undo}\nleaves: {left:#?}");
 }
 
-/// ext4 takes a block for attributes that don't fit in the inode, and one for a file in more than four pieces,
-/// which it keeps when they become fewer. In how many pieces it had room for a file is the disk's affair.
+/// ext4 takes a block for attributes that don't fit in the inode, and one for a file in more than
+/// four pieces, which it keeps when they become fewer. In how many pieces it had room for a file is
+/// the disk's affair.
 fn is_layout(difference: &str) -> bool {
     difference.contains(": allocated:")
 }
@@ -309,7 +311,8 @@ fn each_fact_of_a_snapshot_tree_is_noticed() {
         &host,
         &take,
         &format!(
-            "sed 's|<name>root</name>|<name>right</name>|' {xml} >{xml}.2; virsh snapshot-create tree {xml}.2 --redefine"
+            "sed 's|<name>root</name>|<name>right</name>|' {xml} >{xml}.2; virsh snapshot-create \
+             tree {xml}.2 --redefine"
         ),
         &redefine,
         &["snapshot left: XML", "snapshot left: parent"],

@@ -1,6 +1,7 @@
 //! If this fails, a file that libvirt makes for a guest while it runs is taken for a stranger's, or
-//! for a disk: a guest with a `<transient/>` disk comes back on an overlay that libvirt has deleted, a
-//! crash makes its disk nobody's to remove, or what a copy had written so far is left without a word.
+//! for a disk: a guest with a `<transient/>` disk comes back on an overlay that libvirt has
+//! deleted, a crash makes its disk nobody's to remove, or what a copy had written so far is left
+//! without a word.
 
 use serde_json::Value;
 
@@ -212,8 +213,8 @@ fn the_target_of_a_copy_stays_and_is_told() {
     assert!(host.exists(&target));
 }
 
-/// Of a guest that libvirt has no definition of, too. A shallow copy stands on the disk's base, which
-/// therefore stays with it.
+/// Of a guest that libvirt has no definition of, too. A shallow copy stands on the disk's base,
+/// which therefore stays with it.
 #[test]
 fn a_shallow_copy_keeps_its_base() {
     let host = PrivateHost::start();

@@ -1,6 +1,6 @@
-//! If this fails, `destroy` pulls the plug of a guest and then finds that it may not take its disks,
-//! or takes them and cannot give them back: a transient guest has no other definition than the one
-//! that its end throws away.
+//! If this fails, `destroy` pulls the plug of a guest and then finds that it may not take its
+//! disks, or takes them and cannot give them back: a transient guest has no other definition than
+//! the one that its end throws away.
 
 use std::process::Stdio;
 
@@ -93,8 +93,8 @@ fn a_running_persistent_guest_is_stopped_retired_and_brought_back() {
     host.retire(&["rollback", "3", "--yes"]).expect(0);
 }
 
-/// The way back is whole and only the start fails: no work is left for `recover`, and the exit code must not
-/// send a script there, nor say that nothing was changed.
+/// The way back is whole and only the start fails: no work is left for `recover`, and the exit code
+/// must not send a script there, nor say that nothing was changed.
 #[test]
 fn a_start_that_fails_after_the_rollback_is_told_as_that() {
     let host = PrivateHost::start();
@@ -211,7 +211,8 @@ fn a_graceful_stop_waits_for_the_guest() {
     host.retire(&["rollback", "1", "--yes"]).expect(0);
 }
 
-/// A guest that does not listen: rolled back, still running, as it was; then it writes while it is waited for.
+/// A guest that does not listen: rolled back, still running, as it was; then it writes while it is
+/// waited for.
 #[test]
 fn a_guest_that_does_not_listen_runs_on() {
     let host = PrivateHost::start();
@@ -306,8 +307,9 @@ fn what_fails_after_the_stop_is_put_back_and_said() {
         .expect(0);
 }
 
-/// Found by `tests/simulation`: somebody undefines the guest after the plan was made. It is transient
-/// from then on, and libvirt removes what it keeps of a transient guest (its TPM's state) at its end.
+/// Found by `tests/simulation`: somebody undefines the guest after the plan was made. It is
+/// transient from then on, and libvirt removes what it keeps of a transient guest (its TPM's state)
+/// at its end.
 #[test]
 fn a_guest_that_somebody_undefines_meanwhile_is_not_stopped() {
     let host = PrivateHost::start();

@@ -1,5 +1,6 @@
 //! If this fails, a disk that was plugged into a running guest is nobody's: it is neither shown nor
-//! retired nor kept by anyone's decision, and "--remove-all-storage" leaves it behind without a word.
+//! retired nor kept by anyone's decision, and "--remove-all-storage" leaves it behind without a
+//! word.
 
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
-//! If this fails, undefining a running guest takes its disks from under it, or what it needs to boot
-//! again (NVRAM, TPM state, the record of its snapshots) ends with it, and rollback brings back a
-//! guest that asks for a recovery key.
+//! If this fails, undefining a running guest takes its disks from under it, or what it needs to
+//! boot again (NVRAM, TPM state, the record of its snapshots) ends with it, and rollback brings
+//! back a guest that asks for a recovery key.
 
 use crate::support::tracer::After;
 use crate::support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
@@ -55,8 +55,8 @@ fn removing_flags_fail_on_a_running_guest() {
     guest.stop();
 }
 
-/// Copies in quarantine. In this host's own folders only: other tests' hosts lie in the same file system, with
-/// copies of their own.
+/// Copies in quarantine. In this host's own folders only: other tests' hosts lie in the same file
+/// system, with copies of their own.
 #[track_caller]
 fn copies(host: &PrivateHost) -> String {
     host.shell("find /var/lib -path '*quarantine*' -name '*copy-*'")
@@ -129,8 +129,8 @@ fn rollback_after_the_guest_ended_gives_it_its_state_again() {
     guest.stop();
 }
 
-/// Somebody has made the guest's TPM state anew meanwhile. A copy never goes over what is there, and
-/// it is not thrown away either: it is all that is left of the guest's own.
+/// Somebody has made the guest's TPM state anew meanwhile. A copy never goes over what is there,
+/// and it is not thrown away either: it is all that is left of the guest's own.
 #[test]
 fn a_state_that_somebody_has_made_anew_stands_in_the_way_of_its_copy() {
     let host = PrivateHost::start();
@@ -162,8 +162,8 @@ fn a_state_that_somebody_has_made_anew_stands_in_the_way_of_its_copy() {
     assert_eq!(hashes(&host, &place), state);
 }
 
-/// Killed while the copy is taken away that is needed no more: what is left of it must not pass for a copy, nor the
-/// state that came back for somebody else's.
+/// Killed while the copy is taken away that is needed no more: what is left of it must not pass for
+/// a copy, nor the state that came back for somebody else's.
 #[test]
 fn a_rollback_killed_while_it_clears_its_copies_away_goes_on() {
     let host = PrivateHost::start();

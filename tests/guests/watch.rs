@@ -190,8 +190,9 @@ fn no_death_is_missed() {
     assert_eq!(reasons(&host).len(), 2);
 }
 
-/// libvirtd was restarted, and a guest dies while it is taken up again: its QEMU stands still, so that libvirtd
-/// waits for its answer. It has no event then, and libvirt's log says that the daemon gave it up, no more.
+/// libvirtd was restarted, and a guest dies while it is taken up again: its QEMU stands still, so
+/// that libvirtd waits for its answer. It has no event then, and libvirt's log says that the daemon
+/// gave it up, no more.
 #[test]
 fn an_end_without_an_event_is_noticed() {
     let host = PrivateHost::start();
@@ -211,8 +212,8 @@ fn an_end_without_an_event_is_noticed() {
     assert!(host.exists(guest.path("vda")) && reasons(&host).is_empty());
 }
 
-/// A guest comes from another host and does not arrive: it runs on over there, with the same disks. While it is on its
-/// way nobody else is kept waiting.
+/// A guest comes from another host and does not arrive: it runs on over there, with the same disks.
+/// While it is on its way nobody else is kept waiting.
 #[test]
 fn one_that_does_not_arrive_has_not_died() {
     let [there, here] = [(); 2].map(|()| PrivateHost::start());
@@ -273,7 +274,8 @@ fn one_that_does_not_arrive_has_not_died() {
     assert_eq!(reasons(&here).len(), 1, "{said}");
 }
 
-/// Listens, and is already spoken to by somebody it does not answer: to everybody else it is silent.
+/// Listens, and is already spoken to by somebody it does not answer: to everybody else it is
+/// silent.
 const NOBODY: &str = "
 import socket, sys
 port = int(sys.argv[1])
@@ -286,8 +288,8 @@ print('ready', flush=True)
 sys.stdin.read()
 ";
 
-/// The state of a TPM is gone before anybody hears of the end. That is said while there is time to choose, and
-/// recorded; what libvirt itself was told to keep is there again after a rollback.
+/// The state of a TPM is gone before anybody hears of the end. That is said while there is time to
+/// choose, and recorded; what libvirt itself was told to keep is there again after a rollback.
 #[test]
 fn a_tpm_that_ends_with_its_guest_is_told_and_one_that_is_kept_comes_back() {
     let host = PrivateHost::start();
@@ -374,8 +376,9 @@ fn what_others_use_stays_and_nothing_is_retired_twice() {
     gone(&host, &shared);
 }
 
-/// `recover` brings a guest back whose retirement was cut short, defined and shut off. Its policy still stands,
-/// unless somebody has taken it up since. That the watch goes on after a kill at any instant is in the sweep of kills.
+/// `recover` brings a guest back whose retirement was cut short, defined and shut off. Its policy
+/// still stands, unless somebody has taken it up since. That the watch goes on after a kill at any
+/// instant is in the sweep of kills.
 #[test]
 fn a_retirement_that_was_cut_short_goes_on_unless_somebody_wants_the_guest() {
     let host = PrivateHost::start();
@@ -417,7 +420,8 @@ fn a_retirement_that_was_cut_short_goes_on_unless_somebody_wants_the_guest() {
     assert!(host.is_running("dead") && !host.is_persistent("dead"));
 }
 
-/// A guest with a time to live that never ends fills the host; one that runs and is taken is an outage.
+/// A guest with a time to live that never ends fills the host; one that runs and is taken is an
+/// outage.
 #[test]
 fn what_expires_by_its_policy_is_retired_once_it_is_shut_off() {
     let host = PrivateHost::start();

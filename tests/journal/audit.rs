@@ -287,7 +287,8 @@ fn fields(datagram: &[u8]) -> BTreeMap<String, String> {
     fields.collect()
 }
 
-/// Whoever watches the host's log sees who deletes what, and a daemon that has stopped holds nothing up.
+/// Whoever watches the host's log sees who deletes what, and a daemon that has stopped holds
+/// nothing up.
 #[test]
 fn systemds_journal_is_told_of_every_entry_and_waited_for_by_nobody() {
     let host = PrivateHost::start();

@@ -1,6 +1,6 @@
-//! The failure story: one byte of the journal is not the one that was written, and `verify` says that
-//! all is well while `list`, `show`, `log` or an export tells another story than before. Either it is
-//! found, or no answer changes.
+//! The failure story: one byte of the journal is not the one that was written, and `verify` says
+//! that all is well while `list`, `show`, `log` or an export tells another story than before.
+//! Either it is found, or no answer changes.
 //!
 //! Every so many bytes here; `make sweep` tries each one.
 

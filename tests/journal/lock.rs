@@ -1,8 +1,8 @@
-//! The failure story: two commands write one journal at the same time, or a program that one of them started
-//! keeps it locked long after its end.
+//! The failure story: two commands write one journal at the same time, or a program that one of
+//! them started keeps it locked long after its end.
 //!
-//! A file of its own: between fork and exec a child has every descriptor of the process that starts it, the
-//! locks of other tests' journals too, and those would find them held.
+//! A file of its own: between fork and exec a child has every descriptor of the process that starts
+//! it, the locks of other tests' journals too, and those would find them held.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

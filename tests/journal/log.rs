@@ -380,8 +380,8 @@ impl Shelf for Counted<'_> {
     }
 }
 
-/// A rollback and a purge ask what waits besides, and a command for a name that is taken who has it:
-/// what is over for years must cost them nothing.
+/// A rollback and a purge ask what waits besides, and a command for a name that is taken who has
+/// it: what is over for years must cost them nothing.
 #[test]
 fn what_is_outstanding_is_found_without_what_is_closed() {
     let looks = |log: &Log| {

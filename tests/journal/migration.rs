@@ -1,6 +1,6 @@
-//! The failure story: the program is upgraded, and in the middle of making last year's journal a new
-//! one the machine goes down, the disk fills up, somebody types `kill -9`. At every instant there
-//! must be the old journal or the new one, and never a third thing.
+//! The failure story: the program is upgraded, and in the middle of making last year's journal a
+//! new one the machine goes down, the disk fills up, somebody types `kill -9`. At every instant
+//! there must be the old journal or the new one, and never a third thing.
 
 use std::fs;
 use std::path::Path;
@@ -131,8 +131,8 @@ fn a_kill_anywhere_leaves_the_old_one_or_the_new_one() {
     );
 }
 
-/// The power goes at a call that changes a name, or that syncs: what had not been synced by then is lost
-/// besides.
+/// The power goes at a call that changes a name, or that syncs: what had not been synced by then is
+/// lost besides.
 #[test]
 fn a_power_cut_anywhere_leaves_the_old_one_or_the_new_one() {
     if !can_cut() {

@@ -117,8 +117,8 @@ impl After {
     }
 }
 
-/// Makes a file system, lets a writer run until it has had `records` acknowledged, cuts, mounts again, and
-/// counts.
+/// Makes a file system, lets a writer run until it has had `records` acknowledged, cuts, mounts
+/// again, and counts.
 fn cut(kind: &str, records: u64, barrier: bool) -> After {
     let dir = tempfile::tempdir().unwrap();
     let image = dir.path().join("image");
@@ -159,7 +159,8 @@ fn cut(kind: &str, records: u64, barrier: bool) -> After {
     after
 }
 
-/// Until a writer has had this many records acknowledged, however long that takes on a busy machine.
+/// Until a writer has had this many records acknowledged, however long that takes on a busy
+/// machine.
 fn await_record(out: &Path, number: u64) {
     let until = Instant::now() + Duration::from_secs(120);
     while last_number(out, "acknowledged ").is_none_or(|last| last < number) {

@@ -1,6 +1,6 @@
-//! A typing error, a stopped daemon, a state folder that is somebody else's, a full disk, a damaged journal, a
-//! hostile name. If these fail, the operator reads a panic or nothing at all, and something has been lost or
-//! changed all the same.
+//! A typing error, a stopped daemon, a state folder that is somebody else's, a full disk, a damaged
+//! journal, a hostile name. If these fail, the operator reads a panic or nothing at all, and
+//! something has been lost or changed all the same.
 
 use std::fs;
 
@@ -190,7 +190,10 @@ fn without_libvirt_one_reads_that_and_can_still_look() {
     let host = PrivateHost::start();
     let guest = guest(&host);
     host.retire(&UNDEFINE).expect(0);
-    host.shell("pid=$(cat /run/libvirt/libvirtd.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.01; done");
+    host.shell(
+        "pid=$(cat /run/libvirt/libvirtd.pid); kill $pid; while kill -0 $pid 2>/dev/null; \
+                do sleep 0.01; done",
+    );
     for words in [
         &["plan", "web1", "--remove-all-storage"][..],
         &UNDEFINE,
@@ -254,8 +257,11 @@ fn a_state_folder_that_cannot_be_written_changes_nothing() {
     let host = PrivateHost::start();
     guest(&host);
     let before = Identity::capture(&host, "web1", &[]);
-    host.shell("mkdir -p -m 0700 /mnt2 2>/dev/null || true; mkdir -m 0700 /var/lib/libvirt/ro; \
-        mount -t tmpfs -o mode=0700 none /var/lib/libvirt/ro; mount -o remount,ro /var/lib/libvirt/ro");
+    host.shell(
+        "mkdir -p -m 0700 /mnt2 2>/dev/null || true; mkdir -m 0700 /var/lib/libvirt/ro; \
+        mount -t tmpfs -o mode=0700 none /var/lib/libvirt/ro; mount -o remount,ro \
+        /var/lib/libvirt/ro",
+    );
     let told = with_state(&host, "/var/lib/libvirt/ro", &UNDEFINE).expect(1);
     assert!(told.stderr.contains("Read-only file system"), "{told}");
     let told = with_state(&host, "/var/lib/libvirt/ro/deeper", &UNDEFINE).expect(1);
@@ -291,7 +297,8 @@ fn a_full_disk_loses_nothing() {
     // From nothing left to enough left, a page or more at a time.
     for left in [0, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048] {
         host.shell(&format!(
-            "rm -rf {folder}/*; head -c $((4*1024*1024-{left}*1024)) /dev/zero >{folder}/filler || true"
+            "rm -rf {folder}/*; head -c $((4*1024*1024-{left}*1024)) /dev/zero >{folder}/filler || \
+             true"
         ));
         let told = with_state(&host, &state, &UNDEFINE);
         assert!(!told.stderr.contains("panicked"), "{left} KiB: {told}");

@@ -1,5 +1,5 @@
-//! Several domains in one command. If these tests fail, a template and its clones cannot go together, or some
-//! of a batch are retired and some are not though nobody asked for that.
+//! Several domains in one command. If these tests fail, a template and its clones cannot go
+//! together, or some of a batch are retired and some are not though nobody asked for that.
 
 use crate::support::{Disk, Fault, GuestBuilder, Identity, PrivateHost, assert_same};
 
@@ -222,8 +222,8 @@ fn rollback(ids: &[String]) -> Vec<&str> {
         .collect()
 }
 
-/// Whole, and where the journal says that they are: each domain with its disk, or neither. The ids of those
-/// that are still retired.
+/// Whole, and where the journal says that they are: each domain with its disk, or neither. The ids
+/// of those that are still retired.
 #[track_caller]
 fn still_retired(host: &PrivateHost, ids: &[String]) -> Vec<String> {
     let mut left = Vec::new();

@@ -1,5 +1,5 @@
-//! A clock that is wrong: a dead battery, a typing error in `date`. If these tests fail, a host whose clock is
-//! off panics, or takes its journal for damaged.
+//! A clock that is wrong: a dead battery, a typing error in `date`. If these tests fail, a host
+//! whose clock is off panics, or takes its journal for damaged.
 
 use std::process::Command;
 
@@ -72,8 +72,8 @@ fn a_clock_far_in_the_future_retires_and_brings_back() {
     let host = PrivateHost::start();
     let clock = WrongClock::of(&host);
     let before = guest(&host);
-    // 1970; 2100; the last day of 9999, which is after the last that a time zone can show; the years 10000
-    // and 200000.
+    // 1970; 2100; the last day of 9999, which is after the last that a time zone can show; the
+    // years 10000 and 200000.
     let moments = [
         0,
         4_102_444_800,
@@ -128,7 +128,8 @@ fn a_clock_that_jumped_forward_purges_nothing_that_was_not_due() {
     clock.retire(next_year, &["purge", "1", "--yes"]).expect(0);
 }
 
-/// sled opens nothing then; to say that the journal is damaged would be a lie that leads to `rebuild`.
+/// sled opens nothing then; to say that the journal is damaged would be a lie that leads to
+/// `rebuild`.
 #[test]
 fn a_clock_before_1970_is_told_and_nothing_is_called_damaged() {
     let host = PrivateHost::start();

@@ -13,7 +13,8 @@ fn offered(host: &PrivateHost, words: &[&str]) -> Vec<String> {
         shift
         source <(COMPLETE=bash virt-retire)
         COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_TYPE=9
-        "$(complete -p virt-retire | sed 's/.*-F \([^ ]*\).*/\1/')" virt-retire "${@: -1}" "${@: -2:1}"
+        "$(complete -p virt-retire | sed 's/.*-F \([^ ]*\).*/\1/')" virt-retire "${@: -1}" "${@: \
+         -2:1}"
         printf '%s\n' "${COMPREPLY[@]}"
     "#;
     let words = [

@@ -1,5 +1,6 @@
-//! Two operators at once, a script in a loop, a monitoring job that lists every minute. If these tests fail,
-//! they retire one domain twice, wait for ever, or trip over each other's half-done work.
+//! Two operators at once, a script in a loop, a monitoring job that lists every minute. If these
+//! tests fail, they retire one domain twice, wait for ever, or trip over each other's half-done
+//! work.
 
 use std::fs::{self, File};
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
-//! What is wrong with a host is told before a retirement meets it, and what other tools left is told with the
-//! command that fixes it. If these fail, `doctor` calls a file a leftover that a guest needs, and an operator who
-//! follows its hint loses a disk; or it is silent about one, or changes what it only should look at.
+//! What is wrong with a host is told before a retirement meets it, and what other tools left is
+//! told with the command that fixes it. If these fail, `doctor` calls a file a leftover that a
+//! guest needs, and an operator who follows its hint loses a disk; or it is silent about one, or
+//! changes what it only should look at.
 
 use std::fs;
 
@@ -282,7 +283,8 @@ fn what_others_left_is_told_with_the_command_that_fixes_it() {
         .define(&host);
     host.shell(&format!(
         "mkdir -p {qemu}/nvram {qemu}/save {qemu}/snapshot/ghost {qemu}/checkpoint/ghost \
-           /var/lib/libvirt/swtpm/{} /var/lib/libvirt/swtpm/5f3e2a6c-0000-4000-8000-000000000001/tpm2
+           /var/lib/libvirt/swtpm/{} \
+           /var/lib/libvirt/swtpm/5f3e2a6c-0000-4000-8000-000000000001/tpm2
          echo used >{qemu}/nvram/older-name_VARS.fd; echo used >{qemu}/nvram/web2_VARS.fd
          echo used >{qemu}/save/web1.save
          echo left >{qemu}/nvram/ghost_VARS.fd; echo left >{qemu}/save/ghost.save

@@ -1,5 +1,5 @@
-//! Two commands with two state folders, which know nothing of each other's journals. If these tests fail, one
-//! retires a domain and the other brings it back without its disks.
+//! Two commands with two state folders, which know nothing of each other's journals. If these tests
+//! fail, one retires a domain and the other brings it back without its disks.
 
 use std::process::Stdio;
 

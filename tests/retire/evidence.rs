@@ -224,8 +224,8 @@ fn verify_tells_every_kind_of_finding_and_what_it_means_for_an_undo() {
     );
 }
 
-/// What belongs to no transaction is in the log with user and time, and a command that finds nothing
-/// to do at boot leaves no trace.
+/// What belongs to no transaction is in the log with user and time, and a command that finds
+/// nothing to do at boot leaves no trace.
 #[test]
 fn what_is_no_transactions_is_in_the_log() {
     let host = PrivateHost::start();

@@ -1,5 +1,6 @@
-//! Something goes wrong in the middle, or stands in the way of going back. If these fail, a domain is left half
-//! retired or half restored, a file of somebody else is overwritten, or the exit code says otherwise.
+//! Something goes wrong in the middle, or stands in the way of going back. If these fail, a domain
+//! is left half retired or half restored, a file of somebody else is overwritten, or the exit code
+//! says otherwise.
 
 use std::fs;
 
@@ -306,8 +307,8 @@ fn a_file_changed_between_plan_and_move_is_not_taken() {
     guest.run_once();
 }
 
-/// Where files could wait is tried out before anything is written down. What was made for that goes again when
-/// nothing comes of it.
+/// Where files could wait is tried out before anything is written down. What was made for that goes
+/// again when nothing comes of it.
 #[test]
 fn a_place_that_was_made_for_nothing_is_gone_again() {
     let host = PrivateHost::start();

@@ -1,6 +1,6 @@
-//! The failure story: months later an auditor asks what went of web01, who did it and what of it can
-//! still come back. The answer leaves a transaction out, or has one that was not asked for, and he
-//! believes it.
+//! The failure story: months later an auditor asks what went of web01, who did it and what of it
+//! can still come back. The answer leaves a transaction out, or has one that was not asked for, and
+//! he believes it.
 //!
 //! One host with a transaction of each kind; then every filter of `list` and `log`, alone and with
 //! others.
@@ -97,7 +97,8 @@ impl Past {
         answer.json()["events"].as_array().unwrap().clone()
     }
 
-    /// Transactions that have an entry there, 0 for what belongs to none, in the order of the first.
+    /// Transactions that have an entry there, 0 for what belongs to none, in the order of the
+    /// first.
     fn logged(&self, filter: &str) -> Vec<u64> {
         let mut ids: Vec<u64> = Vec::new();
         for event in self.events(filter) {

@@ -1,6 +1,6 @@
-//! A quarantine that nobody may empty, and one that empties itself too early. If these tests fail, a
-//! change of the configuration moves the date at which what was retired before is destroyed, or what an
-//! auditor has asked to keep is gone because somebody else released his own hold.
+//! A quarantine that nobody may empty, and one that empties itself too early. If these tests fail,
+//! a change of the configuration moves the date at which what was retired before is destroyed, or
+//! what an auditor has asked to keep is gone because somebody else released his own hold.
 
 use crate::support::{Disk, GuestBuilder, PrivateHost};
 
@@ -76,7 +76,11 @@ fn expiry_is_stamped_once_from_the_configuration_or_the_flag() {
 #[test]
 fn the_bytes_are_those_on_the_disk_and_the_user_is_who_logged_in() {
     let host = PrivateHost::start();
-    host.shell(&format!("truncate -s 64M {0}/a.raw; dd if=/dev/urandom of={0}/a.raw bs=1M count=3 conv=notrunc status=none; sync {0}/a.raw", host.images));
+    host.shell(&format!(
+        "truncate -s 64M {0}/a.raw; dd if=/dev/urandom of={0}/a.raw bs=1M count=3 \
+                         conv=notrunc status=none; sync {0}/a.raw",
+        host.images
+    ));
     GuestBuilder::new("a")
         .disk(Disk::unmanaged("a.raw").existing())
         .define(&host);

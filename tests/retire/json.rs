@@ -1,11 +1,12 @@
-//! Programs read what virt-retire prints. If these fail, a field that the contract promises is missing, has
-//! another type, or comes with a second document beside it.
+//! Programs read what virt-retire prints. If these fail, a field that the contract promises is
+//! missing, has another type, or comes with a second document beside it.
 
 use crate::support::retire::{BINARY, quote};
 use crate::support::{Disk, GuestBuilder, Outcome, PrivateHost};
 use serde_json::Value;
 
-/// Each field with its type: `s`tring, `n`umber, `b`ool, `a`rray, `o`bject, and `?` where it may be null.
+/// Each field with its type: `s`tring, `n`umber, `b`ool, `a`rray, `o`bject, and `?` where it may be
+/// null.
 #[track_caller]
 fn has(value: &Value, fields: &str) {
     for field in fields.split_whitespace() {
@@ -42,7 +43,8 @@ fn plan(plan: &Value) {
     for disk in array(plan, "disks") {
         has(
             disk,
-            "target:s path:s? pool:s? volume:s? access:s fate:s reason:s size_bytes:n chain:a used_by:a",
+            "target:s path:s? pool:s? volume:s? access:s fate:s reason:s size_bytes:n chain:a \
+             used_by:a",
         );
         assert!(["rw", "ro", "shared"].contains(&disk["access"].as_str().unwrap()));
         assert!(["quarantine", "keep", "refuse"].contains(&disk["fate"].as_str().unwrap()));
@@ -63,7 +65,8 @@ fn plan(plan: &Value) {
 fn transaction(one: &Value) {
     has(
         one,
-        "id:n uuid:s domain:s domain_uuid:s state:s started_at:s finished_at:s? user:s reason:s? bytes:n held:b",
+        "id:n uuid:s domain:s domain_uuid:s state:s started_at:s finished_at:s? user:s reason:s? \
+         bytes:n held:b",
     );
     for time in ["started_at", "finished_at"] {
         let Some(time) = one[time].as_str() else {

@@ -1,11 +1,12 @@
-//! If this fails, a libvirt that lives in a container undefines its domain, and the file that this host
-//! has under the same path goes into quarantine.
+//! If this fails, a libvirt that lives in a container undefines its domain, and the file that this
+//! host has under the same path goes into quarantine.
 
 use crate::support::{Disk, GuestBuilder, PrivateHost};
 
 const THEIRS: &str = "qemu+unix:///system?socket=/run/apart/libvirt-sock";
 
-/// A second libvirtd on the same host and in another mount namespace, with its socket in /run/apart.
+/// A second libvirtd on the same host and in another mount namespace, with its socket in
+/// /run/apart.
 fn apart(host: &PrivateHost) {
     host.shell(
         "mkdir -p /run/apart /var/lib/apart/{lib,etc,run,cache}
@@ -84,7 +85,10 @@ fn the_default_connection_is_asked_too() {
     let host = PrivateHost::start();
     apart(&host);
     let path = twins(&host);
-    host.shell("mv /run/libvirt/libvirt-sock /run/libvirt/own && ln -s /run/apart/libvirt-sock /run/libvirt/");
+    host.shell(
+        "mv /run/libvirt/libvirt-sock /run/libvirt/own && ln -s /run/apart/libvirt-sock \
+                /run/libvirt/",
+    );
     let words = [
         "--output",
         "json",
@@ -113,7 +117,10 @@ fn what_was_retired_here_does_not_come_back_there() {
     let path = twins(&host);
     host.retire(&["undefine", "web", "--remove-all-storage", "--yes"])
         .expect(0);
-    host.shell("mv /run/libvirt/libvirt-sock /run/libvirt/own && ln -s /run/apart/libvirt-sock /run/libvirt/");
+    host.shell(
+        "mv /run/libvirt/libvirt-sock /run/libvirt/own && ln -s /run/apart/libvirt-sock \
+                /run/libvirt/",
+    );
     host.retire(&["rollback", "1", "--yes"]).expect(3);
     assert!(!host.exists(&path));
     host.shell("mv /run/libvirt/own /run/libvirt/libvirt-sock");
@@ -208,7 +215,10 @@ fn who_may_not_look_is_told() {
         "{refused}"
     );
 
-    host.shell("mv /run/libvirt/libvirt-sock /run/libvirt/own && ln -s /run/apart/libvirt-sock /run/libvirt/");
+    host.shell(
+        "mv /run/libvirt/libvirt-sock /run/libvirt/own && ln -s /run/apart/libvirt-sock \
+                /run/libvirt/",
+    );
     let plan = blind(&["plan", "web", all]).expect(3).json();
     let refusal = &plan["plans"][0]["refusals"][0];
     assert_eq!(refusal["code"], "unseen-users", "{plan:#}");

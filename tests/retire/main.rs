@@ -1,5 +1,5 @@
-//! The verbs that retire and bring back, as an operator types them: plans, refusals, exit codes, JSON and
-//! text.
+//! The verbs that retire and bring back, as an operator types them: plans, refusals, exit codes,
+//! JSON and text.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[path = "../support/mod.rs"]

@@ -3,12 +3,14 @@
 
 use crate::support::{Disk, Guest, GuestBuilder, Identity, PrivateHost, assert_same};
 
-/// Adds the pool `loop` of type fs: a file system of its own that libvirt mounts. Returns its target.
+/// Adds the pool `loop` of type fs: a file system of its own that libvirt mounts. Returns its
+/// target.
 fn fs_pool(host: &PrivateHost) -> String {
     let target = "/var/lib/libvirt/fspool";
     let image = host.scratch("");
     let device = host.shell(&format!(
-        "truncate -s 64M {image}; mkfs.ext4 -q {image}; mkdir {target}; losetup --find --show {image}"
+        "truncate -s 64M {image}; mkfs.ext4 -q {image}; mkdir {target}; losetup --find --show \
+         {image}"
     ));
     let device = device.trim();
     host.virsh(&[
@@ -26,8 +28,8 @@ fn fs_pool(host: &PrivateHost) -> String {
     target.into()
 }
 
-/// vda in a dir pool, vdb in an fs pool, vdc in none, vdd in the fs pool's folder but unknown to it;
-/// and what no general flag may take.
+/// vda in a dir pool, vdb in an fs pool, vdc in none, vdd in the fs pool's folder but unknown to
+/// it; and what no general flag may take.
 fn mixed<'h>(host: &'h PrivateHost, name: &str, target: &str) -> Guest<'h> {
     host.virsh(&["vol-create-as", "loop", &format!("{name}-b.raw"), "1M"]);
     let guest = GuestBuilder::new(name)
@@ -177,8 +179,8 @@ fn flags_that_contradict_and_names_of_nothing_change_nothing() {
     assert!(host.exists(guest.path("vda")));
 }
 
-/// Issue item 3: a path means the file that it leads to. Spelled in another way than in the XML it was no
-/// disk's, and an operator who copied it from `ls` had to guess the spelling that is.
+/// Issue item 3: a path means the file that it leads to. Spelled in another way than in the XML it
+/// was no disk's, and an operator who copied it from `ls` had to guess the spelling that is.
 #[test]
 fn a_disk_is_named_by_whatever_leads_to_its_file() {
     let host = PrivateHost::start();

@@ -1,5 +1,5 @@
-//! What README and manual tell to type works as it stands there. If this fails, the first thing that somebody tries
-//! is an error.
+//! What README and manual tell to type works as it stands there. If this fails, the first thing
+//! that somebody tries is an error.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! Between `undefine --prepare` and the decision, and between the moves, others go on working. If these tests
-//! fail, a guest that somebody has started meanwhile is retired on paper and runs, or a file that was put in a
-//! disk's place is found only when a rollback fails on it.
+//! Between `undefine --prepare` and the decision, and between the moves, others go on working. If
+//! these tests fail, a guest that somebody has started meanwhile is retired on paper and runs, or a
+//! file that was put in a disk's place is found only when a rollback fails on it.
 
 use crate::support::{Disk, GuestBuilder, PrivateHost};
 

@@ -1,6 +1,6 @@
-//! Names are other people's: a disk called "it's a \"disk\".raw", a guest called "--all", a title that repaints the
-//! terminal, a backing file whose name is no text. If these fail, the wrong file is moved, the right one is not
-//! found again, or a title has typed for the operator.
+//! Names are other people's: a disk called "it's a \"disk\".raw", a guest called "--all", a title
+//! that repaints the terminal, a backing file whose name is no text. If these fail, the wrong file
+//! is moved, the right one is not found again, or a title has typed for the operator.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -280,7 +280,8 @@ fn a_name_that_is_another_ones_id_or_uuid_is_refused() {
         .expect(0);
 }
 
-/// Neither a text nor an error shows a name that looks like another one, and JSON has it as escapes.
+/// Neither a text nor an error shows a name that looks like another one, and JSON has it as
+/// escapes.
 #[test]
 fn what_nobody_sees_is_shown() {
     let host = PrivateHost::start();

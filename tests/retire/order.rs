@@ -51,7 +51,8 @@ fn a_base_that_left_with_a_later_transaction_comes_back_first() {
     assert_same(&before, &Identity::capture(&host, "first", &[&base]));
 }
 
-/// The second retirement is cut off when the base is gone already: nobody has decided yet where it ends.
+/// The second retirement is cut off when the base is gone already: nobody has decided yet where it
+/// ends.
 #[test]
 fn a_base_that_an_open_transaction_has_taken_is_waited_for() {
     let host = PrivateHost::start();

@@ -1,8 +1,9 @@
-//! Installed from a package, the program does its job; removed, it leaves what it retired and says where. If
-//! these fail, a package lacks a file, or an operator who purges it believes that there is nothing left, or
-//! loses every disk that waited.
+//! Installed from a package, the program does its job; removed, it leaves what it retired and says
+//! where. If these fail, a package lacks a file, or an operator who purges it believes that there
+//! is nothing left, or loses every disk that waited.
 //!
-//! dpkg works on a folder of the private host's; nothing of this machine's own is installed or removed.
+//! dpkg works on a folder of the private host's; nothing of this machine's own is installed or
+//! removed.
 
 use std::fs;
 use std::path::Path;

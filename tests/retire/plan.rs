@@ -1,5 +1,5 @@
-//! An operator looks before acting, keeps the plan, and has it run later, perhaps by somebody else. If these fail,
-//! looking changes something, or what is run is not what was approved.
+//! An operator looks before acting, keeps the plan, and has it run later, perhaps by somebody else.
+//! If these fail, looking changes something, or what is run is not what was approved.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -69,7 +69,8 @@ fn a_plan_changes_nothing() {
     }
     assert_same(&before, &Identity::capture(&host, "web1", &all));
     assert_eq!(folders, times());
-    // Not one call that could change a file, but for libvirt's own doing on the other end of its socket.
+    // Not one call that could change a file, but for libvirt's own doing on the other end of its
+    // socket.
     let calls = "openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,\
         rmdir,truncate,ftruncate,chmod,fchmod,fchmodat,fchmodat2,chown,fchown,lchown,fchownat,setxattr,lsetxattr,\
         fsetxattr,removexattr,utimensat,pwrite64";
@@ -143,7 +144,8 @@ fn a_saved_plan_runs_as_it_was_shown() {
     refused(&host, 3, "changed-since-plan");
     host.retire(&["rollback", "1", "--yes"]).expect(0);
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
-    // All is as it was when it was made, so it may be run again; this time it stops before the decision.
+    // All is as it was when it was made, so it may be run again; this time it stops before the
+    // decision.
     let done = host
         .retire_json(&["apply", &saved(&host), "--yes", "--prepare"])
         .expect(0)

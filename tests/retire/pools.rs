@@ -1,5 +1,5 @@
-//! If this fails, what libvirt shows of a pool decides whether a domain can be retired, or a retirement
-//! stops a pool and with it every other guest that has a disk in there.
+//! If this fails, what libvirt shows of a pool decides whether a domain can be retired, or a
+//! retirement stops a pool and with it every other guest that has a disk in there.
 
 use std::process::Child;
 
@@ -32,7 +32,8 @@ fn is_active(host: &PrivateHost, pool: &str) -> bool {
 /// An image whose copy was cut off: the one header over which libvirt stops a pool.
 fn cut_off(host: &PrivateHost, path: &str) {
     host.shell(&format!(
-        "qemu-img create -q -f qcow2 {path}.whole 1M; head -c 50 {path}.whole > {path}; rm {path}.whole"
+        "qemu-img create -q -f qcow2 {path}.whole 1M; head -c 50 {path}.whole > {path}; rm \
+         {path}.whole"
     ));
 }
 
@@ -156,8 +157,8 @@ fn every_pool_on_the_folder_is_told() {
     }
 }
 
-/// libvirt removes the file of a volume that it is told to forget: whose name is taken again by then
-/// must not be forgotten.
+/// libvirt removes the file of a volume that it is told to forget: whose name is taken again by
+/// then must not be forgotten.
 #[test]
 fn a_file_that_took_the_name_meanwhile_is_left() {
     let host = PrivateHost::start();
@@ -167,7 +168,8 @@ fn a_file_that_took_the_name_meanwhile_is_left() {
     host.refresh_pools();
     cut_off(&host, &format!("{}/half.qcow2", host.pool));
     let disk = web.path("vda");
-    // Somebody who waits for the name to be free, and is there long before the list's turn has come.
+    // Somebody who waits for the name to be free, and is there long before the list's turn has
+    // come.
     let mut taker = host
         .command("bash")
         .args([
@@ -202,7 +204,8 @@ fn where_a_user_can_swap_the_folder_no_volume_is_forgotten() {
     host.virsh(&["pool-refresh", "users"]);
     cut_off(&host, &format!("{pool}/half.qcow2"));
     host.shell(&format!("chown -R 1207:1207 {home}"));
-    // libvirt's call is held for two seconds, and as soon as it has begun the folder is another one.
+    // libvirt's call is held for two seconds, and as soon as it has begun the folder is another
+    // one.
     let script = format!(
         "daemon=$(cat /run/libvirt/libvirtd.pid)
         strace -f -p $daemon -e trace=unlink,rmdir -e inject=unlink,rmdir:delay_enter=2000000 \

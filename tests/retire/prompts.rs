@@ -1,5 +1,5 @@
-//! The last moment to think again. If these fail, a verb goes on without consent, or asks where nobody is, or goes
-//! on after a no.
+//! The last moment to think again. If these fail, a verb goes on without consent, or asks where
+//! nobody is, or goes on after a no.
 
 use crate::support::retire::{BINARY, quote};
 use crate::support::{Guest, GuestBuilder, Identity, PrivateHost, assert_same};

@@ -1,5 +1,6 @@
-//! The one verb that cannot be undone. If these tests fail, a disk is destroyed that somebody stands on, that
-//! was held, that was retired a minute ago, or that nobody ever recorded; or a quarantine is never emptied.
+//! The one verb that cannot be undone. If these tests fail, a disk is destroyed that somebody
+//! stands on, that was held, that was retired a minute ago, or that nobody ever recorded; or a
+//! quarantine is never emptied.
 
 use std::fs;
 use std::io::Read;
@@ -255,7 +256,8 @@ fn the_newest_of_each_name_stay_and_the_oldest_make_room() {
         states(&host),
         ["purged", "committed", "committed", "committed"]
     );
-    // There is room: nothing goes. There is never so much: the oldest first, until there is no more.
+    // There is room: nothing goes. There is never so much: the oldest first, until there is no
+    // more.
     host.retire(&["purge", "--until-free", "1K", "--yes"])
         .expect(0);
     assert_eq!(states(&host)[1..], ["committed", "committed", "committed"]);

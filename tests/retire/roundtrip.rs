@@ -1,6 +1,6 @@
-//! An operator retires the wrong guest, notices, and rolls back. If these fail, what comes back is not what
-//! went: a disk with another owner, a guest that does not start with the host, a password lost or told to
-//! everybody, a pool that lists what is not there.
+//! An operator retires the wrong guest, notices, and rolls back. If these fail, what comes back is
+//! not what went: a disk with another owner, a guest that does not start with the host, a password
+//! lost or told to everybody, a pool that lists what is not there.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -131,7 +131,8 @@ fn the_quarantine_is_closed_to_others_and_tells_how_to_restore() {
         assert_eq!(file["mode"], format!("{:04o}", found.mode() & 0o7777));
         assert_eq!(file["size_bytes"], found.len());
     }
-    // Secrets are in the journal too: its files are for their owner alone, and so are their folders.
+    // Secrets are in the journal too: its files are for their owner alone, and so are their
+    // folders.
     let open = host.shell(&format!(
         "find {0} -type f ! -path '*/[0-9][0-9][0-9]' ! -perm 0600; find {0} -type d ! -perm 0700",
         host.state
@@ -248,8 +249,8 @@ fn named_disks_go_and_the_rest_stays() {
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
 }
 
-/// libvirt reads the headers of a pool's files when it makes its list anew, and of a volume when it is asked
-/// for its XML, which shows in their access times.
+/// libvirt reads the headers of a pool's files when it makes its list anew, and of a volume when it
+/// is asked for its XML, which shows in their access times.
 #[test]
 fn a_disk_that_came_back_was_read_by_nobody_meanwhile() {
     let host = PrivateHost::start();
@@ -259,7 +260,8 @@ fn a_disk_that_came_back_was_read_by_nobody_meanwhile() {
         .disk(Disk::volume("logs.qcow2"))
         .define(&host);
     for target in ["vda", "vdb", "vdc"] {
-        // Read since it was written: by relatime's rule nobody's reading shows, until its name changes.
+        // Read since it was written: by relatime's rule nobody's reading shows, until its name
+        // changes.
         host.shell(&format!(
             "touch -a -d 'now' {0}; cat {0} >/dev/null",
             guest.path(target)

@@ -1,5 +1,6 @@
-//! An operator in front of a screen: what is about to happen, what was done, and the one line that undoes it.
-//! If this fails, somebody answers a question that was not the one meant, or looks for a guest in vain.
+//! An operator in front of a screen: what is about to happen, what was done, and the one line that
+//! undoes it. If this fails, somebody answers a question that was not the one meant, or looks for a
+//! guest in vain.
 //!
 //! One host for all of it; the texts themselves are snapshots, in `text`.
 
@@ -285,7 +286,8 @@ fn not_root(host: &PrivateHost) {
             "bash",
             "-c",
             &format!(
-                "exec env HOME=/run/nobody setpriv --reuid 65534 --regid 65534 --clear-groups /run/retire {words}"
+                "exec env HOME=/run/nobody setpriv --reuid 65534 --regid 65534 --clear-groups \
+                 /run/retire {words}"
             ),
         ])
     };

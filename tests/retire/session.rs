@@ -1,5 +1,5 @@
-//! Not everybody is root: a user retires a guest of their own `qemu:///session`. If this fails, the program needs
-//! rights that it should not need, or writes where a user may not.
+//! Not everybody is root: a user retires a guest of their own `qemu:///session`. If this fails, the
+//! program needs rights that it should not need, or writes where a user may not.
 //!
 //! `tests/private-libvirt` as another user makes a session daemon of that user's own.
 
@@ -40,15 +40,18 @@ flags=(--remove-all-storage --yes)
 [ -z "$(find "$XDG_STATE_HOME/virt-retire" -type d ! -perm 0700)" ] || fail "open to others"
 "$retire" list | grep -q web1 || fail "not listed"
 # An empty variable is none; one that is set leads elsewhere, and --state-dir further.
-VIRT_RETIRE_STATE_DIR= VIRT_RETIRE_QUARANTINE= "$retire" list | grep -q web1 || fail "an empty variable counts"
+VIRT_RETIRE_STATE_DIR= VIRT_RETIRE_QUARANTINE= "$retire" list | grep -q web1 || fail "an empty \
+                                                variable counts"
 export VIRT_RETIRE_STATE_DIR="$PWD/elsewhere"
 "$retire" list | grep -q web1 && fail "the variable is not read"
-"$retire" --state-dir "$XDG_STATE_HOME/virt-retire" list | grep -q web1 || fail "the variable beats the flag"
+"$retire" --state-dir "$XDG_STATE_HOME/virt-retire" list | grep -q web1 || fail "the variable \
+ beats the flag"
 unset VIRT_RETIRE_STATE_DIR
 # Their own configuration, and nobody else's.
 mkdir -p "$XDG_CONFIG_HOME/virt-retire"
 echo 'wait = 7' >"$XDG_CONFIG_HOME/virt-retire/config.toml"
-"$retire" config show | grep -q "^wait .* 7 .*$XDG_CONFIG_HOME" || fail "the configuration is not read"
+"$retire" config show | grep -q "^wait .* 7 .*$XDG_CONFIG_HOME" || fail "the configuration is not \
+ read"
 "$retire" doctor >doctor || fail "not well: $(cat doctor)"
 "$retire" rollback 1 --yes
 diff <(echo "$before") <(facts) || fail "not the same"

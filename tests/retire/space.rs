@@ -1,5 +1,5 @@
-//! Somebody frees a full disk by the numbers that this program tells. If these tests fail, he purges what he
-//! could have kept and gets nothing for it.
+//! Somebody frees a full disk by the numbers that this program tells. If these tests fail, he
+//! purges what he could have kept and gets nothing for it.
 
 use crate::support::{Disk, GuestBuilder, PrivateHost};
 use serde_json::Value;
@@ -26,7 +26,8 @@ fn extents_that_two_files_share_are_held_once_and_freed_with_the_last() {
     let (host, medium) = PrivateHost::start_on("xfs");
     let other = host.filesystem("ext4");
     host.shell(&format!(
-        "cd {}; dd if=/dev/urandom of=a.raw bs=1M count=8 status=none; cp --reflink=always a.raw b.raw
+        "cd {}; dd if=/dev/urandom of=a.raw bs=1M count=8 status=none; cp --reflink=always a.raw \
+         b.raw
         dd if=/dev/urandom of=b.raw bs=1M count=2 conv=notrunc status=none; sync a.raw b.raw
         dd if=/dev/urandom of={} bs=1M count=4 status=none conv=fsync",
         host.images,

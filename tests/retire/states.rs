@@ -1,5 +1,6 @@
-//! An operator decides twice, decides on what is not there, or decides on several at once. If these fail, a
-//! verb does something to a transaction that is over, or a batch is left half done under a good exit code.
+//! An operator decides twice, decides on what is not there, or decides on several at once. If these
+//! fail, a verb does something to a transaction that is over, or a batch is left half done under a
+//! good exit code.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -97,7 +98,8 @@ fn what_waits_for_a_decision_is_not_taken_by_another_command() {
     // libvirt has it no more, and the answer is where it is.
     let told = undefine(&host, "web1", &[]).expect(3);
     assert!(told.stderr.contains("virt-retire rollback 1"), "{told}");
-    // Another guest of that name: its retirement would stand in the way of the first one's rollback.
+    // Another guest of that name: its retirement would stand in the way of the first one's
+    // rollback.
     GuestBuilder::new("web1")
         .disk(Disk::unmanaged("new.raw"))
         .define(&host);

@@ -1,6 +1,7 @@
-//! By cron, by a configuration tool, under nohup, by a person with a language and a time zone of their own: how the
-//! program is started is not the operator's request. If these tests fail, it says or does something else there, or
-//! puts a retirement back because a terminal has gone that it was told to outlive.
+//! By cron, by a configuration tool, under nohup, by a person with a language and a time zone of
+//! their own: how the program is started is not the operator's request. If these tests fail, it
+//! says or does something else there, or puts a retirement back because a terminal has gone that it
+//! was told to outlive.
 
 use crate::support::retire::BINARY;
 use crate::support::{Fault, Guest, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
@@ -102,7 +103,8 @@ fn what_was_told_to_outlive_its_terminal_goes_on() {
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
 }
 
-/// As a full disk is: said, and nothing is half. How large a journal is, is sled's affair, so several limits.
+/// As a full disk is: said, and nothing is half. How large a journal is, is sled's affair, so
+/// several limits.
 #[test]
 fn a_limit_on_file_sizes_is_an_error_and_no_end() {
     let host = PrivateHost::start();
@@ -124,7 +126,8 @@ fn a_limit_on_file_sizes_is_an_error_and_no_end() {
     assert_same(&before, &Identity::capture(&host, "web1", &[]));
 }
 
-/// What libraries make of too little memory is a segmentation fault, or a journal said to be damaged.
+/// What libraries make of too little memory is a segmentation fault, or a journal said to be
+/// damaged.
 #[test]
 fn a_limit_on_memory_is_an_error_and_no_end() {
     let host = PrivateHost::start();
@@ -168,8 +171,8 @@ fn a_limit_on_the_stack_is_an_error_or_raised() {
     run(soft, &UNDEFINE).expect(0);
     run(soft, &["rollback", "1", "--yes"]).expect(0);
     // One who has no right to raise it.
-    let script = "ulimit -s 128; exec setpriv --bounding-set -sys_resource --inh-caps -sys_resource \
-                  -- \"$@\"";
+    let script = "ulimit -s 128; exec setpriv --bounding-set -sys_resource --inh-caps \
+                  -sys_resource -- \"$@\"";
     let told = run(script, &UNDEFINE).expect(1);
     assert!(told.stderr.contains("ulimit -s"), "{told}");
     assert_same(&before, &Identity::capture(&host, "web1", &[]));

@@ -1,5 +1,5 @@
-//! How often the disk is waited for. If this fails, a retirement costs more durable writes than the engine's
-//! page says, or a batch pays for each of its domains what it should pay once.
+//! How often the disk is waited for. If this fails, a retirement costs more durable writes than the
+//! engine's page says, or a batch pays for each of its domains what it should pay once.
 
 use crate::support::tracer::{After, Point};
 use crate::support::{Disk, GuestBuilder, PrivateHost};

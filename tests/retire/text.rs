@@ -1,5 +1,6 @@
-//! What a person reads, whole. If these fail, the words on the screen have changed: look whether a cautious
-//! operator still finds there what is about to happen, and run `cargo insta review` or fix the text below.
+//! What a person reads, whole. If these fail, the words on the screen have changed: look whether a
+//! cautious operator still finds there what is about to happen, and run `cargo insta review` or fix
+//! the text below.
 
 use crate::support::retire::{BINARY, quote};
 use crate::support::{Disk, Guest, GuestBuilder, PrivateHost};
@@ -8,8 +9,8 @@ use crate::support::{Disk, Guest, GuestBuilder, PrivateHost};
 fn settled(guest: &Guest, told: &str) -> String {
     let text = told.replace(&guest.uuid, "UUID");
     let text = without_sizes(&without_moments(&without_times(&text)));
-    // The quarantine's folder has a UUID of its own, and the host has a name; who was logged in there
-    // is another matter.
+    // The quarantine's folder has a UUID of its own, and the host has a name; who was logged in
+    // there is another matter.
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for line in &mut lines {
         for start in ["UUID:", "Command:", "By:"] {
@@ -54,8 +55,8 @@ fn without_times(text: &str) -> String {
     result + last
 }
 
-/// What is allocated is the file system's affair, and how long XML is libvirt's: "SIZE" for each, with
-/// the blanks before it.
+/// What is allocated is the file system's affair, and how long XML is libvirt's: "SIZE" for each,
+/// with the blanks before it.
 fn without_sizes(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
@@ -88,7 +89,8 @@ fn squeezed(line: &str) -> String {
     format!("{margin}{text}")
 }
 
-/// Sizes that QEMU and libvirt decide (of their formats, of their XML) end on no round number: "#.##".
+/// Sizes that QEMU and libvirt decide (of their formats, of their XML) end on no round number:
+/// "#.##".
 pub fn without_fractions(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {

@@ -1,8 +1,9 @@
-//! The systemd units work hardened as they are. If these fail, a setting takes away what a retirement needs: a
-//! recovery at boot cannot rename a disk back (EXDEV), or does not see who uses one and takes it.
+//! The systemd units work hardened as they are. If these fail, a setting takes away what a
+//! retirement needs: a recovery at boot cannot rename a disk back (EXDEV), or does not see who uses
+//! one and takes it.
 //!
-//! Where no systemd runs, each setting of the unit file is made by hand: capabilities, system calls that
-//! fail. A setting that is not known here fails the test, so that none is added untried.
+//! Where no systemd runs, each setting of the unit file is made by hand: capabilities, system calls
+//! that fail. A setting that is not known here fails the test, so that none is added untried.
 
 use std::collections::BTreeSet;
 use std::fs;

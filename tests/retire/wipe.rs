@@ -1,5 +1,6 @@
-//! A disk that was to be overwritten, and whose bytes are still on the medium; or one whose certificate says
-//! more than what was done. If these tests fail, a medium that is sold has somebody's data on it.
+//! A disk that was to be overwritten, and whose bytes are still on the medium; or one whose
+//! certificate says more than what was done. If these tests fail, a medium that is sold has
+//! somebody's data on it.
 
 use crate::support::{Disk, Filesystem, GuestBuilder, PrivateHost};
 use serde_json::Value;
@@ -76,8 +77,8 @@ fn what_is_wiped_is_on_the_raw_device_no_more() {
     }
 }
 
-/// Whoever writes elsewhere must not be certified. Without mkfs.btrfs the classification alone is tested,
-/// beside the code.
+/// Whoever writes elsewhere must not be certified. Without mkfs.btrfs the classification alone is
+/// tested, beside the code.
 #[test]
 fn a_file_system_that_writes_elsewhere_or_keeps_a_journal_of_the_data_says_so() {
     let has_btrfs = std::process::Command::new("mkfs.btrfs")

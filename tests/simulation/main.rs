@@ -2,9 +2,9 @@
 //! crashes and of other people's deeds after which a law of the contract does not hold.
 //!
 //! The engine, the planner and the survey are the real ones; libvirt, the disk, the journal and
-//! the operators of the host are small models behind the ports ([`world::host`] says how time passes).
-//! Each run ends with `recover`, and [`world::laws`] judges the world that is left. A failure is told with every
-//! call of a port, and with the command that runs it alone.
+//! the operators of the host are small models behind the ports ([`world::host`] says how time
+//! passes). Each run ends with `recover`, and [`world::laws`] judges the world that is left. A
+//! failure is told with every call of a port, and with the command that runs it alone.
 //!
 //! With `VIRT_RETIRE_SWEEP=full` every pair of disturbances is tried, not one of some dozens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,4 +1,5 @@
-//! The world in memory, whole: what the tests beside it explore, and what the fuzz target `world` does.
+//! The world in memory, whole: what the tests beside it explore, and what the fuzz target `world`
+//! does.
 
 #[path = "adversary.rs"]
 pub mod adversary;

@@ -230,10 +230,12 @@ fn fill(host: &PrivateHost, path: &str, format: &str, mebibytes: u64) {
     }
 }
 
-/// Gives a file attributes that a careless copy loses: mode, owner, times to the nanosecond and xattrs.
+/// Gives a file attributes that a careless copy loses: mode, owner, times to the nanosecond and
+/// xattrs.
 ///
-/// Its access time is a day ahead: with `relatime` the kernel then leaves it alone whoever reads the file
-/// (libvirt reads image headers all the time), and a test sees whether virt-retire keeps it.
+/// Its access time is a day ahead: with `relatime` the kernel then leaves it alone whoever reads
+/// the file (libvirt reads image headers all the time), and a test sees whether virt-retire keeps
+/// it.
 pub fn dress(host: &PrivateHost, path: &str) {
     let file = host.path(path);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();

@@ -1,10 +1,10 @@
 //! A kill or an error at the Nth system call of one run, by strace.
 //!
-//! strace counts each thread's calls apart: a kill at 3 strikes whichever thread first comes to its own third
-//! call, an error at 3 strikes every thread that comes to one. [`PrivateHost::count`] answers with the busiest
-//! thread's number, beyond which nothing strikes. Kills at 1 to that number strike each call of a program
-//! that makes them in one thread; where several do, a quieter thread's calls may stay unstruck, and need a fault
-//! on a call that only it makes.
+//! strace counts each thread's calls apart: a kill at 3 strikes whichever thread first comes to its
+//! own third call, an error at 3 strikes every thread that comes to one. [`PrivateHost::count`]
+//! answers with the busiest thread's number, beyond which nothing strikes. Kills at 1 to that
+//! number strike each call of a program that makes them in one thread; where several do, a quieter
+//! thread's calls may stay unstruck, and need a fault on a call that only it makes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,8 @@ use super::retire::BINARY;
 
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// One system call or several ("renameat2,fsync"); "file" and "%desc" classes work as in strace.
+    /// One system call or several ("renameat2,fsync"); "file" and "%desc" classes work as in
+    /// strace.
     pub syscalls: String,
     /// What happens: strace's word for it.
     pub effect: String,
@@ -83,8 +84,8 @@ impl PrivateHost {
         self.strace(syscalls, None, &program)
     }
 
-    /// How many of these calls the busiest thread of one run makes: the upper bound for [`Fault::when`].
-    /// The run is a real one, with its effects.
+    /// How many of these calls the busiest thread of one run makes: the upper bound for
+    /// [`Fault::when`]. The run is a real one, with its effects.
     pub fn count<S: AsRef<str>>(&self, syscalls: &str, arguments: &[S]) -> u32 {
         self.trace(syscalls, arguments).busiest()
     }
@@ -96,7 +97,8 @@ impl PrivateHost {
         self.strace(&fault.syscalls, Some(fault), &program)
     }
 
-    /// Any program under strace. Inside the host, because a trace does not cross PID namespaces well.
+    /// Any program under strace. Inside the host, because a trace does not cross PID namespaces
+    /// well.
     pub fn strace(&self, syscalls: &str, fault: Option<&Fault>, program: &[&str]) -> Trace {
         let log = self.scratch("");
         let filter = format!("trace={syscalls}");

@@ -12,8 +12,9 @@ pub struct Filesystem {
 }
 
 impl PrivateHost {
-    /// Makes and mounts a file system, "xfs" or "ext4", of 512 MiB that take no room until used. It ends
-    /// with the host: the last unmount detaches the loop device (autoclear, which `mount -o loop` sets).
+    /// Makes and mounts a file system, "xfs" or "ext4", of 512 MiB that take no room until used. It
+    /// ends with the host: the last unmount detaches the loop device (autoclear, which
+    /// `mount -o loop` sets).
     #[track_caller]
     pub fn filesystem(&self, kind: &str) -> Filesystem {
         self.filesystem_of(kind, 512)
@@ -66,14 +67,16 @@ impl Filesystem {
             .expect(0);
     }
 
-    /// Cuts the power: what was not synced is lost, and every access fails until it is mounted again.
+    /// Cuts the power: what was not synced is lost, and every access fails until it is mounted
+    /// again.
     #[track_caller]
     pub fn cut_power(&self, host: &PrivateHost) {
         host.run(&["xfs_io", "-x", "-c", "shutdown", &self.mount_point])
             .expect(0);
     }
 
-    /// What the machine does when it comes up again: the mount replays the file system's own journal.
+    /// What the machine does when it comes up again: the mount replays the file system's own
+    /// journal.
     #[track_caller]
     pub fn remount(&self, host: &PrivateHost) {
         self.unmount(host);

@@ -1,8 +1,9 @@
-//! Guests: real domains, as small as QEMU takes them, with all that libvirt keeps beside their disks.
+//! Guests: real domains, as small as QEMU takes them, with all that libvirt keeps beside their
+//! disks.
 //!
 //! What running them taught (libvirt 11.3, QEMU 10):
-//! - a guest with EFI refuses internal snapshots unless its NVRAM is qcow2, which Debian's firmware is not;
-//!   external ones work;
+//! - a guest with EFI refuses internal snapshots unless its NVRAM is qcow2, which Debian's firmware
+//!   is not; external ones work;
 //! - checkpoints need a running guest with qcow2 disks, and outlive its end;
 //! - an external snapshot of a guest that is off is refused once it has checkpoints: take it first;
 //! - the pool does not know a new overlay before a refresh, so snapshots here end with one;
@@ -82,8 +83,10 @@ impl GuestBuilder {
     /// A title, a description, and an element of another program's namespace.
     pub fn described(mut self) -> Self {
         self.head.push_str(
-            "<title>Shop &amp; stock</title><description>Two lines,\nas people write them: ä</description>\
-             <metadata><owner:team xmlns:owner='https://owner.example/1'>warehouse</owner:team></metadata>",
+            "<title>Shop &amp; stock</title><description>Two lines,\nas people write them: \
+             ä</description>\
+             <metadata><owner:team \
+             xmlns:owner='https://owner.example/1'>warehouse</owner:team></metadata>",
         );
         self
     }
@@ -124,9 +127,12 @@ impl GuestBuilder {
             ..
         } = &self;
         let xml = format!(
-            "<domain type='qemu'><name>{name}</name>{head}<memory unit='MiB'>32</memory><vcpu>1</vcpu>\
-             <os{os}><type arch='x86_64' machine='{machine}'>hvm</type>{firmware}</os><features><acpi/></features>\
-             <devices>{}{devices}<controller type='usb' model='none'/><memballoon model='none'/></devices>\
+            "<domain type='qemu'><name>{name}</name>{head}<memory \
+             unit='MiB'>32</memory><vcpu>1</vcpu>\
+             <os{os}><type arch='x86_64' \
+             machine='{machine}'>hvm</type>{firmware}</os><features><acpi/></features>\
+             <devices>{}{devices}<controller type='usb' model='none'/><memballoon \
+             model='none'/></devices>\
              </domain>",
             disks.concat()
         );
@@ -174,8 +180,8 @@ impl Guest<'_> {
         assert_eq!(self.state(), "running");
     }
 
-    /// Starts it so that it stands still before its first instruction: neither its firmware nor its TPM write
-    /// anything while a test looks at their files.
+    /// Starts it so that it stands still before its first instruction: neither its firmware nor its
+    /// TPM write anything while a test looks at their files.
     #[track_caller]
     pub fn start_paused(&self) {
         self.host.virsh(&["start", &self.name, "--paused"]);
@@ -201,8 +207,8 @@ impl Guest<'_> {
         self.host.virsh(&["snapshot-create-as", &self.name, name]);
     }
 
-    /// An external snapshot without memory: each writable disk gets an overlay beside it, named after
-    /// the snapshot. Not for `<disk type='volume'>` while the guest is off.
+    /// An external snapshot without memory: each writable disk gets an overlay beside it, named
+    /// after the snapshot. Not for `<disk type='volume'>` while the guest is off.
     #[track_caller]
     pub fn snapshot_disk_only(&self, name: &str) {
         self.host

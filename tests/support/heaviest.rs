@@ -1,10 +1,13 @@
-//! The heaviest guest that libvirt 11.3 takes: everything a rollback must bring back, in one domain.
+//! The heaviest guest that libvirt 11.3 takes: everything a rollback must bring back, in one
+//! domain.
 //!
 //! What it took to have all of it at once:
-//! - an internal snapshot wants every writable disk in it, and a raw NVRAM file forbids it while the guest
-//!   runs: it is taken first, with the guest off and only the disk that it is about attached;
-//! - external snapshots of a guest that is off, and those of `type='volume'` disks, are refused in other
-//!   combinations: each names its one disk, and the second is taken of the running guest, memory and all;
+//! - an internal snapshot wants every writable disk in it, and a raw NVRAM file forbids it while
+//!   the guest runs: it is taken first, with the guest off and only the disk that it is about
+//!   attached;
+//! - external snapshots of a guest that is off, and those of `type='volume'` disks, are refused in
+//!   other combinations: each names its one disk, and the second is taken of the running guest,
+//!   memory and all;
 //! - checkpoints come after all snapshots, of the same run;
 //! - a raw disk can have no checkpoint.
 
@@ -26,7 +29,8 @@ pub struct Heaviest<'h> {
 }
 
 impl<'h> Heaviest<'h> {
-    /// Builds it; some four seconds. `name` also begins the names of its files, so that one host can have several.
+    /// Builds it; some four seconds. `name` also begins the names of its files, so that one host
+    /// can have several.
     ///
     /// - vda: a pool's file named by its path, with two external snapshots, `disks` and `memory`
     /// - vdb: a pool's volume (`type='volume'`), with the internal snapshots `inside` and `again`

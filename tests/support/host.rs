@@ -1,7 +1,8 @@
 //! A libvirt of one's own, for one test: `tests/private-libvirt --hold` makes it and ends it.
 //!
-//! A path means a file inside the host unless [`PrivateHost::path`] made it. Inside, `/var/lib/libvirt`
-//! and `/var/lib/virt-retire` are private and on one mount, so files move between them by rename.
+//! A path means a file inside the host unless [`PrivateHost::path`] made it. Inside,
+//! `/var/lib/libvirt` and `/var/lib/virt-retire` are private and on one mount, so files move
+//! between them by rename.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -37,8 +38,8 @@ impl PrivateHost {
         host
     }
 
-    /// The same with `images`, `pool` and `state` together on a file system of their own, "xfs" or "ext4",
-    /// for power cuts. Also returns the file system.
+    /// The same with `images`, `pool` and `state` together on a file system of their own, "xfs" or
+    /// "ext4", for power cuts. Also returns the file system.
     #[track_caller]
     pub fn start_on(kind: &str) -> (Self, super::filesystem::Filesystem) {
         let mut host = Self::start_bare();
@@ -60,7 +61,8 @@ impl PrivateHost {
 
     #[track_caller]
     fn start_bare() -> Self {
-        // Files that tests make are as others find them on a host, whatever the umask of who started the tests.
+        // Files that tests make are as others find them on a host, whatever the umask of who
+        // started the tests.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/private-libvirt");
         // Its input is our pipe: when this process ends, however it does, the kernel closes it.
@@ -124,9 +126,9 @@ impl PrivateHost {
         path.to_str().unwrap().into()
     }
 
-    /// A command that will run inside, with nothing on its input. Of what the tests were started with it gets
-    /// the path alone: neither variables that steer libvirt, virsh, the program, or the language of messages,
-    /// nor signals that are ignored, as under nohup.
+    /// A command that will run inside, with nothing on its input. Of what the tests were started
+    /// with it gets the path alone: neither variables that steer libvirt, virsh, the program, or
+    /// the language of messages, nor signals that are ignored, as under nohup.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command
@@ -184,7 +186,8 @@ impl PrivateHost {
         self.run(&words)
     }
 
-    /// Many calls in one virsh, which is as quick as one: what each wrote to stdout, nothing where it failed.
+    /// Many calls in one virsh, which is as quick as one: what each wrote to stdout, nothing where
+    /// it failed.
     pub fn virsh_batch(&self, calls: &[Vec<&str>]) -> Vec<String> {
         const END: &str = "@@end of a call@@";
         let mut script = String::new();
@@ -249,7 +252,8 @@ pub fn search_path() -> OsString {
 
 impl Drop for PrivateHost {
     fn drop(&mut self) {
-        // End of input is the holder's sign to end; it removes the folder when the last process is gone.
+        // End of input is the holder's sign to end; it removes the folder when the last process is
+        // gone.
         if let Some(mut stdin) = self.holder.stdin.take() {
             let _ = stdin.flush();
         }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::guest::Guest;
 use super::host::PrivateHost;
 
-/// Sixteen-bit code for a boot sector: enables the ACPI power button, waits for it, and switches the
-/// machine off. SeaBIOS puts the i440fx's power management at port 0x600: status at 0, enable at 2,
-/// control at 4; QEMU takes 0x2000 there for "off".
+/// Sixteen-bit code for a boot sector: enables the ACPI power button, waits for it, and switches
+/// the machine off. SeaBIOS puts the i440fx's power management at port 0x600: status at 0, enable
+/// at 2, control at 4; QEMU takes 0x2000 there for "off".
 const OBEDIENT: [u8; 26] = [
     0xba, 0x02, 0x06, // mov dx, 0x602
     0xb8, 0x00, 0x01, // mov ax, 0x100
@@ -39,8 +39,9 @@ impl PrivateHost {
         disk.sync_all().unwrap();
     }
 
-    /// Until a guest that boots from such a disk listens. It is the boot sector that enables the button, and
-    /// a press that comes before is lost; how long the firmware takes to get there is the machine's affair.
+    /// Until a guest that boots from such a disk listens. It is the boot sector that enables the
+    /// button, and a press that comes before is lost; how long the firmware takes to get there is
+    /// the machine's affair.
     #[track_caller]
     pub fn wait_until_it_listens(&self, domain: &str) {
         let asked = ["qemu-monitor-command", domain, "--hmp", "i /1hx 0x602"];

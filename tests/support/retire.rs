@@ -36,8 +36,9 @@ impl PrivateHost {
         command
     }
 
-    /// Runs on a terminal, and types `answer` ("y\n") when the question has appeared. What the program
-    /// writes to stdout and stderr arrives mixed in `stdout`, as on a screen, with \r\n line ends.
+    /// Runs on a terminal, and types `answer` ("y\n") when the question has appeared. What the
+    /// program writes to stdout and stderr arrives mixed in `stdout`, as on a screen, with \r\n
+    /// line ends.
     pub fn retire_on_terminal<S: AsRef<str>>(&self, arguments: &[S], answer: &str) -> Outcome {
         self.retire_on_terminal_after(arguments, || answer)
     }
@@ -53,8 +54,9 @@ impl PrivateHost {
         self.on_terminal(&words, "[y/N]", answer)
     }
 
-    /// Any program on a terminal, by `script` of util-linux. Nothing is typed before `question` has appeared:
-    /// a Ctrl-C that comes earlier meets nobody, or a process that is only about to become the program.
+    /// Any program on a terminal, by `script` of util-linux. Nothing is typed before `question` has
+    /// appeared: a Ctrl-C that comes earlier meets nobody, or a process that is only about to
+    /// become the program.
     pub fn on_terminal<'a>(
         &self,
         words: &[&str],
@@ -65,8 +67,9 @@ impl PrivateHost {
         let line = line.join(" ");
         let mut child = self
             .command("script")
-            // The shell gives its place to the program: one that waited beside it would take a Ctrl-C too, and
-            // end with a code of its own. Which shell would wait is the environment's choice, so it is named.
+            // The shell gives its place to the program: one that waited beside it would take a
+            // Ctrl-C too, and end with a code of its own. Which shell would wait is the
+            // environment's choice, so it is named.
             .env("SHELL", "/bin/sh")
             .args([
                 "--quiet",
@@ -106,8 +109,8 @@ impl PrivateHost {
         Outcome::new(line, &output)
     }
 
-    /// Holds the journal as another command would, until the value is dropped. `purpose` is what its lock
-    /// says of who that is.
+    /// Holds the journal as another command would, until the value is dropped. `purpose` is what
+    /// its lock says of who that is.
     #[track_caller]
     pub fn hold_journal(&self, purpose: &str) -> Holder {
         let lock = format!("{}/lock", self.state);

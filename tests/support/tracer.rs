@@ -1,9 +1,9 @@
 //! A fault at the Nth call that changes anything, counted over all threads of one run.
 //!
-//! strace counts each thread's calls apart, and sled writes from many threads: only a tracer of our own can
-//! say "the 57th change of this run" and mean the same one in the next. It sees each call before it has any
-//! effect, and lets the test decide: let it be, end the process, fail the call, or do something to the
-//! world first (cut the power, end libvirtd, send a signal).
+//! strace counts each thread's calls apart, and sled writes from many threads: only a tracer of our
+//! own can say "the 57th change of this run" and mean the same one in the next. It sees each call
+//! before it has any effect, and lets the test decide: let it be, end the process, fail the call,
+//! or do something to the world first (cut the power, end libvirtd, send a signal).
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -35,8 +35,8 @@ pub struct Point {
 }
 
 impl Point {
-    /// Points of one class meet the program in the same place: step kind, call, and kind of file. Records are
-    /// written the same way at every step.
+    /// Points of one class meet the program in the same place: step kind, call, and kind of file.
+    /// Records are written the same way at every step.
     pub fn class(&self) -> String {
         let (step, call) = (self.step_kind(), self.call);
         if self.target == "libvirt" {
@@ -104,8 +104,8 @@ impl std::fmt::Display for Traced {
     }
 }
 
-/// Beyond this a run hangs, and is ended: much longer than libvirt's keepalive and our own deadlines, which a
-/// busy machine stretches.
+/// Beyond this a run hangs, and is ended: much longer than libvirt's keepalive and our own
+/// deadlines, which a busy machine stretches.
 const LONGEST: Duration = Duration::from_secs(300);
 
 impl PrivateHost {
@@ -119,8 +119,8 @@ impl PrivateHost {
         self.traced_with(arguments, false, decide)
     }
 
-    /// The same, also at calls that only look: `openat2`, and the `openat` of a descriptor's own link in /proc
-    /// by which a file is opened that has been looked at.
+    /// The same, also at calls that only look: `openat2`, and the `openat` of a descriptor's own
+    /// link in /proc by which a file is opened that has been looked at.
     #[track_caller]
     pub fn traced_looking<S: AsRef<str>>(
         &self,

@@ -1,5 +1,6 @@
-//! The disk is full, the quota used up, the cable loose, the mount read-only: at any call. If these tests fail
-//! there is a call whose error leaves half a domain, or an exit code that does not tell the truth.
+//! The disk is full, the quota used up, the cable loose, the mount read-only: at any call. If these
+//! tests fail there is a call whose error leaves half a domain, or an exit code that does not tell
+//! the truth.
 
 use crate::support::sweep::{Bounded, Scene, Sweep, Verb, is_full};
 use crate::support::tracer::After;
@@ -16,8 +17,8 @@ const ERRORS: [Error; 7] = [
     ("EXDEV", libc::EXDEV),
 ];
 
-/// The call fails once; afterwards the error is gone. In the bounded run the errors take turns, in the full one
-/// each has its own. `VIRT_RETIRE_ERROR=EROFS` sweeps with that one alone.
+/// The call fails once; afterwards the error is gone. In the bounded run the errors take turns, in
+/// the full one each has its own. `VIRT_RETIRE_ERROR=EROFS` sweeps with that one alone.
 fn fail_at_every_change(verb: Verb, bounded: Bounded, scene: fn() -> Scene) {
     let sweep = |fault: &str, pick: &(dyn Fn(usize) -> (&'static str, i32) + Sync)| {
         Sweep {

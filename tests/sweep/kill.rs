@@ -1,5 +1,5 @@
-//! The machine's owner reboots it, the OOM killer strikes, somebody types `kill -9`: at any instant. If these
-//! tests fail there is an instant at which that leaves half a domain.
+//! The machine's owner reboots it, the OOM killer strikes, somebody types `kill -9`: at any
+//! instant. If these tests fail there is an instant at which that leaves half a domain.
 
 use crate::support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use crate::support::tracer::After;

@@ -1,5 +1,5 @@
-//! libvirtd crashes, is restarted by an upgrade, or hangs: at any call. If these tests fail, a domain is lost
-//! between us and the daemon, or a command waits for ever.
+//! libvirtd crashes, is restarted by an upgrade, or hangs: at any call. If these tests fail, a
+//! domain is lost between us and the daemon, or a command waits for ever.
 
 use crate::support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use crate::support::tracer::After;
@@ -82,7 +82,8 @@ fn restarted_under_undefine() {
     .run();
 }
 
-/// Stopped, it still has the request in its socket, and carries it out when it goes on: after we gave up.
+/// Stopped, it still has the request in its socket, and carries it out when it goes on: after we
+/// gave up.
 #[test]
 fn hung_under_undefine() {
     let verb = Verb::Undefine;

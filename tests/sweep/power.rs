@@ -1,8 +1,10 @@
-//! The power goes: all that was not synced is lost, on the file system of the disks and of the journal alike.
-//! If these tests fail, an effect was not durable before its outcome, or an intent not before its effect.
+//! The power goes: all that was not synced is lost, on the file system of the disks and of the
+//! journal alike. If these tests fail, an effect was not durable before its outcome, or an intent
+//! not before its effect.
 //!
-//! In most of them libvirt's own files are on another file system, so that its undefine always survives; in the
-//! last ones they are on the same, so that an undefine which nobody synced is lost.
+//! In most of them libvirt's own files are on another file system, so that its undefine always
+//! survives; in the last ones they are on the same, so that an undefine which nobody synced is
+//! lost.
 
 use crate::support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use crate::support::tracer::After;
@@ -23,7 +25,8 @@ fn cut_at_every_sync_on(
         setting: &no_setting,
         verb,
         scene: &|| scene(kind),
-        // Between two syncs nothing becomes durable by our doing: before a sync, and after it, is all there is.
+        // Between two syncs nothing becomes durable by our doing: before a sync, and after it, is
+        // all there is.
         filter: &|point| point.is_sync(),
         bounded,
         strike: &|scene, _, _| {

@@ -1,12 +1,12 @@
-//! Ctrl-C, SIGTERM at a shutdown: at any instant. If these tests fail, a signal leaves half a domain behind, or
-//! the exit code lies about it.
+//! Ctrl-C, SIGTERM at a shutdown: at any instant. If these tests fail, a signal leaves half a
+//! domain behind, or the exit code lies about it.
 
 use crate::support::sweep::{Bounded, Scene, Sweep, Verb, no_setting};
 use crate::support::tracer::{After, Point};
 use crate::support::{Disk, GuestBuilder, Identity, PrivateHost, assert_same};
 
-/// To the very thread that stands still: it takes the signal before it goes on. One that is sent to the process
-/// goes to another thread of it, and when that one wakes up is its own affair.
+/// To the very thread that stands still: it takes the signal before it goes on. One that is sent to
+/// the process goes to another thread of it, and when that one wakes up is its own affair.
 fn send(point: &Point, signal: i32) {
     // SAFETY: a thread of the traced process, which is stopped.
     unsafe {
@@ -91,8 +91,9 @@ fn a_second_signal_under_undefine() {
     .run();
 }
 
-/// While the other domains are asked about for the last time, when all has been moved. How many messages that
-/// takes differs from run to run, so each run is struck at another one, until one had no more of them.
+/// While the other domains are asked about for the last time, when all has been moved. How many
+/// messages that takes differs from run to run, so each run is struck at another one, until one had
+/// no more of them.
 #[test]
 fn a_signal_before_the_commit_still_puts_back() {
     let host = PrivateHost::start();

@@ -35,10 +35,12 @@ fn what_proc_hides_from_root_the_kernel_answers_for_each_file() {
     let disk = format!("{}/web1-b.raw", host.images);
     let before = Identity::capture(&host, "web1", &[]);
 
-    // PR_SET_DUMPABLE 0 hides a process from all that lack CAP_SYS_PTRACE. It says when it is ready.
+    // PR_SET_DUMPABLE 0 hides a process from all that lack CAP_SYS_PTRACE. It says when it is
+    // ready.
     let hidden = |open: &str| {
         let script = format!(
-            "import ctypes, os, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); {open}\nprint(os.getpid(), flush=True); time.sleep(1000)"
+            "import ctypes, os, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); \
+             {open}\nprint(os.getpid(), flush=True); time.sleep(1000)"
         );
         let mut process = host
             .command("python3")

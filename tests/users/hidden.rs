@@ -1,6 +1,6 @@
 //! A guest is retired, and with it goes what stands on its disk where nobody looked: in a pool that
-//! is not started, below a pool's folder, behind a name that only QEMU understands. One test for each
-//! place: the plan is refused, says who, and goes through once that use has ended.
+//! is not started, below a pool's folder, behind a name that only QEMU understands. One test for
+//! each place: the plan is refused, says who, and goes through once that use has ended.
 
 use super::support::{Disk, Guest, GuestBuilder, PrivateHost};
 
@@ -72,7 +72,8 @@ fn free(host: &PrivateHost, guest: &Guest) {
 
 fn overlay(host: &PrivateHost, path: &str, backing: &str, format: &str) {
     host.shell(&format!(
-        "mkdir -p $(dirname '{path}'); qemu-img create -q -f qcow2 -b \"{backing}\" -F {format} '{path}'"
+        "mkdir -p $(dirname '{path}'); qemu-img create -q -f qcow2 -b \"{backing}\" -F {format} \
+         '{path}'"
     ));
 }
 

@@ -85,7 +85,10 @@ s=socket.socket(socket.AF_UNIX); s.bind(\"socket\")'
         ("file", "/var/lib/virt-retire/lock".into(), "raw", protected),
         ("block", "/dev/loop0".into(), "raw", "unsupported"),
     ];
-    host.shell("mkdir -p -m 0700 /var/lib/virt-retire; touch /var/lib/virt-retire/lock; chmod 600 /var/lib/virt-retire/lock");
+    host.shell(
+        "mkdir -p -m 0700 /var/lib/virt-retire; touch /var/lib/virt-retire/lock; chmod 600 \
+                /var/lib/virt-retire/lock",
+    );
     for (kind, source, format, code) in cases {
         // There are machines without the one or the other.
         if !host.exists(&source) && !source.contains("/../") && !source.starts_with("/proc") {
@@ -129,9 +132,12 @@ s=socket.socket(socket.AF_UNIX); s.bind(\"socket\")'
 #[test]
 fn a_hostile_neighbour_stops_nobody() {
     let host = PrivateHost::start();
-    host.shell("mkfifo /var/lib/libvirt/images/pipe; ln -s loop /var/lib/libvirt/images/loop; \
-        ln -s nowhere /var/lib/libvirt/pool/dangling; head -c 104 /dev/urandom >/var/lib/libvirt/pool/odd.qcow2; \
-        printf 'QFI\\xfb\\0\\0\\0\\3' >/var/lib/libvirt/pool/cut.qcow2; mkfifo /var/lib/libvirt/pool/pipe");
+    host.shell(
+        "mkfifo /var/lib/libvirt/images/pipe; ln -s loop /var/lib/libvirt/images/loop; \
+        ln -s nowhere /var/lib/libvirt/pool/dangling; head -c 104 /dev/urandom \
+        >/var/lib/libvirt/pool/odd.qcow2; printf 'QFI\\xfb\\0\\0\\0\\3' \
+        >/var/lib/libvirt/pool/cut.qcow2; mkfifo /var/lib/libvirt/pool/pipe",
+    );
     // Nobody can read an image out of a folder, and it makes no user of everything below.
     host.shell("qemu-img create -q -f qcow2 -u -b / -F raw /var/lib/libvirt/pool/root.qcow2 8M");
     for (name, source) in [

@@ -283,7 +283,8 @@ fn another_domain_s_nvram_kernel_and_initrd() {
     for (what, inside_os, how) in [
         (
             "nvram",
-            "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>PATH</nvram>",
+            "<loader readonly='yes' \
+             type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>PATH</nvram>",
             "NVRAM of",
         ),
         ("kernel", "<kernel>PATH</kernel>", "kernel of"),
@@ -422,7 +423,8 @@ fn a_process_that_has_it_open_locked_or_mapped() {
         ),
         (
             "map",
-            "fd=os.open(path,os.O_RDONLY); keep=mmap.mmap(fd,4096,prot=mmap.PROT_READ); os.close(fd)",
+            "fd=os.open(path,os.O_RDONLY); keep=mmap.mmap(fd,4096,prot=mmap.PROT_READ); \
+             os.close(fd)",
             "mapped by",
         ),
     ] {
@@ -608,7 +610,8 @@ fn a_guest_of_another_user_s_session() {
         "guest theirs of user 1207",
     );
     host.shell(
-        "pid=$(cat /run/theirs.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.02; done",
+        "pid=$(cat /run/theirs.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.02; \
+         done",
     );
     goes(&host, &guest);
 }

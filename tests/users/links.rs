@@ -1,5 +1,5 @@
-//! If one of these fails, a user who owns a folder names somebody else's file by a symlink, and root, who
-//! tidies up, takes that file away or copies it for him.
+//! If one of these fails, a user who owns a folder names somebody else's file by a symlink, and
+//! root, who tidies up, takes that file away or copies it for him.
 
 use crate::support::retire::BINARY;
 use crate::support::{Disk, GuestBuilder, Identity, Outcome, PrivateHost, assert_same};
@@ -11,7 +11,8 @@ const HOME: &str = "/var/lib/libvirt/u";
 fn host() -> PrivateHost {
     let host = PrivateHost::start();
     host.shell(&format!(
-        "cd /var/lib/libvirt; mkdir u vault others; chown {USER}:{USER} u; chown 1300 others; chmod 711 others
+        "cd /var/lib/libvirt; mkdir u vault others; chown {USER}:{USER} u; chown 1300 others; \
+         chmod 711 others
         qemu-img create -q -f qcow2 vault/disk.qcow2 1M; cp /usr/share/OVMF/OVMF_VARS_4M.fd vault/VARS.fd
         mkdir vault/tpm; echo secret >vault/tpm/tpm2-00.permall
         cp -r vault/* others; chown -R 1300 others; cp -r vault/* u; chown -R {USER}:{USER} u"
@@ -54,7 +55,8 @@ fn with_nvram(host: &PrivateHost, name: &str, path: &str) {
     GuestBuilder::new(name)
         .q35()
         .os_xml(&format!(
-            "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>{path}</nvram>"
+            "<loader readonly='yes' \
+             type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>{path}</nvram>"
         ))
         .define(host);
 }
@@ -62,7 +64,8 @@ fn with_nvram(host: &PrivateHost, name: &str, path: &str) {
 fn with_tpm(host: &PrivateHost, name: &str, path: &str) {
     GuestBuilder::new(name)
         .device_xml(&format!(
-            "<tpm model='tpm-tis'><backend type='emulator' version='2.0'><source type='dir' path='{path}'/>\
+            "<tpm model='tpm-tis'><backend type='emulator' version='2.0'><source type='dir' \
+             path='{path}'/>\
              </backend></tpm>"
         ))
         .define(host);
@@ -138,7 +141,8 @@ fn a_user_s_symlink_to_what_is_not_his_is_nobody_s() {
     assert_same(&before.ignoring(&["atime"]), &after);
 }
 
-/// Kept in place, it is nobody's either: a copy for the guest under another name would be readable by that guest.
+/// Kept in place, it is nobody's either: a copy for the guest under another name would be readable
+/// by that guest.
 #[test]
 fn nvram_by_a_user_s_symlink_is_not_copied_for_another_name() {
     let host = host();
@@ -163,7 +167,10 @@ fn a_symlink_of_root_s_or_to_what_is_the_user_s_own_is_followed() {
     let roots = link(&host, "roots.fd", "/var/lib/libvirt/vault/VARS.fd", "0");
     let state = link(&host, "own.tpm", &format!("{HOME}/tpm"), USER);
     // Where root alone may write, root has put it, whoever owns it now.
-    host.shell("ln -s /var/lib/libvirt/vault/disk.qcow2 /var/lib/libvirt/boot/given; chown -h 1300 /var/lib/libvirt/boot/given");
+    host.shell(
+        "ln -s /var/lib/libvirt/vault/disk.qcow2 /var/lib/libvirt/boot/given; chown -h 1300 \
+                /var/lib/libvirt/boot/given",
+    );
     let files = [
         &own,
         &roots,
@@ -194,7 +201,8 @@ fn a_symlink_of_root_s_or_to_what_is_the_user_s_own_is_followed() {
     assert_same(&before, &Identity::of_files(&host, &files));
 }
 
-/// As long as a guest runs its disks are libvirt's: whose they are is what libvirt has written down.
+/// As long as a guest runs its disks are libvirt's: whose they are is what libvirt has written
+/// down.
 #[test]
 fn a_running_guest_s_disk_is_still_its_owner_s() {
     let host = host();

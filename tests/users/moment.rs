@@ -1,7 +1,7 @@
 //! Between the plan and the move the world goes on: somebody starts the guest, attaches its disk to
-//! another, opens it, or puts another file under its name. Whoever trusts the plan then takes a disk
-//! away under a running guest. Each such moment here: everything is back, exit 4, or the retirement
-//! came first and is whole.
+//! another, opens it, or puts another file under its name. Whoever trusts the plan then takes a
+//! disk away under a running guest. Each such moment here: everything is back, exit 4, or the
+//! retirement came first and is whole.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! If one of these fails, root has acted by a name in a folder that a user owns, and the user has meanwhile given
-//! that name to something else: a file of root's is his, or its contents are, or root has made a file where he may
-//! not.
+//! If one of these fails, root has acted by a name in a folder that a user owns, and the user has
+//! meanwhile given that name to something else: a file of root's is his, or its contents are, or
+//! root has made a file where he may not.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -38,12 +38,14 @@ fn define(host: &PrivateHost, name: &str) {
 fn define_with(host: &PrivateHost, name: &str, more: impl FnOnce(GuestBuilder) -> GuestBuilder) {
     let (home, nvram) = (home(name), nvram(name));
     host.shell(&format!(
-        "mkdir {home}; cp /usr/share/OVMF/OVMF_VARS_4M.fd {nvram}; chown -R {USER}:{USER} {home}; chmod 640 {nvram}"
+        "mkdir {home}; cp /usr/share/OVMF/OVMF_VARS_4M.fd {nvram}; chown -R {USER}:{USER} {home}; \
+         chmod 640 {nvram}"
     ));
     more(GuestBuilder::new(name))
         .q35()
         .os_xml(&format!(
-            "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>{nvram}</nvram>"
+            "<loader readonly='yes' \
+             type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>{nvram}</nvram>"
         ))
         .define(host);
 }
@@ -84,7 +86,8 @@ fn safe(host: &PrivateHost, when: &str) {
     assert_eq!(leaked, "", "{when}");
 }
 
-/// The issue's own case, its mirror image, and their neighbours: nothing was changed, and what to do is said.
+/// The issue's own case, its mirror image, and their neighbours: nothing was changed, and what to
+/// do is said.
 #[test]
 fn what_a_user_puts_under_the_names_of_kept_nvram_is_refused() {
     let host = host();
@@ -176,7 +179,8 @@ const ATTACKS: [Attack; 4] = [
     },
     Attack {
         what: "the NVRAM's name is given to the secret",
-        script: "if [ ! -e was ]; then mv $1_VARS.fd was 2>/dev/null || touch was; ln -f $V/secret $1_VARS.fd; fi",
+        script: "if [ ! -e was ]; then mv $1_VARS.fd was 2>/dev/null || touch was; ln -f $V/secret \
+                 $1_VARS.fd; fi",
     },
     Attack {
         what: "the folder's name leads to the vault",
@@ -237,7 +241,8 @@ fn nothing_a_user_does_while_kept_nvram_is_copied_reaches_root_s_files() {
     });
 }
 
-/// libvirt removes the NVRAM of a guest that runs on without a definition when it ends; a copy waits.
+/// libvirt removes the NVRAM of a guest that runs on without a definition when it ends; a copy
+/// waits.
 #[test]
 fn nothing_a_user_does_while_copies_come_back_reaches_root_s_files() {
     let host = host();

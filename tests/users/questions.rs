@@ -147,8 +147,9 @@ fn who_may_not_look_is_refused_unless_he_accepts_it_and_the_journal_knows() {
     let guest = GuestBuilder::new("web")
         .disk(Disk::unmanaged("web.raw"))
         .define(&host);
-    // Root without the right to look at other people's processes is as blind as anyone, if the kernel
-    // does not answer for the file either: a lease on another's file needs a right of its own.
+    // Root without the right to look at other people's processes is as blind as anyone, if the
+    // kernel does not answer for the file either: a lease on another's file needs a right of its
+    // own.
     host.shell(&format!("chown 1207 {}", guest.path("vda")));
     host.shell("sleep 600 </dev/null >/dev/null 2>&1 & echo $! >/run/sleeper");
     host.shell(&format!("cp {} /run/retire", quote(BINARY)));

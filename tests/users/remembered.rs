@@ -1,5 +1,5 @@
-//! What one command has read and the next one believes (`STATE/survey`). If this fails, a disk is taken
-//! from whoever has taken it up since, or a password lies about.
+//! What one command has read and the next one believes (`STATE/survey`). If this fails, a disk is
+//! taken from whoever has taken it up since, or a password lies about.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,6 @@
-//! A world that moves while a domain is retired: somebody defines it again, undefines it first, puts an
-//! overlay on its disk, or builds a new guest on what a crash has left. If these tests fail, a domain is there
-//! without its disks, or another's disk is in quarantine.
+//! A world that moves while a domain is retired: somebody defines it again, undefines it first,
+//! puts an overlay on its disk, or builds a new guest on what a crash has left. If these tests
+//! fail, a domain is there without its disks, or another's disk is in quarantine.
 
 use std::fs;
 
@@ -91,8 +91,8 @@ fn a_domain_that_is_defined_again_in_the_middle_comes_back_whole() {
     assert_eq!(states(&host), ["rolled-back"; 4]);
 }
 
-/// After the last move: prepared and committed are one record, and the look is right before it. What
-/// waits between the two is asked of `commit`.
+/// After the last move: prepared and committed are one record, and the look is right before it.
+/// What waits between the two is asked of `commit`.
 #[test]
 fn it_is_looked_for_again_before_the_decision() {
     let host = PrivateHost::start();
@@ -319,7 +319,8 @@ fn a_new_guest_of_another_name_beside_the_one_that_comes_back() {
     assert_eq!(states(&host), ["rolled-back", "rolled-back"]);
 }
 
-/// Neither direction can be had: the domain is defined, by somebody else, and a file's place is taken.
+/// Neither direction can be had: the domain is defined, by somebody else, and a file's place is
+/// taken.
 #[test]
 fn a_recovery_that_cannot_go_back_takes_nothing_from_a_domain_that_is_back() {
     let host = PrivateHost::start();
@@ -368,8 +369,8 @@ fn what_is_used_where_it_waits_is_not_brought_back() {
     host.retire(&["rollback", "1", "--yes"]).expect(0);
 }
 
-/// Killed at every change from the undefine on; each time the operator builds a new guest on the disks
-/// that are there, and the next boot recovers.
+/// Killed at every change from the undefine on; each time the operator builds a new guest on the
+/// disks that are there, and the next boot recovers.
 #[test]
 fn wherever_it_was_killed_a_new_guest_keeps_what_it_found() {
     let host = PrivateHost::start();

@@ -49,9 +49,9 @@ struct Ahead {
 }
 
 impl HostCensus {
-    /// Begins the look that will be asked for in a moment. To show its locks the kernel stops everybody who
-    /// locks a file and waits until all have noticed, 15 ms on a small machine: time in which libvirt and the
-    /// journal can be asked.
+    /// Begins the look that will be asked for in a moment. To show its locks the kernel stops
+    /// everybody who locks a file and waits until all have noticed, 15 ms on a small machine: time
+    /// in which libvirt and the journal can be asked.
     pub fn look_ahead(&self) {
         let ahead = Ahead {
             since: Instant::now(),

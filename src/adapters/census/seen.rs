@@ -53,8 +53,8 @@ impl Seen {
 
     pub fn finish(mut self) -> Sighting {
         let uid = rustix::process::geteuid();
-        // Without root's rights others may be hidden altogether (`hidepid`, a PID namespace). Root is
-        // kept from single processes only, and for those the kernel answers, file by file.
+        // Without root's rights others may be hidden altogether (`hidepid`, a PID namespace). Root
+        // is kept from single processes only, and for those the kernel answers, file by file.
         if !uid.is_root() {
             self.unseen.insert(format!(
                 "what other users' processes have open or mounted, which user {} may not see",

@@ -15,14 +15,15 @@ use crate::ports::StorageError;
 /// Folders within folders, each of which costs an open file meanwhile.
 const DEEPEST: usize = 256;
 
-/// File systems that have every block in one file alone: nobody need be asked extent by extent. Numbers
-/// from `linux/magic.h`.
+/// File systems that have every block in one file alone: nobody need be asked extent by extent.
+/// Numbers from `linux/magic.h`.
 const NEVER_SHARED: &[u64] = &[
     0xef53,      // ext2, ext3, ext4
     0x0102_1994, // tmpfs
 ];
 
-/// Of a file, of a folder all that is below it (the folder itself not); nothing of what is not there.
+/// Of a file, of a folder all that is below it (the folder itself not); nothing of what is not
+/// there.
 pub fn of(path: &Path) -> Result<Vec<Allocation>, StorageError> {
     let found = match sys::open_at(CWD, path, OFlags::PATH | OFlags::NOFOLLOW) {
         Ok(found) => found,

@@ -39,7 +39,8 @@ pub fn forbidding(fd: BorrowedFd<'_>, stat: &Statx) -> u32 {
     }
 }
 
-/// Whether the file's data goes through the file system's journal (`chattr +j`), where that can be told.
+/// Whether the file's data goes through the file system's journal (`chattr +j`), where that can be
+/// told.
 pub fn is_data_journaled(file: impl AsFd) -> bool {
     retry_on_intr(|| ioctl_getflags(&file)).is_ok_and(|flags| flags.contains(IFlags::JOURNALING))
 }

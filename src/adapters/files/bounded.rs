@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 /// Time between two looks whether it has ended.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// As [`Command::output`], with nothing on its input and at most `most` bytes of each stream; `None`
-/// where it took longer than `longest`, or wrote more. It is killed then.
+/// As [`Command::output`], with nothing on its input and at most `most` bytes of each stream;
+/// `None` where it took longer than `longest`, or wrote more. It is killed then.
 pub fn output(command: &mut Command, longest: Duration, most: u64) -> io::Result<Option<Output>> {
     let mut child = command
         .stdin(Stdio::null())

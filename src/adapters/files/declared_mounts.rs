@@ -1,8 +1,8 @@
-//! Places at which this host is told to mount something, and nothing is mounted now: what is missing
-//! there is away, and not gone.
+//! Places at which this host is told to mount something, and nothing is mounted now: what is
+//! missing there is away, and not gone.
 //!
-//! Told by `/etc/fstab` (fstab(5)) and by systemd's mount and automount units (systemd.mount(5)); what
-//! somebody mounts by hand, nobody can know.
+//! Told by `/etc/fstab` (fstab(5)) and by systemd's mount and automount units (systemd.mount(5));
+//! what somebody mounts by hand, nobody can know.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};

@@ -1,5 +1,5 @@
-//! The end of a quarantined file. By open folders that are ours alone, and only of the inode that was
-//! recorded: whatever else has the name is somebody's.
+//! The end of a quarantined file. By open folders that are ours alone, and only of the inode that
+//! was recorded: whatever else has the name is somebody's.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -10,8 +10,8 @@ const FS_IOC_FIEMAP: libc::Ioctl = 0xc020_660b_u32 as libc::Ioctl;
 /// Writes what waits in memory first.
 const FLAG_SYNC: u32 = 1;
 const LAST: u32 = 0x1;
-/// Location unknown, not yet allocated, compressed, encrypted, within metadata, or packed with others:
-/// the physical place means nothing, or writing does not go there.
+/// Location unknown, not yet allocated, compressed, encrypted, within metadata, or packed with
+/// others: the physical place means nothing, or writing does not go there.
 const NOWHERE: u32 = 0x2 | 0x4 | 0x8 | 0x80 | 0x200 | 0x400;
 const SHARED: u32 = 0x2000;
 /// Extents that are asked for at once.
@@ -84,8 +84,8 @@ pub fn of(file: &OwnedFd) -> rustix::io::Result<Vec<Extent>> {
             reserved: 0,
             extents: [RawExtent::default(); COUNT],
         };
-        // SAFETY: the kernel writes at most `count` extents behind the header, for which there is room,
-        // and the descriptor is open for as long as `file` lives.
+        // SAFETY: the kernel writes at most `count` extents behind the header, for which there is
+        // room, and the descriptor is open for as long as `file` lives.
         let result = unsafe { libc::ioctl(file.as_raw_fd(), FS_IOC_FIEMAP, &raw mut map) };
         if result < 0 {
             let error = std::io::Error::last_os_error();

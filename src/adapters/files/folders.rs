@@ -247,8 +247,8 @@ fn is_copy(name: &OsStr) -> bool {
         .any(|prefix| name.as_bytes().starts_with(prefix))
 }
 
-/// Whether something in a transaction's folder is of its record: a plain file of a known name, or the
-/// temporary name that [`write()`] begins with.
+/// Whether something in a transaction's folder is of its record: a plain file of a known name, or
+/// the temporary name that [`write()`] begins with.
 ///
 /// # Errors
 /// A quarantined file, which has a number for a name: then nothing of the folder goes.

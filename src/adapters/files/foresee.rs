@@ -1,5 +1,5 @@
-//! Where a folder's files would wait, told without a file: the kernel answers EXDEV and EROFS for two
-//! folders before it looks for the name that is to be renamed, and there is none.
+//! Where a folder's files would wait, told without a file: the kernel answers EXDEV and EROFS for
+//! two folders before it looks for the name that is to be renamed, and there is none.
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};

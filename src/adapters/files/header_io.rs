@@ -101,7 +101,8 @@ pub fn saved_xml(path: &Path) -> Result<Option<SecretXml>, StorageError> {
 }
 
 pub fn stops_a_pool(path: &Path) -> Result<bool, StorageError> {
-    // Its length clears nearly every file, so that a pool of thousands is looked at without opening one.
+    // Its length clears nearly every file, so that a pool of thousands is looked at without opening
+    // one.
     let is_long = |found: fs::Metadata| found.is_file() && found.len() >= POOL_PROBE as u64;
     if fs::metadata(path).is_ok_and(is_long) {
         return Ok(false);

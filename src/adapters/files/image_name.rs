@@ -6,7 +6,8 @@ use crate::image::{self, Location};
 use crate::ports::{Below, Image, Part, Reference, StorageError};
 
 /// Adds what a name in the header of the image `path` leads to. `declared` is the format that the
-/// header gives for it; what the name itself says is the more exact, since QEMU opens the file by it.
+/// header gives for it; what the name itself says is the more exact, since QEMU opens the file by
+/// it.
 pub fn add(image: &mut Image, path: &Path, name: &[u8], part: Part, declared: Option<&str>) {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let named = image::locate(name, folder);

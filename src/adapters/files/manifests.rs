@@ -1,4 +1,5 @@
-//! What transactions left in quarantine, and whether it is ours: [`Quarantine`] on this host's files.
+//! What transactions left in quarantine, and whether it is ours: [`Quarantine`] on this host's
+//! files.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -145,8 +146,8 @@ impl LocalFiles {
         }
     }
 
-    /// What lies in folders of the operator's choice: each may be a root, hold one as a file system or
-    /// another state folder does, or be one transaction's folder.
+    /// What lies in folders of the operator's choice: each may be a root, hold one as a file system
+    /// or another state folder does, or be one transaction's folder.
     pub fn chosen(&self, folders: &[PathBuf]) -> Found {
         let mut found = Found::default();
         for folder in folders {
@@ -242,8 +243,8 @@ fn named(folder: &Path) -> Option<(TransactionId, uuid::Uuid)> {
     ))
 }
 
-/// A file of a transaction's folder, if it is ours alone and has one name: whoever can make a second
-/// one chooses which of our files is read.
+/// A file of a transaction's folder, if it is ours alone and has one name: whoever can make a
+/// second one chooses which of our files is read.
 fn read(folder: impl AsFd, name: &str, largest: u64) -> Result<Option<Vec<u8>>, String> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = match sys::open_at(folder, name, flags) {

@@ -154,10 +154,10 @@ fn attempt(files: &LocalFiles, source: &Path, folder: PathBuf) -> Result<Root, S
 
 /// Tries whether files can go from `source` into `folder`.
 ///
-/// A file without a name (O_TMPFILE) in `source` is given one in `folder`: the kernel refuses a link
-/// with EXDEV wherever it refuses a rename with it (bind mounts, btrfs subvolumes, XFS projects), and
-/// a crash leaves nothing in a folder that is not ours, where a pool would list it. Where there is no
-/// O_TMPFILE a file with a name is renamed.
+/// A file without a name (O_TMPFILE) in `source` is given one in `folder`: the kernel refuses a
+/// link with EXDEV wherever it refuses a rename with it (bind mounts, btrfs subvolumes, XFS
+/// projects), and a crash leaves nothing in a folder that is not ours, where a pool would list it.
+/// Where there is no O_TMPFILE a file with a name is renamed.
 pub fn probe(source: &Path, folder: &Path) -> Result<(), StorageError> {
     let name = OsString::from(format!("{OUR_NAME}-probe-{}", uuid::Uuid::new_v4()));
     let there = folder.join(&name);

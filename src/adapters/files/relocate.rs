@@ -126,9 +126,9 @@ fn transfer(
     result.and(locked)
 }
 
-/// Why what arrived is not what was looked at. A file that is in a lower layer of an overlay is copied
-/// to the upper one by whatever first changes it, a rename too, and is another inode then; only who
-/// has had it open all along can tell.
+/// Why what arrived is not what was looked at. A file that is in a lower layer of an overlay is
+/// copied to the upper one by whatever first changes it, a rename too, and is another inode then;
+/// only who has had it open all along can tell.
 fn not_that(fd: &OwnedFd, arrived: &Statx, source: &Entry<'_>) -> StorageError {
     let is_it = sys::stat(fd).is_ok_and(|now| sys::identity(&now) == sys::identity(arrived));
     if !is_it {

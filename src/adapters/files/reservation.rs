@@ -1,8 +1,8 @@
-//! An empty folder of ours in a free name, for the moment in which somebody else (libvirt) is to remove
-//! whatever has that name.
+//! An empty folder of ours in a free name, for the moment in which somebody else (libvirt) is to
+//! remove whatever has that name.
 //!
-//! No file can be created there, moved there or linked there while it stands: the kernel refuses each of
-//! them over a folder.
+//! No file can be created there, moved there or linked there while it stands: the kernel refuses
+//! each of them over a folder.
 
 use std::path::Path;
 

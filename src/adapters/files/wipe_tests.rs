@@ -1,4 +1,5 @@
-//! A run that is cut off is carried on where it was synced last, and a claim is never more than was seen.
+//! A run that is cut off is carried on where it was synced last, and a claim is never more than was
+//! seen.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -63,7 +64,8 @@ fn cut_off(path: &Path, method: WipeMethod, at: usize) {
 fn what_was_cut_off_is_carried_on_behind_what_was_synced() {
     let (_dir, path) = waiting(&vec![7; 6 * MIB]);
     cut_off(&path, WipeMethod::Zero, 3 * MIB);
-    // Whoever begins anew overwrites this as well, and whoever trusts what was not synced leaves some.
+    // Whoever begins anew overwrites this as well, and whoever trusts what was not synced leaves
+    // some.
     let mut bytes = fs::read(&path).unwrap();
     assert_eq!(bytes[MIB], 0);
     bytes[MIB] = 9;

@@ -2,18 +2,19 @@
 //!
 //! Two questions, neither of which changes anything (both seen with 11.3):
 //!
-//! - `virConnectDomainXMLToNative` reads the XML as define does, and then makes QEMU's command line of it.
-//!   What it accepts is defined as well. Some of what it refuses could be defined and not started: a pool that
-//!   is not active, a host device that is not there.
-//! - `virDomainDefineXML` of a domain whose name has a line break in it. libvirt reads and checks the whole XML
-//!   first and the name last (`virXMLCheckIllegalChars` in `qemuDomainDefineXMLFlags`), so that this is always
-//!   refused: for the XML's own fault where it has one, and else for the name's.
+//! - `virConnectDomainXMLToNative` reads the XML as define does, and then makes QEMU's command line
+//!   of it. What it accepts is defined as well. Some of what it refuses could be defined and not
+//!   started: a pool that is not active, a host device that is not there.
+//! - `virDomainDefineXML` of a domain whose name has a line break in it. libvirt reads and checks
+//!   the whole XML first and the name last (`virXMLCheckIllegalChars` in
+//!   `qemuDomainDefineXMLFlags`), so that this is always refused: for the XML's own fault where it
+//!   has one, and else for the name's.
 //!
-//! The second is asked where the first said no, because libvirt writes every refusal to its log. What both
-//! refuse for one and the same cause is what define would be refused for.
+//! The second is asked where the first said no, because libvirt writes every refusal to its log.
+//! What both refuse for one and the same cause is what define would be refused for.
 //!
-//! The first is asked without the domain's interfaces (see [`untouching`]). Where one of them has what not every
-//! QEMU has, the second is asked of the XML with and without them.
+//! The first is asked without the domain's interfaces (see [`untouching`]). Where one of them has
+//! what not every QEMU has, the second is asked of the XML with and without them.
 
 use virt::error::{Error, ErrorNumber};
 use virt::sys;
@@ -52,8 +53,8 @@ impl Libvirt {
         }
     }
 
-    /// What define says of the whole XML and not of the same XML without its interfaces. Both are refused, for
-    /// the name at last.
+    /// What define says of the whole XML and not of the same XML without its interfaces. Both are
+    /// refused, for the name at last.
     fn interfaces_refused(
         &self,
         without: &SecretXml,
@@ -94,8 +95,8 @@ impl Libvirt {
     }
 }
 
-/// The XML with a line break at the end of the domain's name; `None` where the name was not found, so that what
-/// is sent to be refused never is a domain that could be defined.
+/// The XML with a line break at the end of the domain's name; `None` where the name was not found,
+/// so that what is sent to be refused never is a domain that could be defined.
 fn unnameable(xml: &SecretXml) -> Result<Option<String>, HypervisorError> {
     let failed = errors::xml("the domain");
     let change = |xml: &str| {

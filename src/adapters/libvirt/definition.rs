@@ -204,8 +204,8 @@ impl Libvirt {
 }
 
 /// By depth, then by name: libvirt's own order of siblings is that of a hash table with a seed of
-/// its own in each daemon, and the same domain must give the same definition twice. A parent that is
-/// not in the list makes its child a root.
+/// its own in each daemon, and the same domain must give the same definition twice. A parent that
+/// is not in the list makes its child a root.
 fn parents_first<T>(items: Vec<T>, key: impl Fn(&T) -> (&str, Option<&str>)) -> Vec<T> {
     let parents: HashMap<&str, Option<&str>> = items.iter().map(&key).collect();
     let depth = |item: &T| {

@@ -125,8 +125,9 @@ impl Libvirt {
         })
     }
 
-    /// Of a handle that has just been looked up, which says whether the domain is active. What is not
-    /// is persistent, or it would not be there. One that goes away between the calls is not there.
+    /// Of a handle that has just been looked up, which says whether the domain is active. What is
+    /// not is persistent, or it would not be there. One that goes away between the calls is not
+    /// there.
     pub(super) fn status_of(
         &self,
         domain: Option<Domain>,
@@ -157,8 +158,8 @@ impl Libvirt {
         }))
     }
 
-    /// A few lists and one or two dumps for each domain that is not remembered: a list says by itself
-    /// who is active, who is transient and who has snapshots or checkpoints.
+    /// A few lists and one or two dumps for each domain that is not remembered: a list says by
+    /// itself who is active, who is transient and who has snapshots or checkpoints.
     pub(super) fn describe_all(
         &self,
         must_ask: &dyn Fn(&SecretXml) -> bool,

@@ -1,9 +1,9 @@
 //! libvirt's own files, made to last (law 3).
 //!
-//! libvirt syncs the XML it writes (`virFileRewrite`), but no folder: after a power cut an undefined
-//! domain may be there again and a defined one gone. An effect is durable before its outcome is
-//! written, so the folders are synced here after the calls that add or take a name: once for all of
-//! them, when the engine settles what it has done.
+//! libvirt syncs the XML it writes (`virFileRewrite`), but no folder: after a power cut an
+//! undefined domain may be there again and a defined one gone. An effect is durable before its
+//! outcome is written, so the folders are synced here after the calls that add or take a name: once
+//! for all of them, when the engine settles what it has done.
 
 use std::collections::BTreeSet;
 use std::fs::File;

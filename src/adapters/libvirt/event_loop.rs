@@ -1,9 +1,9 @@
 //! libvirt's event loop, which keeps connections alive and brings events.
 //!
 //! A loop that waits all the time costs every call eleven changes of thread and twice the processor
-//! time (measured with 11.3): each answer sets the keepalive's timer anew, and each timer that is set
-//! wakes the loop. So it looks up twice a second, which is enough to notice a server that has stopped
-//! answering, and waits only for whoever follows events.
+//! time (measured with 11.3): each answer sets the keepalive's timer anew, and each timer that is
+//! set wakes the loop. So it looks up twice a second, which is enough to notice a server that has
+//! stopped answering, and waits only for whoever follows events.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Once, OnceLock};

@@ -104,8 +104,9 @@ fn lifecycle(domain: Uuid, event: u32, detail: u32) -> LifeEvent {
     LifeEvent::Ended { domain, how }
 }
 
-/// `2026-01-01 10:00:00.000+0000: shutting down, reason=destroyed`, in the guest's last run. The log
-/// goes by the name, and another guest may have had that since: QEMU's command line says whose a run is.
+/// `2026-01-01 10:00:00.000+0000: shutting down, reason=destroyed`, in the guest's last run. The
+/// log goes by the name, and another guest may have had that since: QEMU's command line says whose
+/// a run is.
 fn ended(log: &str, guest: Uuid) -> Option<Ended> {
     let guest = guest.to_string();
     log.rsplit(": starting up libvirt version")

@@ -256,8 +256,8 @@ fn state_below(config: &Path, state: &Path, tpm: PathBuf) -> StateFolders {
     }
 }
 
-/// Where the system's daemon has the definitions that it reads when it starts. Of a user's own daemon
-/// nothing tells for certain, and of one behind a socket of somebody's choice even less.
+/// Where the system's daemon has the definitions that it reads when it starts. Of a user's own
+/// daemon nothing tells for certain, and of one behind a socket of somebody's choice even less.
 pub(super) fn definitions(canonical: &str, surroundings: &Surroundings) -> Option<PathBuf> {
     let uri = Uri::split(canonical)?;
     let is_systems = match uri.path {

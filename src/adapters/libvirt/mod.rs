@@ -1,8 +1,8 @@
 //! libvirt behind [`crate::ports::Hypervisor`].
 //!
 //! Every call is made anew from a UUID: a handle that was kept would speak of a domain that has
-//! been undefined and defined again in the meantime. Sources: libvirt's headers and API pages; where
-//! a rule was found by running libvirt 11.3, the comment says so.
+//! been undefined and defined again in the meantime. Sources: libvirt's headers and API pages;
+//! where a rule was found by running libvirt 11.3, the comment says so.
 
 mod autostart;
 mod chains;

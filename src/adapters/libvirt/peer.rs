@@ -1,9 +1,10 @@
 //! Who is at the other end of the socket, and whether the files are the same there as here.
 //!
-//! The kernel says which process listens (`SO_PEERCRED`, unix(7)), and `/proc` says what that process
-//! calls the root (proc(5): `/proc/PID/root`, `/proc/PID/ns/mnt`; both need the right to look into it).
-//! A daemon in another mount namespace, in a chroot, in a container whose processes are not seen from
-//! here, or a program that only passes on what it hears, has files of its own under the same paths.
+//! The kernel says which process listens (`SO_PEERCRED`, unix(7)), and `/proc` says what that
+//! process calls the root (proc(5): `/proc/PID/root`, `/proc/PID/ns/mnt`; both need the right to
+//! look into it). A daemon in another mount namespace, in a chroot, in a container whose processes
+//! are not seen from here, or a program that only passes on what it hears, has files of its own
+//! under the same paths.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -47,9 +48,9 @@ pub(super) fn sockets() -> BTreeSet<(RawFd, PathBuf)> {
     sockets.collect()
 }
 
-/// The other end of the socket that was opened since `before`, and which process it is, where that is
-/// the daemon itself, as the distribution has installed it. Without a socket the driver runs in this
-/// process.
+/// The other end of the socket that was opened since `before`, and which process it is, where that
+/// is the daemon itself, as the distribution has installed it. Without a socket the driver runs in
+/// this process.
 pub(super) fn since(before: &BTreeSet<(RawFd, PathBuf)>) -> (Peer, Option<Daemon>) {
     let new = sockets();
     let mut found = new
@@ -139,8 +140,8 @@ fn judge(pid: i32, is_daemons_socket: bool) -> Peer {
         Ok(true) => Peer::Same,
         Ok(false) => Peer::Other {
             why: format!(
-                "{name} (process {pid}) has another root or another mount namespace, where the same \
-                 paths are other files"
+                "{name} (process {pid}) has another root or another mount namespace, where the \
+                 same paths are other files"
             ),
             hint: format!(
                 "run it where libvirt runs: nsenter --target {pid} --mount --root virt-retire …"
@@ -176,8 +177,8 @@ fn plain(name: &str) -> &str {
     wrapped.unwrap_or(name)
 }
 
-/// The next best for whoever may not look into the daemon's process: QEMU's driver writes its number
-/// beside the state of its running guests (`virQEMUDriverInitialize`), and does that here.
+/// The next best for whoever may not look into the daemon's process: QEMU's driver writes its
+/// number beside the state of its running guests (`virQEMUDriverInitialize`), and does that here.
 fn holds_the_state(pid: i32) -> bool {
     let written = fs::read_to_string("/run/libvirt/qemu/driver.pid");
     written.is_ok_and(|written| written.trim().parse() == Ok(pid))

@@ -82,7 +82,8 @@ impl Libvirt {
         let kind = if path.is_absolute() && path.is_file() {
             "file".into()
         } else {
-            // No file of this host, or a kind of libvirt's own (ploop): nothing that has a header to be read.
+            // No file of this host, or a kind of libvirt's own (ploop): nothing that has a header
+            // to be read.
             describe(pool, &found.xml_desc(0).map_err(missing)?)?.kind
         };
         Ok(Located { path, kind })
@@ -98,8 +99,8 @@ impl Libvirt {
             .map_err(|error| self.no_such_volume(pool, volume, &error))
     }
 
-    /// Asks a pool that was looked up before, and looks it up anew where that one has gone: another may
-    /// have its name by now.
+    /// Asks a pool that was looked up before, and looks it up anew where that one has gone: another
+    /// may have its name by now.
     fn in_pool<T>(
         &self,
         name: &str,

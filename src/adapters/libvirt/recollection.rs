@@ -1,9 +1,10 @@
 //! What libvirt says of inactive domains, remembered as long as its own file of each is the same.
 //!
-//! libvirt replaces that file (a new inode, by a rename) whenever it changes a definition, while it holds
-//! the domain's lock, so that whoever asks after the file was looked at hears what is in it or something
-//! newer (`virDomainDefSave`; what changes a definition and what does not was tried with 11.3). A file
-//! that an editor has changed says something else than the daemon, and the daemon is asked once.
+//! libvirt replaces that file (a new inode, by a rename) whenever it changes a definition, while it
+//! holds the domain's lock, so that whoever asks after the file was looked at hears what is in it
+//! or something newer (`virDomainDefSave`; what changes a definition and what does not was tried
+//! with 11.3). A file that an editor has changed says something else than the daemon, and the
+//! daemon is asked once.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

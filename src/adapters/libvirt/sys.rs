@@ -1,7 +1,7 @@
 //! What the virt crate 0.5 has no names for: checkpoints, autostart-once, domain statistics.
 //!
-//! All unsafe code that speaks to libvirt is in this file. Each function takes safe values, frees what
-//! libvirt allocated, and gives safe values back.
+//! All unsafe code that speaks to libvirt is in this file. Each function takes safe values, frees
+//! what libvirt allocated, and gives safe values back.
 
 use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_uint, c_void};
 use std::mem;
@@ -132,8 +132,8 @@ pub(super) fn checkpoints(domain: &Domain) -> Result<Vec<String>, Error> {
 
 /// The XML of the backup job that runs.
 pub(super) fn backup(domain: &Domain) -> Result<String, Error> {
-    // SAFETY: the domain's pointer is valid while `domain` lives; the answer is null or a string for
-    // us to free.
+    // SAFETY: the domain's pointer is valid while `domain` lives; the answer is null or a string
+    // for us to free.
     unsafe {
         let xml = sys::virDomainBackupGetXMLDesc(domain.as_ptr(), 0);
         if xml.is_null() {

@@ -129,7 +129,8 @@ impl SledJournal {
         folder::is_used(state_dir)
     }
 
-    /// Whether there are files of a journal, whole or not: without them [`SledJournal::open`] makes one.
+    /// Whether there are files of a journal, whole or not: without them [`SledJournal::open`] makes
+    /// one.
     pub fn is_begun(state_dir: &Path) -> bool {
         let names = Names::below(state_dir);
         names.sled.exists() || names.watermark.exists()
@@ -150,8 +151,8 @@ impl SledJournal {
         self
     }
 
-    /// Tells of each entry that is written from now on, once it is durable: what is decided at once, what
-    /// was done for it along with that.
+    /// Tells of each entry that is written from now on, once it is durable: what is decided at
+    /// once, what was done for it along with that.
     #[must_use]
     pub fn telling(mut self, audience: Option<Audience>) -> Self {
         self.told = self.head.sequence();

@@ -1,8 +1,8 @@
 //! A new journal in the place of one that is lost or damaged.
 //!
-//! The new one is made whole in a folder beside; then the old files are moved aside and the new ones
-//! into their place. Killed in between, there is no journal or half of one, which a second rebuild
-//! takes for what it is. Nothing of the old one is deleted.
+//! The new one is made whole in a folder beside; then the old files are moved aside and the new
+//! ones into their place. Killed in between, there is no journal or half of one, which a second
+//! rebuild takes for what it is. Nothing of the old one is deleted.
 
 use std::fs;
 use std::path::{Path, PathBuf};

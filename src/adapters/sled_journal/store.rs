@@ -1,5 +1,5 @@
-//! sled, as far as the journal needs it: a [`Shelf`] of six trees (`migrations/`), bytes in and bytes
-//! out. Everything that touches sled runs inside [`caught`].
+//! sled, as far as the journal needs it: a [`Shelf`] of six trees (`migrations/`), bytes in and
+//! bytes out. Everything that touches sled runs inside [`caught`].
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -238,10 +238,10 @@ impl Drop for Store {
 /// What is read, so that sled lets go of it again.
 ///
 /// sled 0.34.7 evicts nothing from its cache until 64 accesses have come to one of its 256 shards
-/// (`lru.rs`, `MAX_QUEUE_ITEMS`), and whoever walks over a tree makes one access for a whole page, of
-/// 17 items: up to 16,384 pages stay, whatever the cache's capacity. To check 100,000 transactions took
-/// 170 MB. With an access for every so many bytes it is the bytes that count, and what sled has not
-/// looked at yet is 8 MiB at the most.
+/// (`lru.rs`, `MAX_QUEUE_ITEMS`), and whoever walks over a tree makes one access for a whole page,
+/// of 17 items: up to 16,384 pages stay, whatever the cache's capacity. To check 100,000
+/// transactions took 170 MB. With an access for every so many bytes it is the bytes that count, and
+/// what sled has not looked at yet is 8 MiB at the most.
 fn told<'a>(
     tree: &'a sled::Tree,
     items: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>> + 'a,
@@ -257,8 +257,8 @@ fn told<'a>(
 
 /// Removes what sled was writing when it was killed.
 ///
-/// sled 0.34.7 writes a snapshot as `snap.N.generating` and renames it when it is whole; but at open
-/// it passes over names that end in `.in___motion`, and takes an unfinished one for damage
+/// sled 0.34.7 writes a snapshot as `snap.N.generating` and renames it when it is whole; but at
+/// open it passes over names that end in `.in___motion`, and takes an unfinished one for damage
 /// (`config.rs`, `get_snapshot_files`). The one before is still there, and so is the log.
 fn remove_unfinished(folder: &Path) -> Result<(), Fault> {
     let fault = |error: std::io::Error| Fault::io(folder, error);

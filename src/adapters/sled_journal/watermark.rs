@@ -53,8 +53,8 @@ impl Watermark {
         Ok(latest(path, &file)?.1)
     }
 
-    /// Whether a program that knows the present format has written it, which brings the journal to that
-    /// format before.
+    /// Whether a program that knows the present format has written it, which brings the journal to
+    /// that format before.
     pub(super) fn is_present(path: &Path) -> bool {
         let Ok(file) = File::open(path) else {
             return false;

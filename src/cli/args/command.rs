@@ -175,10 +175,10 @@ pub enum Command {
     },
     /// What would stop a retirement on this host, and leftovers of other tools
     ///
-    /// Looks at libvirt, the rights, each file system with a pool on it, the journal and what waits in
-    /// quarantine, and for disks that are gone, volumes that no domain uses, and NVRAM, TPM state, managed
-    /// saves and snapshot metadata without a domain. Changes nothing. Exits 1 if a check failed; leftovers
-    /// alone do not count.
+    /// Looks at libvirt, the rights, each file system with a pool on it, the journal and what waits
+    /// in quarantine, and for disks that are gone, volumes that no domain uses, and NVRAM, TPM
+    /// state, managed saves and snapshot metadata without a domain. Changes nothing. Exits 1 if a
+    /// check failed; leftovers alone do not count.
     Doctor,
     /// The settings of this program
     Config {
@@ -208,7 +208,8 @@ pub enum Command {
         /// Only the files of these transactions
         #[arg(value_name = "ID", value_parser = meant, add = complete::ids())]
         ids: Vec<Meant>,
-        /// Read every file whole, and hold it against its digest where the setting `digest` took one
+        /// Read every file whole, and hold it against its digest where the setting `digest` took
+        /// one
         #[arg(long)]
         deep: bool,
         /// A checkpoint kept elsewhere: prove that the log still contains it

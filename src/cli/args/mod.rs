@@ -1,7 +1,7 @@
 //! The contract's command line. Arguments become the model's values before any work starts.
 //!
-//! Here are the options of every verb; the verbs are in `command`, and what several of them share is
-//! in a file per subject.
+//! Here are the options of every verb; the verbs are in `command`, and what several of them share
+//! is in a file per subject.
 
 mod command;
 mod config;

@@ -40,8 +40,8 @@ pub enum PolicyCommand {
         /// Refuse undefine and destroy
         #[arg(long)]
         protected: bool,
-        /// Have `watch` retire the domain after that moment, once it is shut off: RFC 3339, a date, or a
-        /// span from now such as 30d
+        /// Have `watch` retire the domain after that moment, once it is shut off: RFC 3339, a date,
+        /// or a span from now such as 30d
         #[arg(long, value_name = "TIME", value_parser = super::filter::to_come)]
         expires: Option<jiff::Timestamp>,
         /// It is stopped for that where it runs then

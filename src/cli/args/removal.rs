@@ -85,8 +85,8 @@ pub struct RemovalFlags {
     /// Go on although not everyone who may use the disks could be looked for
     #[arg(long)]
     accept_unseen: bool,
-    /// Go on although libvirt would not define the domain again as it is (its machine type, emulator or
-    /// firmware is gone): a rollback then needs `--xml` or `--files`
+    /// Go on although libvirt would not define the domain again as it is (its machine type,
+    /// emulator or firmware is gone): a rollback then needs `--xml` or `--files`
     #[arg(long)]
     accept_not_redefinable: bool,
     /// Of a disk whose chain cannot be read to its end, take what can be read and leave the rest
@@ -190,8 +190,9 @@ pub fn typed(removal: &Removal) -> Vec<String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Names(Vec<String>);
 
-/// As virsh reads a list: `,,` is a comma (`vshStringToArray`). An entry that is empty (a shell variable
-/// without a value, most often) names no disk of any domain: it is wrong before one is looked at.
+/// As virsh reads a list: `,,` is a comma (`vshStringToArray`). An entry that is empty (a shell
+/// variable without a value, most often) names no disk of any domain: it is wrong before one is
+/// looked at.
 fn names(list: &str) -> Result<Names, &'static str> {
     let mut names = vec![String::new()];
     let mut rest = list.chars().peekable();

@@ -65,8 +65,8 @@ pub struct Departure {
     /// Bring back the files alone; the domain stays undefined
     #[arg(long, conflicts_with_all = ["xml", "as_name", "new_uuid", "new_macs", "start"])]
     pub files: bool,
-    /// What came from the folder (or is the file) OLD comes back at NEW, and the XML follows; may be
-    /// repeated. Both are absolute
+    /// What came from the folder (or is the file) OLD comes back at NEW, and the XML follows; may
+    /// be repeated. Both are absolute
     #[arg(long, value_name = "OLD=NEW", value_parser = old_and_new)]
     pub path: Vec<(PathBuf, PathBuf)>,
     /// Go on although an image below one of its disks, which was kept, is gone or another one now

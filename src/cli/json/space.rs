@@ -10,7 +10,8 @@ use super::path;
 pub struct SpaceJson {
     #[serde(flatten)]
     total: HeldJson,
-    /// Recorded bytes of files that are not where they wait, or on what is not mounted: in no other sum.
+    /// Recorded bytes of files that are not where they wait, or on what is not mounted: in no other
+    /// sum.
     unseen_bytes: u64,
     file_systems: Vec<FileSystemJson>,
 }

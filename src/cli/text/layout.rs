@@ -55,8 +55,9 @@ impl Width {
         Self(Some(width.max(Self::LEAST)))
     }
 
-    /// The text in lines that fit, the later ones indented by `indent` blanks as the first one is by
-    /// whoever prints it. A word that is longer than a line stays whole: it is there to be copied.
+    /// The text in lines that fit, the later ones indented by `indent` blanks as the first one is
+    /// by whoever prints it. A word that is longer than a line stays whole: it is there to be
+    /// copied.
     pub fn wrapped(self, text: &str, indent: usize) -> String {
         let Self(Some(width)) = self else {
             return text.to_owned();

@@ -1,5 +1,5 @@
-//! Transactions that a crash has left open, before `recover` treats them, and for every other command in
-//! one line.
+//! Transactions that a crash has left open, before `recover` treats them, and for every other
+//! command in one line.
 
 use crate::model::{FileRole, Progress, State, Step, Transaction};
 

@@ -29,7 +29,8 @@ const ROWS: Columns<5> = Columns {
     least: 16,
 };
 
-/// One plan: its domain, each disk with its fate, what else goes, and what of the risks was accepted.
+/// One plan: its domain, each disk with its fate, what else goes, and what of the risks was
+/// accepted.
 pub fn plan(plan: &Plan, look: Look) -> String {
     let mut lines = vec![heading(plan)];
     if look.whole {

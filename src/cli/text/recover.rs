@@ -13,8 +13,8 @@ pub fn recovered(recovery: &Recovery) -> String {
     let notes = transaction.notes();
     let told = match &recovery.result {
         Recovered::Purged => format!(
-            "Transaction {id}: the purge of domain {name} had been begun, and is finished; {} freed \
-             (purged).",
+            "Transaction {id}: the purge of domain {name} had been begun, and is finished; {} \
+             freed (purged).",
             size(transaction.freed())
         ),
         Recovered::Undone => format!(

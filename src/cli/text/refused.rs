@@ -1,5 +1,5 @@
-//! Why a plan is refused: what wants a decision with the flags that give it, each once, and what no flag
-//! decides in words.
+//! Why a plan is refused: what wants a decision with the flags that give it, each once, and what no
+//! flag decides in words.
 
 use crate::model::{Plan, Refusal, RefusalCode};
 

@@ -25,15 +25,15 @@ pub fn transaction(transaction: &Transaction) -> String {
     }
     if transaction.is_imported() {
         line.push_str(
-            "\n  it is imported: nothing proves that this program wrote what it says of the domain and \
-             its files",
+            "\n  it is imported: nothing proves that this program wrote what it says of the domain \
+             and its files",
         );
     }
     line
 }
 
-/// Before `rollback` asks: the same, and where each file comes back. Of several transactions the line
-/// has to do.
+/// Before `rollback` asks: the same, and where each file comes back. Of several transactions the
+/// line has to do.
 pub fn would_come_back(transactions: &[Transaction]) -> String {
     let mut lines = Vec::new();
     for one in transactions {

@@ -1,5 +1,5 @@
-//! A whole transaction, for `show`: how it stands first; its steps and events for who asks. Those are
-//! in [`events`](super::events).
+//! A whole transaction, for `show`: how it stands first; its steps and events for who asks. Those
+//! are in [`events`](super::events).
 
 use crate::model::{EventKind, Progress, State, Transaction};
 

@@ -1,5 +1,5 @@
-//! How a transaction stands, as a person says it: what was undone has not failed, and what a crash has
-//! left is not being executed.
+//! How a transaction stands, as a person says it: what was undone has not failed, and what a crash
+//! has left is not being executed.
 
 use std::io::IsTerminal;
 

@@ -64,7 +64,8 @@ pub fn run(context: &Context, filter: &FilterArgs) -> Result<(), CliError> {
     pager::show(context, &told.join("\n"))
 }
 
-/// An empty answer names where it was looked: another user's journal is elsewhere, and so is root's.
+/// An empty answer names where it was looked: another user's journal is elsewhere, and so is
+/// root's.
 fn nowhere(context: &Context) -> String {
     let mut lines = vec![format!(
         "No transactions in {}.",
@@ -86,7 +87,8 @@ fn nowhere(context: &Context) -> String {
 /// What libvirt may take to answer: a list of what is retired needs none of it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Domains that `watch` will retire. A libvirt that does not answer keeps nobody from reading the list.
+/// Domains that `watch` will retire. A libvirt that does not answer keeps nobody from reading the
+/// list.
 fn expiring(context: &Context) -> Vec<Expiring> {
     let uri = context.settings.uri.value.clone();
     let (answer, answered) = std::sync::mpsc::channel();

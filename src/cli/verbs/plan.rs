@@ -87,8 +87,8 @@ fn save(host: &Host, removal: &Removal, planned: &[Planned], file: &Path) -> Res
     Ok(host.storage.settle()?)
 }
 
-/// `plan` changes nothing: an older plan may be written over, and nothing else. A slip of the finger
-/// must not cost a disk.
+/// `plan` changes nothing: an older plan may be written over, and nothing else. A slip of the
+/// finger must not cost a disk.
 fn refuse_overwriting(file: &Path) -> Result<(), CliError> {
     let Ok(found) = std::fs::symlink_metadata(file) else {
         return Ok(());

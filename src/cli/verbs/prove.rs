@@ -24,7 +24,8 @@ struct ProofJson {
     proof: String,
 }
 
-/// One proof after the other in text, each a whole tlog-proof that begins with the format's own line.
+/// One proof after the other in text, each a whole tlog-proof that begins with the format's own
+/// line.
 pub fn run(context: &Context, id: TransactionId) -> Result<(), CliError> {
     if !context.has_journal()? {
         return Err(JournalError::NoSuchTransaction(id).into());

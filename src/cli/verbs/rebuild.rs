@@ -1,5 +1,5 @@
-//! `rebuild`: a new journal from the manifests in quarantine, when the old one is lost; with `--add`,
-//! what the journal lacks.
+//! `rebuild`: a new journal from the manifests in quarantine, when the old one is lost; with
+//! `--add`, what the journal lacks.
 
 use std::path::PathBuf;
 
@@ -149,8 +149,8 @@ pub fn run(
         unusable,
         others,
     };
-    // What an older version wrote gets its proof now that a journal speaks for it; where that does not
-    // work, the next `recover` does it.
+    // What an older version wrote gets its proof now that a journal speaks for it; where that does
+    // not work, the next `recover` does it.
     if let Ok(mut journal) = context.journal("rebuild") {
         let _ = context.compare(&journal);
         if !changes_nothing {

@@ -1,4 +1,5 @@
-//! `verify`: the log's integrity, the quarantine against the journal, and a checkpoint that was kept.
+//! `verify`: the log's integrity, the quarantine against the journal, and a checkpoint that was
+//! kept.
 
 use std::path::Path;
 

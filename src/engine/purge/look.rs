@@ -1,5 +1,5 @@
-//! The last look before something is destroyed: nobody came to use what waited in quarantine, and it
-//! is what was put there (law 5).
+//! The last look before something is destroyed: nobody came to use what waited in quarantine, and
+//! it is what was put there (law 5).
 
 use std::path::Path;
 
@@ -79,8 +79,8 @@ impl Engine<'_> {
         Ok(refusals)
     }
 
-    /// A file that is not where it waits is gone already, unless what it waits in is gone with it: then
-    /// nobody knows.
+    /// A file that is not where it waits is gone already, unless what it waits in is gone with it:
+    /// then nobody knows.
     fn not_there(
         &self,
         transaction: &Transaction,
@@ -181,8 +181,8 @@ fn used_by(transaction: &Transaction, original: &Path, phrase: &str) -> Refusal 
         subject: original.display().to_string(),
         message: format!("transaction {id}: {phrase}"),
         hint: format!(
-            "end that use, then: virt-retire purge {id}; or keep it from being selected: virt-retire \
-             hold {id} --reason TEXT"
+            "end that use, then: virt-retire purge {id}; or keep it from being selected: \
+             virt-retire hold {id} --reason TEXT"
         ),
     }
 }

@@ -28,11 +28,12 @@ pub use select::{Fate, Row, Rules, Selection, Waiting, select};
 pub use waiting::waiting;
 
 impl Engine<'_> {
-    /// What [`Engine::purge`] of each of `ids` would find in its way, if all of `going` went together.
+    /// What [`Engine::purge`] of each of `ids` would find in its way, if all of `going` went
+    /// together.
     ///
     /// # Errors
-    /// [`EngineError::WrongState`]; [`EngineError::Refused`] where one is held or somebody uses what
-    /// waits of it. Nothing was changed.
+    /// [`EngineError::WrongState`]; [`EngineError::Refused`] where one is held or somebody uses
+    /// what waits of it. Nothing was changed.
     pub fn may_purge(
         &self,
         ids: &[TransactionId],
@@ -105,12 +106,12 @@ impl Engine<'_> {
         }
     }
 
-    /// Destroys what waits in quarantine of one transaction. `going` are those that are purged by the
-    /// same command, this one among them.
+    /// Destroys what waits in quarantine of one transaction. `going` are those that are purged by
+    /// the same command, this one among them.
     ///
     /// # Errors
-    /// As [`Engine::may_purge`], nothing changed; [`EngineError::Unfinished`] where some of it is gone
-    /// and some is not.
+    /// As [`Engine::may_purge`], nothing changed; [`EngineError::Unfinished`] where some of it is
+    /// gone and some is not.
     pub fn purge(
         &mut self,
         id: TransactionId,
@@ -311,8 +312,8 @@ impl Engine<'_> {
         }
     }
 
-    /// Manifest and XML, which nobody needs any more. Whatever else is in those folders is somebody's,
-    /// and stays with them.
+    /// Manifest and XML, which nobody needs any more. Whatever else is in those folders is
+    /// somebody's, and stays with them.
     fn remove_record(&self, transaction: &Transaction) -> Result<Vec<String>, Failure> {
         let names = steps::record_names(transaction)?;
         let mut notes = Vec::new();
@@ -337,7 +338,8 @@ fn out_of_reach(transaction: &Transaction, error: &StorageError) -> Refusal {
     }
 }
 
-/// The steps whose files are still to be destroyed; the record, by which a person can restore, last.
+/// The steps whose files are still to be destroyed; the record, by which a person can restore,
+/// last.
 fn left(transaction: &Transaction) -> Vec<usize> {
     let progress = transaction.progress();
     let mut left: Vec<usize> = (0..transaction.plan.steps.len())

@@ -1,5 +1,5 @@
-//! Which transactions a purge is about: pure. A transaction must fit every selection; what keeps one,
-//! or lets it go, is told in words.
+//! Which transactions a purge is about: pure. A transaction must fit every selection; what keeps
+//! one, or lets it go, is told in words.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -192,8 +192,8 @@ fn old_enough(one: &Waiting, rules: &Rules, wanted: Duration) -> Result<Duration
     match passed {
         // Whole seconds are counted.
         Some(passed) if passed + Duration::from_secs(2) < wanted => Err(Some(format!(
-            "the clock has jumped: since it was retired only {} have passed; if you are sure, purge \
-             it by its number",
+            "the clock has jumped: since it was retired only {} have passed; if you are sure, \
+             purge it by its number",
             days(passed)
         ))),
         _ => Ok(age),

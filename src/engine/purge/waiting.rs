@@ -9,8 +9,8 @@ use super::super::error::EngineError;
 use super::super::space::measure;
 use super::select::{Rules, Waiting};
 
-/// Every transaction that a purge may be about, the oldest first, and what the host says of space and
-/// time. `named` are told of whatever they are.
+/// Every transaction that a purge may be about, the oldest first, and what the host says of space
+/// and time. `named` are told of whatever they are.
 ///
 /// # Errors
 /// The journal or a file system cannot be read.

@@ -1,5 +1,5 @@
-//! NVRAM that was kept in place, for a domain that comes back under another name: it gets a copy, as
-//! part of being defined. See [`Restoration::nvram_copy`].
+//! NVRAM that was kept in place, for a domain that comes back under another name: it gets a copy,
+//! as part of being defined. See [`Restoration::nvram_copy`].
 //!
 //! The folder may be a user's, who may put anything under both names: copied is the inode that the
 //! plan recorded, into the folder that it was in, and to a name that is free.

@@ -68,7 +68,8 @@ fn tells_libvirt(step: &Step) -> bool {
     )
 }
 
-/// Runs step `index` of the transaction's plan in one direction, which so many transactions go `together`.
+/// Runs step `index` of the transaction's plan in one direction, which so many transactions go
+/// `together`.
 pub(super) fn run(
     world: &World,
     transaction: &Transaction,

@@ -1,19 +1,20 @@
 //! libvirt's own list of a pool's volumes, which a rename behind its back makes untrue.
 //!
-//! A list is cosmetic: the files are where they belong before this step begins, so what cannot be done
-//! about it fails no transaction, and is a note.
+//! A list is cosmetic: the files are where they belong before this step begins, so what cannot be
+//! done about it fails no transaction, and is a note.
 //!
-//! A few volumes that have gone are taken off the list one by one (`virStorageVolDelete`). For that libvirt
-//! removes whatever has the name: `unlink` for a file, `rmdir` for a folder (`virFileRemove`), and "not
-//! there" is success. So the name is held by an empty folder of ours meanwhile (`Storage::reserve`): a
-//! file that somebody has put there before is left, and so is the entry, which is true again; and none can
-//! come there while libvirt is at it. Nothing is struck off where a user could put another folder under
-//! the pool's path in between: libvirt would take that folder's file of the same name.
+//! A few volumes that have gone are taken off the list one by one (`virStorageVolDelete`). For that
+//! libvirt removes whatever has the name: `unlink` for a file, `rmdir` for a folder
+//! (`virFileRemove`), and "not there" is success. So the name is held by an empty folder of ours
+//! meanwhile (`Storage::reserve`): a file that somebody has put there before is left, and so is the
+//! entry, which is true again; and none can come there while libvirt is at it. Nothing is struck
+//! off where a user could put another folder under the pool's path in between: libvirt would take
+//! that folder's file of the same name.
 //!
-//! A refresh makes any list true, for the price of opening every image of the pool. It is refused while a
-//! job runs in the pool; and over one image that is cut off in its header libvirt stops the whole pool, and
-//! every other guest with a volume in it fails to start, so the folder is looked at first. It is for what
-//! has come back, for many at once, and for what could not be struck off.
+//! A refresh makes any list true, for the price of opening every image of the pool. It is refused
+//! while a job runs in the pool; and over one image that is cut off in its header libvirt stops the
+//! whole pool, and every other guest with a volume in it fails to start, so the folder is looked at
+//! first. It is for what has come back, for many at once, and for what could not be struck off.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,8 @@ use super::super::error::Failure;
 use super::super::restoration::Restoration;
 use super::Effect;
 
-/// So many are struck off one by one: two calls for each, against some 50 µs for every volume of a pool.
+/// So many are struck off one by one: two calls for each, against some 50 µs for every volume of a
+/// pool.
 const FEW: usize = 8;
 
 /// One file of the transaction that lies, or lay, in the pool's folder.
@@ -87,8 +89,8 @@ fn refresh(
     let (cause, blocker) = match stopper(world.storage, folder) {
         Some(file) => (
             format!(
-                "{} is an image that is cut off in its header, and libvirt would stop the pool over \
-                 it",
+                "{} is an image that is cut off in its header, and libvirt would stop the pool \
+                 over it",
                 file.display()
             ),
             Some(file),
@@ -111,8 +113,8 @@ fn refresh(
                     format!(
                         "POOL {pool} IS STOPPED, and guests with volumes in it cannot start: \
                          libvirt could not read all of {} when its list of volumes was made anew \
-                         ({cause}). Look there for an image that is cut off and move it away, then: \
-                         virsh pool-start {}",
+                         ({cause}). Look there for an image that is cut off and move it away, \
+                         then: virsh pool-start {}",
                         folder.display(),
                         quoted(pool)
                     ),
@@ -135,8 +137,8 @@ fn noted(pool: &str, blocker: Option<&Path>, cause: &str) -> Effect {
         format!("move {} away or repair it, then: ", file.display())
     });
     let text = format!(
-        "libvirt's list of volumes of pool {pool} is out of date ({cause}); to fix it: {first}virsh \
-         pool-refresh {}",
+        "libvirt's list of volumes of pool {pool} is out of date ({cause}); to fix it: \
+         {first}virsh pool-refresh {}",
         quoted(pool)
     );
     Effect::noted(Moved::Now, text)
@@ -228,7 +230,8 @@ fn forget(world: &World, pool: &str, target: &Target, ours: &[Ours]) -> Result<b
     Ok(are_off)
 }
 
-/// Whether libvirt may be told to remove what has the name. Not where that is somebody's file by now.
+/// Whether libvirt may be told to remove what has the name. Not where that is somebody's file by
+/// now.
 fn hold(world: &World, target: &Target, one: &Ours) -> Result<bool, String> {
     if !matches!(one.moved.facts.kind, FileKind::Regular | FileKind::Symlink) {
         return Err("it is no plain file".into());
@@ -238,7 +241,8 @@ fn hold(world: &World, target: &Target, one: &Ours) -> Result<bool, String> {
     held.map_err(|error| error.to_string())
 }
 
-/// A run that was cut off while libvirt was at it may have left a folder where the file is to come back.
+/// A run that was cut off while libvirt was at it may have left a folder where the file is to come
+/// back.
 pub(super) fn release(world: &World, place: &Path) -> Result<(), Failure> {
     match world.storage.glance(place)? {
         Some(there) if there.is_reservation() => Ok(world.storage.release(place)?),

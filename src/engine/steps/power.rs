@@ -99,8 +99,8 @@ fn end(world: &World, transaction: &Transaction, graceful: Option<u64>) -> Resul
         let_go(world, transaction);
         return Ok(Moved::Already);
     }
-    // A rollback that failed goes forward again. The guest that was to be stopped has been; this one
-    // somebody has started since.
+    // A rollback that failed goes forward again. The guest that was to be stopped has been; this
+    // one somebody has started since.
     if was_stopped(transaction) {
         return Err(Failure::Unfit(format!(
             "domain {} was started in the meantime",

@@ -160,7 +160,8 @@ fn unchanged(world: &World, transaction: &Transaction) -> Result<(), Failure> {
 /// calls, but hands both to worker threads, which may pass each other.
 const STRAY_CALL: Duration = Duration::from_millis(200);
 
-/// Whether our own undefine has been through once: what is defined now came from a rollback of ours.
+/// Whether our own undefine has been through once: what is defined now came from a rollback of
+/// ours.
 fn was_undefined(transaction: &Transaction) -> bool {
     transaction.events.iter().any(|event| match &event.kind {
         EventKind::Outcome {
@@ -187,8 +188,8 @@ fn is_part(now: &Definition, saved: &Definition, home: &Restoration) -> bool {
             .all(|it| saved.checkpoints.contains(it))
 }
 
-/// libvirt gives a definition as it has read it, and an operator writes one as he likes: of a repaired one
-/// the disks and the metadata tell.
+/// libvirt gives a definition as it has read it, and an operator writes one as he likes: of a
+/// repaired one the disks and the metadata tell.
 fn is_that(now: &Definition, saved: &Definition, home: &Restoration) -> bool {
     let read = |definition: &Definition| DomainXml::read(definition.xml.reveal());
     now.xml == saved.xml

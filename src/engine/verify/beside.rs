@@ -35,8 +35,8 @@ fn record(
         subject: folder.display().to_string(),
         message: format!("{what} (transaction {id})"),
         hint: format!(
-            "rollback {id} goes by the journal and needs none of it; without the journal, `rebuild` \
-             and whoever restores by hand would be misled"
+            "rollback {id} goes by the journal and needs none of it; without the journal, \
+             `rebuild` and whoever restores by hand would be misled"
         ),
     };
     let record = match quarantine.record(folder) {

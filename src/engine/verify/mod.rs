@@ -42,8 +42,8 @@ impl Looked {
 }
 
 /// Looks at everything that one transaction has in quarantine. One that is open is `recover`'s to
-/// look at, and one that is closed has nothing there. With `read` every file is read whole, and it is
-/// told how many bytes that were.
+/// look at, and one that is closed has nothing there. With `read` every file is read whole, and it
+/// is told how many bytes that were.
 pub fn verify(
     storage: &dyn StorageView,
     quarantine: &dyn Quarantine,
@@ -122,8 +122,8 @@ pub fn verify(
     looked
 }
 
-/// Files that come back otherwise than they went, in words: the guest would read other data, and nobody
-/// would know from the files alone.
+/// Files that come back otherwise than they went, in words: the guest would read other data, and
+/// nobody would know from the files alone.
 pub(super) fn written_to(
     storage: &dyn StorageView,
     transaction: &Transaction,

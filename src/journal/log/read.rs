@@ -176,8 +176,8 @@ pub fn summaries(
     Ok(())
 }
 
-/// Those that are not closed, oldest first. What is closed is sealed, and lies in another tree: it is
-/// not read, but for what was too large to be sealed.
+/// Those that are not closed, oldest first. What is closed is sealed, and lies in another tree: it
+/// is not read, but for what was too large to be sealed.
 ///
 /// # Errors
 /// [`Fault::Damaged`] where a summary is missing or does not decode.

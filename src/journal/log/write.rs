@@ -273,8 +273,8 @@ fn put(tree: Tree, key: Vec<u8>, value: Vec<u8>) -> Change {
     }
 }
 
-/// The changes that fold a closed transaction into one record; `None` of one that goes on, or is too
-/// large.
+/// The changes that fold a closed transaction into one record; `None` of one that goes on, or is
+/// too large.
 fn sealed<S: Shelf>(shelf: &S, id: u64, touched: &Touched) -> Result<Option<Vec<Change>>, Fault> {
     if !touched.line.state.is_closed() {
         return Ok(None);

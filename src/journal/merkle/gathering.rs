@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use super::{Hash, hash, node};
 
-/// Level and number of a node: it is over the leaves `number << level` and the `1 << level` from there.
+/// Level and number of a node: it is over the leaves `number << level` and the `1 << level` from
+/// there.
 type Place = (u32, u64);
 
 /// What will be asked of a tree, besides its root.
@@ -95,8 +96,8 @@ impl Gathering {
         self.added > self.unbroken()
     }
 
-    /// The root over the first `size` leaves: all of them, or as many as were wanted. `None` where one
-    /// is missing.
+    /// The root over the first `size` leaves: all of them, or as many as were wanted. `None` where
+    /// one is missing.
     pub fn root(&self, size: u64) -> Option<Hash> {
         if size == 0 {
             return Some(hash(&[]));
@@ -104,8 +105,8 @@ impl Gathering {
         self.over(peaks(size))
     }
 
-    /// The proof that a leaf is in the tree, from its sibling upwards; `None` where it was not wanted,
-    /// or something is missing.
+    /// The proof that a leaf is in the tree, from its sibling upwards; `None` where it was not
+    /// wanted, or something is missing.
     pub fn inclusion(&self, index: u64) -> Option<Vec<Hash>> {
         let levels = levels_above(index, self.size);
         let path = levels.map(|number_and_level| {

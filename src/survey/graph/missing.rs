@@ -1,5 +1,5 @@
-//! Images that a domain names and that are not there: removed, and then they stand on nothing; or only
-//! away, because their file system is not mounted, and then nobody knows on what.
+//! Images that a domain names and that are not there: removed, and then they stand on nothing; or
+//! only away, because their file system is not mounted, and then nobody knows on what.
 
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,8 @@ pub(super) struct Missing {
 }
 
 impl Graph {
-    /// Notes those that may be away. All domains must be known: where images of theirs lie, another one
-    /// that is missing was removed.
+    /// Notes those that may be away. All domains must be known: where images of theirs lie, another
+    /// one that is missing was removed.
     pub(in crate::survey) fn judge_missing(&mut self, storage: &CachedStorage) {
         for one in std::mem::take(&mut self.missing) {
             if let Some(why) = self.away(storage, &one.path) {

@@ -152,8 +152,8 @@ impl Graph {
         self.folders.iter().cloned().collect()
     }
 
-    /// The domain for whose `<transient/>` disk libvirt made this overlay; a crash leaves it behind.
-    /// libvirt calls it `DISK.TRANSIENT-DOMAIN`, and before 8.0 `DISK.TRANSIENT`.
+    /// The domain for whose `<transient/>` disk libvirt made this overlay; a crash leaves it
+    /// behind. libvirt calls it `DISK.TRANSIENT-DOMAIN`, and before 8.0 `DISK.TRANSIENT`.
     fn overlaid_by(&self, overlay: &Path, disk: &Path, key: Key) -> Option<&DomainRef> {
         let name = overlay.file_name()?.to_str()?;
         let rest = name.strip_prefix(disk.file_name()?.to_str()?)?;

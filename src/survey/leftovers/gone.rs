@@ -120,7 +120,8 @@ impl Survey<'_> {
         }
     }
 
-    /// The file of this host that a source names, in a pool that serves it or that is a plain folder.
+    /// The file of this host that a source names, in a pool that serves it or that is a plain
+    /// folder.
     fn local(&self, source: &Source) -> Option<PathBuf> {
         if let Source::Volume { pool, .. } = source
             && !self.pools.is_there(pool)
@@ -130,9 +131,9 @@ impl Survey<'_> {
         self.pools.file(source)
     }
 
-    /// The place at which the host says that something ought to be mounted; else the folder to which the
-    /// path leads, if it is as such a place is: empty, and never written to since it was made. From one
-    /// that was, the file was removed.
+    /// The place at which the host says that something ought to be mounted; else the folder to
+    /// which the path leads, if it is as such a place is: empty, and never written to since it was
+    /// made. From one that was, the file was removed.
     fn unmounted(&self, path: &Path) -> Option<PathBuf> {
         let mut places = self.storage.unmounted().into_iter();
         if let Some(place) = places.find(|place| path.starts_with(place)) {

@@ -1,5 +1,5 @@
-//! What other tools left behind: domains whose disks are gone, images and state files that no domain
-//! uses. Only found here; what is to be said and done about it is the caller's affair.
+//! What other tools left behind: domains whose disks are gone, images and state files that no
+//! domain uses. Only found here; what is to be said and done about it is the caller's affair.
 
 mod gone;
 mod nature;
@@ -28,8 +28,9 @@ pub struct Leftovers {
 }
 
 impl Survey<'_> {
-    /// Looks at every domain's disks, the folders of all pools, the folders in which domains' images
-    /// lie, and libvirt's own. What may not be looked at is among [`Survey::unseen`] afterwards.
+    /// Looks at every domain's disks, the folders of all pools, the folders in which domains'
+    /// images lie, and libvirt's own. What may not be looked at is among [`Survey::unseen`]
+    /// afterwards.
     ///
     /// # Errors
     /// libvirt does not answer.

@@ -108,8 +108,8 @@ impl Survey<'_> {
         self.found(StateKind::ManagedSave, &entry.path, name, uuid)
     }
 
-    /// The file that a domain's next start will take has its name, whether its definition tells so yet
-    /// or not; one that was renamed since names the file that it had.
+    /// The file that a domain's next start will take has its name, whether its definition tells so
+    /// yet or not; one that was renamed since names the file that it had.
     fn nvram(&self, entry: &Entry, names: &Names) -> Option<Ownerless> {
         let file = file_name(&entry.path);
         let name = file.rsplit_once("_VARS").map(|(name, _)| name.to_owned());

@@ -10,8 +10,8 @@ use super::super::{ANYBODY, Survey, SurveyError};
 use super::nature::Nature;
 use super::ownerless::Ownerless;
 
-/// An image that no domain uses: by its definition, as it runs, in a snapshot, a checkpoint or a saved
-/// state, or below another image; that no process has open and that is not mounted.
+/// An image that no domain uses: by its definition, as it runs, in a snapshot, a checkpoint or a
+/// saved state, or below another image; that no process has open and that is not mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unused {
     pub path: PathBuf,

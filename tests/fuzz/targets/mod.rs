@@ -1,5 +1,5 @@
-//! What is fuzzed: functions of any bytes, which end, whatever the bytes. Each decoder that reads what
-//! somebody else may have written has one, and so has the world in memory.
+//! What is fuzzed: functions of any bytes, which end, whatever the bytes. Each decoder that reads
+//! what somebody else may have written has one, and so has the world in memory.
 //!
 //! `fuzz/` runs them under libFuzzer (`make fuzz`), the tests beside this on mutations of the same
 //! corpus. A new one is a line in [`ALL`] and a sample in `fuzz/corpus/NAME`.

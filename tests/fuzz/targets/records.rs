@@ -1,5 +1,6 @@
-//! What a disk that lies, or somebody with an editor, gives for records of ours. Whatever the bytes,
-//! decoding ends in a value or an error, and a value is stored as what it was read from means.
+//! What a disk that lies, or somebody with an editor, gives for records of ours. Whatever the
+//! bytes, decoding ends in a value or an error, and a value is stored as what it was read from
+//! means.
 
 use std::fmt::Debug;
 
@@ -15,8 +16,8 @@ use virt_retire::journal::{
 };
 use virt_retire::model;
 
-/// A record of any kind and format: as it is, which few get past the checksum of, and as the payload
-/// of one that is sealed well.
+/// A record of any kind and format: as it is, which few get past the checksum of, and as the
+/// payload of one that is sealed well.
 pub fn record(data: &[u8]) {
     every_kind(data);
     if let Some((kind, payload)) = data.split_first() {
@@ -134,8 +135,8 @@ pub fn checkpoint_text(data: &[u8]) {
     }
 }
 
-/// A guest that `watch` follows, in a file of its own: as it is, and as the payload of a file that is
-/// sealed well.
+/// A guest that `watch` follows, in a file of its own: as it is, and as the payload of a file that
+/// is sealed well.
 pub fn watched(data: &[u8]) {
     let mut candidates = vec![data.to_vec()];
     candidates.extend((1..=2).map(|it| envelope::seal(Kind::Watched as u16, it, data)));

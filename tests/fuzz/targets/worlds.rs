@@ -15,8 +15,9 @@ thread_local! {
 /// More crashes than this of one transaction and its recoveries tell nothing new.
 const CRASHES: usize = 4;
 
-/// Byte by byte: the world, the move and its moment (0: none), then for each crash a moment and how;
-/// an odd second byte is the power, and which writes survive. Moments are counted from the one before.
+/// Byte by byte: the world, the move and its moment (0: none), then for each crash a moment and
+/// how; an odd second byte is the power, and which writes survive. Moments are counted from the one
+/// before.
 pub fn world(data: &[u8]) {
     let [world, act, moment, crashes @ ..] = data else {
         return;

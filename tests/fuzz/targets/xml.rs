@@ -75,7 +75,8 @@ pub fn pool(data: &[u8]) {
     }
 }
 
-/// The inside of a domain's metadata. What is read as a policy is written as one that says the same.
+/// The inside of a domain's metadata. What is read as a policy is written as one that says the
+/// same.
 pub fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

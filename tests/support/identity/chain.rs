@@ -5,7 +5,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// The backing file that a qcow2 header names, as an absolute path; `None` for any other file.
-/// The layout is QEMU's docs/interop/qcow2.txt: magic, version, offset (8 bytes) and length (4), big-endian.
+/// The layout is QEMU's docs/interop/qcow2.txt: magic, version, offset (8 bytes) and length (4),
+/// big-endian.
 pub fn backing_file(file: &File, path: &str) -> Option<String> {
     let mut header = [0; 20];
     file.read_exact_at(&mut header, 0).ok()?;

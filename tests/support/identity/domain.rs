@@ -43,7 +43,8 @@ pub fn capture(
         !answers[0].is_empty(),
         "dominfo of a domain that is defined"
     );
-    // "Managed save" is libvirt's memory of it, which a restored file changes only at its next start.
+    // "Managed save" is libvirt's memory of it, which a restored file changes only at its next
+    // start.
     for line in answers[0].lines() {
         if let Some((key @ ("Persistent" | "Autostart" | "Autostart Once"), value)) =
             line.split_once(':')
@@ -61,7 +62,8 @@ pub fn capture(
     files.insert(format!("/var/lib/libvirt/swtpm/{uuid}"));
 }
 
-/// For each kind of tree: the call that lists it, the call that names its current one, and the kind.
+/// For each kind of tree: the call that lists it, the call that names its current one, and the
+/// kind.
 ///
 /// There is no `checkpoint-current`; libvirt takes the one leaf for it.
 const TREES: [[&[&str]; 3]; 2] = [

@@ -11,7 +11,8 @@ use rustix::fs::{self, CWD, FileType, Mode, OFlags, SeekFrom, StatxFlags};
 use super::{Identity, chain};
 use crate::support::host::PrivateHost;
 
-/// States the facts of these files, of what is in them if they are folders, and of their backing files.
+/// States the facts of these files, of what is in them if they are folders, and of their backing
+/// files.
 pub fn capture(host: &PrivateHost, paths: &BTreeSet<String>, identity: &mut Identity) {
     let mut todo: Vec<String> = paths.iter().cloned().collect();
     let mut done = BTreeSet::new();
@@ -54,7 +55,8 @@ fn capture_one(
     state("mode", format!("{:04o}", stat.stx_mode & 0o7777));
     state("xattrs", xattrs(&outside));
     if kind == FileType::Symlink {
-        // Reading a link changes its access time, and nothing can open it without: that time is left out.
+        // Reading a link changes its access time, and nothing can open it without: that time is
+        // left out.
         state("mtime", time(stat.stx_mtime));
         state(
             "target",
@@ -74,7 +76,8 @@ fn capture_one(
         fs::open(&outside, flags, Mode::empty()).unwrap_or_else(|error| panic!("{path}: {error}"))
     };
     match kind {
-        // A folder's times and size follow what is put in and taken out, which the files in it show.
+        // A folder's times and size follow what is put in and taken out, which the files in it
+        // show.
         FileType::Directory => {
             let folder = open();
             state("flags", inode_flags(&folder));
@@ -141,8 +144,9 @@ fn inode_flags(file: impl std::os::fd::AsFd) -> String {
 
 /// Where the data is between the holes.
 ///
-/// For a stretch that is allocated and was never written the kernel answers "data" once someone has read it and
-/// its pages are in the cache (our own hash is enough), and "hole" before. So the cache goes first.
+/// For a stretch that is allocated and was never written the kernel answers "data" once someone has
+/// read it and its pages are in the cache (our own hash is enough), and "hole" before. So the cache
+/// goes first.
 fn data_map(file: &File, size: u64) -> String {
     fs::fsync(file).unwrap();
     fs::fadvise(file, 0, None, fs::Advice::DontNeed).unwrap();

@@ -1,8 +1,8 @@
-//! Rollback is identity: all that must be the same before an undefine and after its rollback, as one flat
-//! list of named facts, so that a comparison names each difference.
+//! Rollback is identity: all that must be the same before an undefine and after its rollback, as
+//! one flat list of named facts, so that a comparison names each difference.
 //!
-//! Looking changes nothing: files are opened with O_NOATIME, and image headers are read here and not by
-//! qemu-img.
+//! Looking changes nothing: files are opened with O_NOATIME, and image headers are read here and
+//! not by qemu-img.
 
 mod chain;
 mod domain;
@@ -19,9 +19,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Takes the identity of `domain`: what libvirt knows of it, every file it has (disks with their whole
-    /// chains, snapshots' files, managed save, NVRAM, TPM state), `extra_paths` (a folder with all in it; a
-    /// path that isn't there is a fact too), and each pool's list of volumes.
+    /// Takes the identity of `domain`: what libvirt knows of it, every file it has (disks with
+    /// their whole chains, snapshots' files, managed save, NVRAM, TPM state), `extra_paths` (a
+    /// folder with all in it; a path that isn't there is a fact too), and each pool's list of
+    /// volumes.
     #[track_caller]
     pub fn capture(host: &PrivateHost, domain: &str, extra_paths: &[&str]) -> Self {
         let mut identity = Identity::default();
@@ -41,8 +42,8 @@ impl Identity {
         identity
     }
 
-    /// The same without the facts whose name ends so. A file that went to another file system and back cannot
-    /// keep its "inode"; a copy may differ in "allocated" while its "holes" agree.
+    /// The same without the facts whose name ends so. A file that went to another file system and
+    /// back cannot keep its "inode"; a copy may differ in "allocated" while its "holes" agree.
     pub fn ignoring(&self, endings: &[&str]) -> Self {
         let keep = |name: &&String| !endings.iter().any(|ending| name.ends_with(ending));
         let names = self.facts.keys().filter(keep);

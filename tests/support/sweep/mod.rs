@@ -1,13 +1,16 @@
 //! One fault at every change that a verb makes, and after each of them: is the domain whole?
 //!
-//! A sweep runs the verb once to count its changes, then again for each of them with the fault there. By
-//! itself (`make test`) it tries one change of a class (step, call, kind of file), and of as many classes as
-//! [`Bounded`] says. With `VIRT_RETIRE_SWEEP=full` (`make sweep`) it tries all, on several hosts side by side,
-//! and goes on until a run is over before its number comes. `VIRT_RETIRE_POINT=57` tries that one alone, and
-//! `VIRT_RETIRE_POINT='2 of do quarantine-disk fsync file'` the second change of that class: the number of the
-//! same change differs between runs by what sled's own threads write before it.
+//! A sweep runs the verb once to count its changes, then again for each of them with the fault
+//! there. By itself (`make test`) it tries one change of a class (step, call, kind of file), and of
+//! as many classes as
+//! [`Bounded`] says. With `VIRT_RETIRE_SWEEP=full` (`make sweep`) it tries all, on several hosts
+//! side by side, and goes on until a run is over before its number comes. `VIRT_RETIRE_POINT=57`
+//! tries that one alone, and `VIRT_RETIRE_POINT='2 of do quarantine-disk fsync file'` the second
+//! change of that class: the number of the same change differs between runs by what sled's own
+//! threads write before it.
 //!
-//! [`Scene`] is a host with one domain; [`Verb`] is what is swept, and knows what must be true after it.
+//! [`Scene`] is a host with one domain; [`Verb`] is what is swept, and knows what must be true
+//! after it.
 
 mod scene;
 mod verb;
@@ -28,10 +31,11 @@ pub fn is_full() -> bool {
     std::env::var("VIRT_RETIRE_SWEEP").is_ok_and(|it| it == "full")
 }
 
-/// How many hosts a full sweep works on at once: most of a run is waiting for a disk or for libvirt.
+/// How many hosts a full sweep works on at once: most of a run is waiting for a disk or for
+/// libvirt.
 const SIDE_BY_SIDE: usize = 4;
-/// How often a number is tried that a run was over before it came to: sled's own threads write more in one run
-/// than in another.
+/// How often a number is tried that a run was over before it came to: sled's own threads write more
+/// in one run than in another.
 const TRIES: usize = 3;
 
 type Judge<'s> = dyn Fn(&Scene, &Traced) -> Result<(), String> + Sync + 's;
@@ -58,8 +62,8 @@ pub struct Sweep<'s> {
 pub enum Bounded {
     /// The effect of every kind of step, and of the rest as many as make up this number.
     EveryStep(usize),
-    /// The effects of so many kinds of step, from the first to the last: most of the verb's way is another's,
-    /// which is swept with the same fault.
+    /// The effects of so many kinds of step, from the first to the last: most of the verb's way is
+    /// another's, which is swept with the same fault.
     Few(usize),
 }
 
@@ -167,8 +171,8 @@ impl Sweep<'_> {
         assert!(tally.tried > 0, "nothing was tried");
     }
 
-    /// A new scene, and the changes of one run on it. Two runs, because the first one makes the journal and the
-    /// folders, which later ones find.
+    /// A new scene, and the changes of one run on it. Two runs, because the first one makes the
+    /// journal and the folders, which later ones find.
     fn begin(&self) -> (Scene, Vec<Point>) {
         let scene = (self.scene)();
         let counted = self

@@ -73,7 +73,8 @@ impl Scene {
         self.host.start_libvirtd();
     }
 
-    /// What a power cut leaves of a guest that ran: neither its process nor what libvirt keeps of it in /run.
+    /// What a power cut leaves of a guest that ran: neither its process nor what libvirt keeps of
+    /// it in /run.
     fn end_with_host(&self) {
         let run = format!("/run/libvirt/qemu/{}", self.name);
         self.host.shell(&format!(
@@ -277,7 +278,8 @@ impl Scene {
         Ok(id)
     }
 
-    /// The law: either whole, or whole again after a rollback of what is wholly retired. Leaves it whole.
+    /// The law: either whole, or whole again after a rollback of what is wholly retired. Leaves it
+    /// whole.
     pub fn law(&self) -> Result<(), String> {
         // A guest that `destroy` did not get to runs on.
         let runs_on = self.host.is_running(&self.name);
@@ -320,7 +322,8 @@ impl Scene {
 }
 
 impl Passing {
-    /// Of its files, which are all that is left of a transient guest; QEMU has read them at every start.
+    /// Of its files, which are all that is left of a transient guest; QEMU has read them at every
+    /// start.
     fn identity(&self, host: &PrivateHost) -> Identity {
         let disks: Vec<&str> = self.disks.iter().map(String::as_str).collect();
         Identity::of_files(host, &disks).ignoring(&["atime"])

@@ -5,7 +5,8 @@ use std::fs;
 use super::scene::Scene;
 use crate::support::tracer::{After, Traced};
 
-/// A new verb that changes something belongs into this list, and the compiler names what else it needs.
+/// A new verb that changes something belongs into this list, and the compiler names what else it
+/// needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Undefine,
@@ -13,8 +14,8 @@ pub enum Verb {
     Apply,
     /// Of a guest that runs.
     Destroy,
-    /// Of a transient one, which must run on or be defined: dead, with its definition lost and its disks behind,
-    /// it would be half a domain that no command knows.
+    /// Of a transient one, which must run on or be defined: dead, with its definition lost and its
+    /// disks behind, it would be half a domain that no command knows.
     DestroyTransient,
     Rollback,
     Commit,
@@ -168,8 +169,8 @@ impl Verb {
         }
     }
 
-    /// Judges a run that was not killed: the exit code must tell the truth, and what it leaves must be
-    /// fixed by one `recover`, if there is anything to fix.
+    /// Judges a run that was not killed: the exit code must tell the truth, and what it leaves must
+    /// be fixed by one `recover`, if there is anything to fix.
     pub fn judge(self, scene: &Scene, ran: &Traced) -> Result<(), String> {
         let (before, after) = self.truth();
         let must_be = |now: Now| match now {
@@ -193,7 +194,8 @@ impl Verb {
         scene.law()
     }
 
-    /// What an operator types after a fault. It must work at the first time, and do nothing at the second.
+    /// What an operator types after a fault. It must work at the first time, and do nothing at the
+    /// second.
     pub fn fix(self, scene: &Scene) -> Result<(), String> {
         let recover = || {
             scene

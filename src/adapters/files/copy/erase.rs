@@ -16,7 +16,8 @@ use super::super::{facts, sys};
 use crate::model::FileKind;
 
 /// Takes a name away, with all that is below it. In a folder that is not ours alone, a folder goes
-/// only if nothing is in it but what `model` has (an `O_PATH` descriptor of the one that is copied).
+/// only if nothing is in it but what `model` has (an `O_PATH` descriptor of the one that is
+/// copied).
 pub fn erase(folder: &OwnedFd, name: &OsStr, model: Option<&OwnedFd>) -> io::Result<()> {
     match unlink(folder, name, AtFlags::empty()) {
         Err(Errno::ISDIR | Errno::PERM) => {}

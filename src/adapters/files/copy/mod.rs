@@ -2,9 +2,9 @@
 //! libvirt takes away when the guest ends, or that somebody else uses by now. Owner, mode, times,
 //! xattrs (ACLs are xattrs) and holes come along; the inode cannot.
 //!
-//! The folders on both sides may belong to a user who changes them meanwhile. So each is opened once,
-//! what is read is the inode that was recorded, what is written has no name, or one that only we
-//! could give it, until it is whole, and everything is set on its descriptor.
+//! The folders on both sides may belong to a user who changes them meanwhile. So each is opened
+//! once, what is read is the inode that was recorded, what is written has no name, or one that only
+//! we could give it, until it is whole, and everything is set on its descriptor.
 
 mod compare;
 pub mod erase;
@@ -152,10 +152,12 @@ fn by_name(
     done
 }
 
-/// Removes a copy of ours, and what was to become it; one that is gone is fine. The name goes before
-/// the contents do: half a folder would be taken for a copy by whoever finds it after a crash.
+/// Removes a copy of ours, and what was to become it; one that is gone is fine. The name goes
+/// before the contents do: half a folder would be taken for a copy by whoever finds it after a
+/// crash.
 ///
-/// A folder goes only from one that is ours alone: elsewhere its name may have been given to another.
+/// A folder goes only from one that is ours alone: elsewhere its name may have been given to
+/// another.
 pub fn remove(path: &Path) -> Result<(), StorageError> {
     let Some(entry) = Entry::open_if_there(path)? else {
         return Ok(());

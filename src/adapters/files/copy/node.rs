@@ -14,8 +14,8 @@ use crate::model::FileKind;
 /// ACLs that a new file has from its folder, and its model has not.
 const INHERITED: &[u8] = b"system.posix_acl_";
 
-/// Gives an empty file of ours the contents of `source` (an `O_PATH` descriptor), its holes, and all
-/// that it wears, durably.
+/// Gives an empty file of ours the contents of `source` (an `O_PATH` descriptor), its holes, and
+/// all that it wears, durably.
 pub fn fill(source: &OwnedFd, stat: &Statx, target: &OwnedFd) -> io::Result<()> {
     let source = sys::reopen(source.as_fd())?;
     contents(source.try_clone()?.into(), target.try_clone()?.into())?;
@@ -89,8 +89,8 @@ fn attributes(file: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
         .collect())
 }
 
-/// The same symlink under another name. Its owner is set on the link that was made, whatever has its
-/// name by then.
+/// The same symlink under another name. Its owner is set on the link that was made, whatever has
+/// its name by then.
 pub fn symlink(source: &OwnedFd, stat: &Statx, folder: &OwnedFd, name: &OsStr) -> io::Result<Made> {
     let text = facts::link_target(source.as_fd())?;
     retry_on_intr(|| rustix::fs::symlinkat(&text, folder, name))?;

@@ -1,5 +1,5 @@
-//! A folder with all that is in it. It is ours alone until it is whole: nobody else can put anything
-//! in, or take anything out.
+//! A folder with all that is in it. It is ours alone until it is whole: nobody else can put
+//! anything in, or take anything out.
 
 use std::ffi::OsStr;
 use std::io;

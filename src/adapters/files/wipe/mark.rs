@@ -1,7 +1,8 @@
-//! How far an overwriting has come, beside the file: who carries it on after a kill does not begin anew.
+//! How far an overwriting has come, beside the file: who carries it on after a kill does not begin
+//! anew.
 //!
-//! `003.wipe` beside `003`, in a folder that is ours alone, written whole or not at all, and only after
-//! what it speaks of has been synced. One that does not fit says nothing.
+//! `003.wipe` beside `003`, in a folder that is ours alone, written whole or not at all, and only
+//! after what it speaks of has been synced. One that does not fit says nothing.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;

@@ -47,8 +47,8 @@ pub fn of(folder: &OwnedFd) -> rustix::io::Result<Medium> {
     ))
 }
 
-/// The device in `/sys`. A file system of several devices, or of anonymous ones (btrfs), names one of
-/// its own as its source.
+/// The device in `/sys`. A file system of several devices, or of anonymous ones (btrfs), names one
+/// of its own as its source.
 fn block(mount: &Mount) -> Option<PathBuf> {
     let at = |number: &str| std::fs::canonicalize(format!("/sys/dev/block/{number}")).ok();
     at(&mount.device).or_else(|| {
@@ -85,7 +85,8 @@ fn judged(
     }
     if WRITES_ELSEWHERE.contains(&file_system) {
         doubts.push(format!(
-            "{file_system} writes changed data elsewhere, and keeps the old for a while or in snapshots"
+            "{file_system} writes changed data elsewhere, and keeps the old for a while or in \
+             snapshots"
         ));
     }
     if rotational != Some(true) {
@@ -107,8 +108,8 @@ fn judged(
     }
 }
 
-/// File systems that copy on write by design: what they overwrote before may have other copies yet, even
-/// where this writing went to its place.
+/// File systems that copy on write by design: what they overwrote before may have other copies yet,
+/// even where this writing went to its place.
 const WRITES_ELSEWHERE: &[&str] = &["btrfs", "zfs", "bcachefs", "f2fs", "nilfs2", "overlay"];
 
 /// A thin pool or a file below may write elsewhere.

@@ -1,13 +1,13 @@
 //! Overwriting a quarantined file where it lies, before it is destroyed.
 //!
 //! What is overwritten are its allocated extents, as FIEMAP tells them (`linux/fiemap.h`): a sparse
-//! file's holes hold nothing. Extents that other files share are skipped: to write there makes a copy
-//! (xfs, btrfs), and what they hold is others'. That the writing went to the same place is seen by
-//! asking for the extents again afterwards; a file system that writes elsewhere (btrfs, xfs with
-//! always_cow) is so found out, and the certificate says it.
+//! file's holes hold nothing. Extents that other files share are skipped: to write there makes a
+//! copy (xfs, btrfs), and what they hold is others'. That the writing went to the same place is
+//! seen by asking for the extents again afterwards; a file system that writes elsewhere (btrfs, xfs
+//! with always_cow) is so found out, and the certificate says it.
 //!
-//! Every so many bytes what was written is synced, judged and marked beside the file ([`mark`]), so that
-//! a run that was cut off is carried on from there.
+//! Every so many bytes what was written is synced, judged and marked beside the file ([`mark`]), so
+//! that a run that was cut off is carried on from there.
 
 mod mark;
 mod medium;
@@ -305,8 +305,8 @@ fn random(mut part: &mut [u8]) -> rustix::io::Result<()> {
     Ok(())
 }
 
-/// Of a file overwritten through its file system no more than "clear" can be said, and of nothing but
-/// the blocks that were written where they were.
+/// Of a file overwritten through its file system no more than "clear" can be said, and of nothing
+/// but the blocks that were written where they were.
 fn claim(sum: &Sum, method: WipeMethod, medium: &medium::Medium) -> String {
     if method == WipeMethod::Discard {
         return "none: discarding is a hint to the medium, and nothing was overwritten".into();

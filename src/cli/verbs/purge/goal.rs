@@ -60,8 +60,8 @@ impl Goal {
     }
 
     /// # Errors
-    /// A file system is short all the same. `has_purged`: something is gone, and so this is no error
-    /// that changed nothing.
+    /// A file system is short all the same. `has_purged`: something is gone, and so this is no
+    /// error that changed nothing.
     pub fn reached(&self, context: &Context, has_purged: bool) -> Result<(), CliError> {
         let Some(wanted) = self.wanted else {
             return Ok(());
@@ -84,8 +84,9 @@ impl Goal {
             short.join(", "),
             size(wanted)
         );
-        let hint = "what is left is held, used, too young or not in quarantine; each with its reason: \
-                    virt-retire purge --until-free SIZE -n; all that is there: virt-retire list";
+        let hint = "what is left is held, used, too young or not in quarantine; each with its \
+                    reason: virt-retire purge --until-free SIZE -n; all that is there: virt-retire \
+                    list";
         Err(match has_purged {
             true => CliError::new(Exit::Unfinished, "still-short", message, hint),
             false => CliError::unchanged(Exit::Error, "still-short", message, hint),

@@ -372,7 +372,8 @@ fn carry_out(
     }
 }
 
-/// Quiet with nothing to do, one line otherwise, and one for each that should have gone and is used.
+/// Quiet with nothing to do, one line otherwise, and one for each that should have gone and is
+/// used.
 fn tell(context: &Context, done: &[Summary], skipped: &[&Row]) -> Result<(), CliError> {
     if context.output == Output::Text {
         skipped.iter().for_each(|row| say(&text::skipped(row)));
