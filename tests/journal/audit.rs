@@ -239,6 +239,13 @@ fn an_export_makes_the_same_journal_again_and_no_other() {
     same(&["log", "--checkpoint"]);
     same(&["list", "--output", "json"]);
     same(&["log", "--output", "json"]);
+    // An import that was cut off between its last two renames is gone on with by whoever comes.
+    let beside = again.path().join("rebuild.new");
+    fs::create_dir(&beside).unwrap();
+    let head = "journal.head";
+    fs::rename(again.path().join(head), beside.join(head)).unwrap();
+    same(&["log", "--checkpoint"]);
+    assert!(!beside.exists());
     // Nothing is merged into a journal that is there.
     let file = again.path().with_extension("export");
     fs::write(&file, &export).unwrap();

@@ -52,7 +52,13 @@ struct Sandbox {
     /// System calls that fail.
     refused: BTreeSet<&'static str>,
     families: Vec<String>,
+    /// No page of memory is both written and run.
+    keeps_code_apart: bool,
 }
+
+/// Where the kernel can be told so (prctl(2), `PR_SET_MDWE`, Linux 6.3), which lasts through an exec.
+const WITHOUT_NEW_CODE: &str = "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); \
+                                os.execvp(sys.argv[1], sys.argv[1:])";
 
 impl Sandbox {
     fn of(settings: &[(String, String)]) -> Self {
@@ -79,6 +85,7 @@ impl Sandbox {
                 self.refuse(&["sched_setscheduler", "sched_setparam", "sched_setattr"]);
             }
             ("LockPersonality", "yes") => self.refuse(&["personality"]),
+            ("MemoryDenyWriteExecute", "yes") => self.keeps_code_apart = true,
             ("SystemCallArchitectures", "native") => {}
             ("RestrictAddressFamilies", list) => {
                 self.families = list.split_whitespace().map(str::to_owned).collect();
@@ -103,8 +110,12 @@ impl Sandbox {
         let log = host.scratch("");
         let refused: Vec<&str> = self.refused.iter().copied().collect();
         let refused = refused.join(",");
+        let apart = match self.keeps_code_apart {
+            true => format!("python3 -c '{WITHOUT_NEW_CODE}'"),
+            false => String::new(),
+        };
         let script = format!(
-            "umask {} && exec setpriv {} strace -f --seccomp-bpf -q -o {log} \
+            "umask {} && exec setpriv {} {apart} strace -f --seccomp-bpf -q -o {log} \
              -e trace={refused},socket,clone,clone3 \
              -e inject={refused}:error=EPERM -- \"$@\"",
             self.umask,

@@ -475,6 +475,7 @@ fn open(names: &Names, now: Timestamp) -> Result<Opened, Fault> {
     if now < Timestamp::UNIX_EPOCH {
         return Err(Fault::Clock(now));
     }
+    rebuild::go_on(names)?;
     let finished = migrate::finish(names)?;
     let watermark = Watermark::open(&names.watermark)?;
     // sled would make a new file in its place, and the loss would be harder to see.

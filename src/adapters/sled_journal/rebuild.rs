@@ -1,8 +1,9 @@
 //! A new journal in the place of one that is lost or damaged.
 //!
 //! The new one is made whole in a folder beside; then the old files are moved aside and the new
-//! ones into their place. Killed in between, there is no journal or half of one, which a second
-//! rebuild takes for what it is. Nothing of the old one is deleted.
+//! ones into their place. Killed in between, there is no journal, which a second rebuild takes for
+//! what it is, or half of the new one, and whoever opens it brings the other half. Nothing of the
+//! old one is deleted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,7 +62,7 @@ impl Rebuilding {
         } else {
             None
         };
-        let beside = state_dir.join("rebuild.new");
+        let beside = beside(&names);
         remove(&beside).map_err(|error| fault(Fault::io(&beside, error)))?;
         let journal = SledJournal::open_now(&beside)?;
         let rebuilding = Self {
@@ -137,6 +138,28 @@ impl SledJournal {
     }
 }
 
+fn beside(names: &Names) -> PathBuf {
+    names.state_dir.join("rebuild.new")
+}
+
+/// Goes on where [`exchange`] was cut off between its last two renames.
+pub(super) fn go_on(names: &Names) -> Result<(), Fault> {
+    let beside = beside(names);
+    let new = Names::below(&beside);
+    let is_half = new.watermark.exists()
+        && !new.sled.exists()
+        && names.sled.exists()
+        && !names.watermark.exists();
+    if !is_half {
+        return Ok(());
+    }
+    fs::rename(&new.watermark, &names.watermark)
+        .map_err(|error| Fault::io(&new.watermark, error))?;
+    sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
+    let _ = remove(&beside);
+    Ok(())
+}
+
 fn exchange(names: &Names, beside: &Path) -> Result<Option<PathBuf>, Fault> {
     let new = Names::below(beside);
     let stamp = clock::now().strftime("%Y%m%dT%H%M%S%3fZ");
@@ -156,7 +179,7 @@ fn exchange(names: &Names, beside: &Path) -> Result<Option<PathBuf>, Fault> {
     }
     sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
     // The watermark last: a journal without one that has records is refused, and so is the other
-    // way round, so that half of this is never taken for a whole journal.
+    // way round, so that half of this is never taken for a whole journal (see `go_on`).
     for (from, to) in [(&new.sled, &names.sled), (&new.watermark, &names.watermark)] {
         fs::rename(from, to).map_err(|error| Fault::io(from, error))?;
     }
