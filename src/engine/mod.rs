@@ -120,7 +120,7 @@ pub use recover::{Recovered, Recovery, open_transactions};
 pub use restoration::brought_back;
 pub use space::space;
 pub use terms::RollbackRequest;
-pub use verify::{Difference, Looked, verify};
+pub use verify::{Difference, Looked, lacks_checkpoint, log_is_damaged, verify, verify_all};
 
 use crate::ports::{Census, Clock, Control, Hypervisor, Journal, Quarantine, Storage};
 

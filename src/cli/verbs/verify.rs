@@ -8,9 +8,8 @@ use serde::Serialize;
 use crate::adapters::sled_journal::SledJournal;
 use crate::engine::{self, Difference, Looked};
 use crate::journal::checkpoint::Checkpoint;
-use crate::journal::merkle::{Gathering, Wanted};
+use crate::journal::merkle::Wanted;
 use crate::model::{Topic, TransactionId, size};
-use crate::ports::JournalReader;
 
 use super::super::args::Output;
 use super::super::context::{Context, note_done};
@@ -65,10 +64,13 @@ pub fn run(
     let progress = Progress::new(context, "transactions read");
     let checked = journal.check(wanted.as_slice(), &mut |done, all| progress.at(done, all))?;
     progress.end();
-    let mut findings: Vec<FindingJson> = checked.findings.iter().map(|it| of_log(it)).collect();
-    if let Some(kept) = &kept {
-        findings.extend(differs(&journal, &checked.tree, kept));
-    }
+    let mut findings: Vec<FindingJson> = checked
+        .findings
+        .iter()
+        .map(|it| engine::log_is_damaged(it).into())
+        .collect();
+    let lacks = kept.and_then(|kept| engine::lacks_checkpoint(journal.id(), &checked.tree, &kept));
+    findings.extend(lacks.map(FindingJson::from));
     let looked = quarantine(context, &journal, ids, deep)?;
     findings.extend(looked.differences.into_iter().map(FindingJson::from));
     if ids.is_empty() && checked.findings.is_empty() {
@@ -148,17 +150,6 @@ fn words(verified: &Verified) -> String {
     lines.join("\n")
 }
 
-fn of_log(finding: &str) -> FindingJson {
-    FindingJson {
-        code: "log",
-        subject: "journal".to_owned(),
-        message: finding.to_owned(),
-        hint: "restore the state folder from a backup, or make a new journal from the manifests: \
-               virt-retire rebuild"
-            .to_owned(),
-    }
-}
-
 fn read(file: &Path) -> Result<Checkpoint, CliError> {
     let wrong = |cause: String| {
         CliError::new(
@@ -172,61 +163,12 @@ fn read(file: &Path) -> Result<Checkpoint, CliError> {
     Checkpoint::parse(&text).map_err(wrong)
 }
 
-/// How the log does not contain a checkpoint that was kept.
-fn differs(journal: &SledJournal, tree: &Gathering, kept: &Checkpoint) -> Option<FindingJson> {
-    let finding = |message: String| {
-        Some(FindingJson {
-            code: "checkpoint",
-            subject: kept.origin(),
-            message,
-            hint:
-                "somebody has rewritten the log, or put an older copy in its place: what it says \
-                   of before then is not proved, and an undo follows it all the same. Look for a \
-                   copy of the state folder that holds the checkpoint"
-                    .to_owned(),
-        })
-    };
-    if kept.journal != journal.id() {
-        return finding(format!(
-            "the checkpoint is of another journal than {}",
-            journal.id()
-        ));
-    }
-    let size = tree.unbroken();
-    if kept.size > size {
-        return finding(format!(
-            "the log had {} entries and has {size}: from entry {} on they are missing",
-            kept.size,
-            size + 1
-        ));
-    }
-    if tree.root(kept.size) == Some(kept.root) {
-        return None;
-    }
-    finding(format!(
-        "the first {} entries are not those of the checkpoint: one of them was changed",
-        kept.size
-    ))
-}
-
 fn quarantine(
     context: &Context,
     journal: &SledJournal,
     ids: &[TransactionId],
     deep: bool,
 ) -> Result<Looked, CliError> {
-    let files = context.files();
-    let mut looked = Looked::default();
-    let mut wanted = ids.to_vec();
-    if ids.is_empty() {
-        journal.newest(&mut |summary| {
-            if summary.state.is_restorable() {
-                wanted.push(summary.id);
-            }
-            Ok(true)
-        })?;
-        wanted.reverse();
-    }
     let progress = deep.then(|| Progress::of_bytes(context, "of quarantine read"));
     let mut so_far = 0;
     let mut tell = |count: u64| {
@@ -235,20 +177,12 @@ fn quarantine(
             progress.at(so_far, so_far);
         }
     };
-    for id in wanted {
-        // What is wrong with the record is the log's finding already.
-        match journal.read(id) {
-            Ok(transaction) => {
-                let read: Option<&mut dyn FnMut(u64)> = match deep {
-                    true => Some(&mut tell),
-                    false => None,
-                };
-                looked.add(engine::verify(&files, &files, &transaction, read));
-            }
-            Err(error) if ids.contains(&id) => return Err(error.into()),
-            Err(_) => {}
-        }
-    }
+    let read: Option<&mut dyn FnMut(u64)> = match deep {
+        true => Some(&mut tell),
+        false => None,
+    };
+    let files = context.files();
+    let looked = engine::verify_all(&files, &files, journal, ids, read)?;
     if let Some(progress) = progress {
         progress.end();
     }

@@ -1,16 +1,20 @@
 //! What waits in quarantine against what the journal says of it. Changes nothing.
 
 mod beside;
+mod log;
 
-use crate::model::{DigestKind, FileKind, Progress, State, Transaction};
-use crate::ports::{Presence, Quarantine, StorageError, StorageView};
+pub use log::{lacks_checkpoint, log_is_damaged};
+
+use crate::model::{DigestKind, FileKind, Progress, State, Transaction, TransactionId};
+use crate::ports::{JournalError, JournalReader, Presence, Quarantine, StorageError, StorageView};
 
 use super::keepers::{finder, is_changed};
 
 /// Something that is not as it was left, and what that means for an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// `missing`, `replaced`, `changed`, `unreadable`, `manifest`, `foreign`.
+    /// `missing`, `replaced`, `changed`, `unreadable`, `manifest`, `foreign`; of the log itself `log`
+    /// and `checkpoint`.
     pub code: &'static str,
     pub subject: String,
     pub message: String,
@@ -39,6 +43,44 @@ impl Looked {
         self.unproved += other.unproved;
         self.differences.extend(other.differences);
     }
+}
+
+/// Looks at everything that these transactions have in quarantine; without any, at that of all that
+/// can be restored, oldest first.
+///
+/// # Errors
+/// One that was named cannot be read. What is wrong with another one's record is the log's finding.
+pub fn verify_all(
+    storage: &dyn StorageView,
+    quarantine: &dyn Quarantine,
+    journal: &dyn JournalReader,
+    ids: &[TransactionId],
+    mut read: Option<&mut dyn FnMut(u64)>,
+) -> Result<Looked, JournalError> {
+    let mut wanted = ids.to_vec();
+    if ids.is_empty() {
+        journal.newest(&mut |summary| {
+            wanted.extend(summary.state.is_restorable().then_some(summary.id));
+            Ok(true)
+        })?;
+        wanted.reverse();
+    }
+    let mut looked = Looked::default();
+    for id in wanted {
+        match journal.read(id) {
+            Ok(transaction) => {
+                // Reborrowed for each.
+                let read: Option<&mut dyn FnMut(u64)> = match &mut read {
+                    Some(read) => Some(*read),
+                    None => None,
+                };
+                looked.add(verify(storage, quarantine, &transaction, read));
+            }
+            Err(error) if ids.contains(&id) => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(looked)
 }
 
 /// Looks at everything that one transaction has in quarantine. One that is open is `recover`'s to
