@@ -56,7 +56,8 @@ struct Sandbox {
     keeps_code_apart: bool,
 }
 
-/// Where the kernel can be told so (prctl(2), `PR_SET_MDWE`, Linux 6.3), which lasts through an exec.
+/// Where the kernel can be told so (prctl(2), `PR_SET_MDWE`, Linux 6.3), which lasts through an
+/// exec.
 const WITHOUT_NEW_CODE: &str = "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); \
                                 os.execvp(sys.argv[1], sys.argv[1:])";
 

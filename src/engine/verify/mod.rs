@@ -13,8 +13,8 @@ use super::keepers::{finder, is_changed};
 /// Something that is not as it was left, and what that means for an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// `missing`, `replaced`, `changed`, `unreadable`, `manifest`, `foreign`; of the log itself `log`
-    /// and `checkpoint`.
+    /// `missing`, `replaced`, `changed`, `unreadable`, `manifest`, `foreign`; of the log itself
+    /// `log` and `checkpoint`.
     pub code: &'static str,
     pub subject: String,
     pub message: String,
