@@ -18,6 +18,7 @@ mod transfer;
 mod view;
 mod watermark;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct SledJournal {
     audience: Option<Audience>,
     /// The last entry that the audience was told of.
     told: u64,
+    /// Transactions that were written to since.
+    untold: BTreeSet<u64>,
     /// The last field: let go of when all else is closed.
     _lock: Lock,
 }
@@ -117,6 +120,7 @@ impl SledJournal {
             names,
             audience: None,
             told: 0,
+            untold: BTreeSet::new(),
             _lock: lock,
         })
     }
@@ -161,20 +165,15 @@ impl SledJournal {
     }
 
     fn tell(&mut self) {
+        let ids = std::mem::take(&mut self.untold);
+        let after = std::mem::replace(&mut self.told, self.head.sequence());
         let Some(audience) = &self.audience else {
             return;
         };
-        let mut new = Vec::new();
-        let walked = self.log(Order::NewestFirst, &mut |entry| {
-            let is_new = entry.sequence > self.told;
-            new.extend(is_new.then_some(entry));
-            Ok(is_new)
-        });
-        if let Err(error) = walked {
-            tracing::debug!(%error, "entries not told");
+        match log::entries_since(&self.store, &self.head, after, &ids) {
+            Ok(new) => new.iter().for_each(audience),
+            Err(error) => tracing::debug!(%error, "entries not told"),
         }
-        new.iter().rev().for_each(audience);
-        self.told = self.head.sequence();
     }
 
     fn usable(&self) -> Result<(), JournalError> {
@@ -385,6 +384,7 @@ impl Journal for SledJournal {
         }
         let appended = writer.finish().map_err(fault)?;
         self.grow(appended, true)?;
+        self.untold.extend(begun.iter().map(|one| one.id.0));
         self.tell();
         Ok(begun)
     }
@@ -418,6 +418,7 @@ impl Journal for SledJournal {
         }
         let appended = writer.finish().map_err(fault)?;
         self.grow(appended, sync)?;
+        self.untold.extend(additions.iter().map(|(id, _)| id.0));
         if sync {
             self.tell();
         }

@@ -134,6 +134,7 @@ impl SledJournal {
                 writer.finish()
             })
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
+        self.untold.insert(transaction.id.0);
         self.grow(appended, true)
     }
 }

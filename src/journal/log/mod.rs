@@ -10,7 +10,7 @@ mod shelf;
 mod write;
 
 pub use check::{Checked, at_open, whole};
-pub use page::{entries, records_in_order};
+pub use page::{entries, entries_since, records_in_order};
 pub use read::{Records, claiming, outstanding, read, records, summaries, summary};
 pub use shelf::{Change, Each, FORMAT, HEAD, Memory, Shelf, Tree};
 pub use write::{Appended, Part, Writer};

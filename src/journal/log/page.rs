@@ -1,5 +1,6 @@
 //! The log in its one order, for whoever reads it or copies it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::entry_key;
@@ -22,11 +23,42 @@ pub fn entries(
     each: &mut dyn FnMut(LogEntry) -> Result<bool, Fault>,
 ) -> Result<(), Fault> {
     let mut load = |id| {
-        let (transaction, entries) = read::read(shelf, id)?.ok_or_else(|| missing(id))?;
-        let entries = logged(&transaction, entries).into_iter();
+        let entries = of_transaction(shelf, id)?.into_iter();
         Ok(entries.map(|entry| (entry.sequence, entry)).collect())
     };
     walk(shelf, head, order, &mut load, &|it| notice(it), each)
+}
+
+/// The entries after this one, oldest first, where all that were written since are of the
+/// transactions `ids` or of none. Nothing else is read.
+///
+/// # Errors
+/// [`Fault::Damaged`] where one of them is.
+pub fn entries_since(
+    shelf: &impl Shelf,
+    head: &Head,
+    after: u64,
+    ids: &BTreeSet<u64>,
+) -> Result<Vec<LogEntry>, Fault> {
+    let mut found = BTreeMap::new();
+    for id in ids {
+        let entries = of_transaction(shelf, *id)?.into_iter();
+        let new = entries.filter(|entry| entry.sequence > after);
+        found.extend(new.map(|entry| (entry.sequence, entry)));
+    }
+    for sequence in after + 1..=head.sequence() {
+        if !found.contains_key(&sequence)
+            && let Some(record) = shelf.get(Tree::Events, &entry_key(0, sequence))?
+        {
+            found.insert(sequence, notice((sequence, record))?);
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+fn of_transaction(shelf: &impl Shelf, id: u64) -> Result<Vec<LogEntry>, Fault> {
+    let (transaction, entries) = read::read(shelf, id)?.ok_or_else(|| missing(id))?;
+    Ok(logged(&transaction, entries))
 }
 
 /// Hands every record to `each` in the order in which they were written: the Begin record with the
