@@ -14,6 +14,13 @@ pub struct FileTime {
 /// of a folder that others may write to, so nobody else has it on one that is closed to them.
 pub const RESERVATION_MODE: u32 = 0o1700;
 
+/// Whether a thing of this kind and mode is such a folder. It may have the set-group-id bit from the
+/// folder around it, and less for its owner from that folder's ACL.
+pub fn is_reservation(kind: FileKind, mode: u32) -> bool {
+    const TOLD_BY: u32 = 0o1077;
+    kind == FileKind::Directory && mode & TOLD_BY == RESERVATION_MODE & TOLD_BY
+}
+
 /// The inode behind a name.
 ///
 /// `device` may change at a reboot (anonymous devices: btrfs, NFS, loop mounts), so a file that
@@ -84,7 +91,7 @@ impl FileFacts {
 
     /// Whether it is such a folder: see [`RESERVATION_MODE`].
     pub fn is_reservation(&self) -> bool {
-        self.kind == FileKind::Directory && self.mode == RESERVATION_MODE
+        is_reservation(self.kind, self.mode)
     }
 
     /// Whether the file must be unlocked for a moment to be moved, which takes CAP_LINUX_IMMUTABLE.

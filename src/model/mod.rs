@@ -41,7 +41,7 @@ pub use facts::{
     Artefact, ChainFacts, DetachedFacts, DiskFacts, DomainFacts, FileRef, JobFacts, Pooled,
     SourceKind, Unreadable,
 };
-pub use file::{FileFacts, FileKind, FileTime, Identity, RESERVATION_MODE};
+pub use file::{FileFacts, FileKind, FileTime, Identity, RESERVATION_MODE, is_reservation};
 pub use filter::Filter;
 pub use hold::{Hold, Uptime};
 pub use ids::{DomainRef, TransactionId, quoted};

@@ -157,6 +157,23 @@ fn every_pool_on_the_folder_is_told() {
     }
 }
 
+/// What holds the name for a moment gets the set-group-id bit of such a pool, and must not stay for it.
+#[test]
+fn a_pool_that_hands_its_group_on_is_left_without_a_trace() {
+    let host = PrivateHost::start();
+    let web = GuestBuilder::new("web")
+        .disk(Disk::volume("web.qcow2"))
+        .define(&host);
+    host.shell(&format!("chmod 2755 {}", host.pool));
+    host.refresh_pools();
+    host.retire(&["undefine", "web", "--remove-all-storage", "--yes"])
+        .expect(0);
+    assert!(!host.exists(web.path("vda")), "something is in its place");
+    assert!(!volumes(&host, "default").contains("web.qcow2"));
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    web.start();
+}
+
 /// libvirt removes the file of a volume that it is told to forget: whose name is taken again by
 /// then must not be forgotten.
 #[test]

@@ -285,7 +285,7 @@ impl Storage for LocalFiles {
     }
 
     fn reserve(&self, place: &Path) -> Result<bool, StorageError> {
-        reservation::reserve(place, &self.unsynced)
+        reservation::reserve(place)
     }
 
     fn release(&self, place: &Path) -> Result<(), StorageError> {

@@ -11,50 +11,50 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::durable::Unsynced;
 use super::facts;
-use super::sys::{self, Entry};
-use crate::model::{FileKind, RESERVATION_MODE};
+use super::relocate::look;
+use super::sys::Entry;
+use crate::model::{RESERVATION_MODE, is_reservation};
 use crate::ports::StorageError;
 
-pub fn reserve(place: &Path, unsynced: &Unsynced) -> Result<bool, StorageError> {
+pub fn reserve(place: &Path) -> Result<bool, StorageError> {
     let entry = Entry::open(place)?;
     let mode = Mode::from_raw_mode(RESERVATION_MODE);
-    match retry_on_intr(|| rustix::fs::mkdirat(&entry.folder, entry.name, mode)) {
-        Ok(()) => {}
-        Err(Errno::EXIST) => {}
+    let made = match retry_on_intr(|| rustix::fs::mkdirat(&entry.folder, entry.name, mode)) {
+        Ok(()) => true,
+        Err(Errno::EXIST) => false,
         Err(errno) => return Err(StorageError::io("hold the name of", place, errno)),
+    };
+    let held = look(&entry).map(|there| there.is_some_and(|(_, stat)| is_it(&stat)));
+    if made && !matches!(held, Ok(true)) {
+        // A file system that keeps no modes: by nothing would it be known for ours later.
+        remove(&entry)?;
     }
-    unsynced.folder(&entry.folder, &entry.folder_path)?;
-    Ok(look(&entry)?.is_some_and(|there| is_it(&there)))
+    held
 }
 
 pub fn release(place: &Path, unsynced: &Unsynced) -> Result<(), StorageError> {
     let Some(entry) = Entry::open_if_there(place)? else {
         return Ok(());
     };
-    if look(&entry)?.is_some_and(|there| is_it(&there)) {
-        let flags = AtFlags::REMOVEDIR;
-        match retry_on_intr(|| rustix::fs::unlinkat(&entry.folder, entry.name, flags)) {
-            // Somebody has put something into it, or taken it away: it is his by now.
-            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
-            Err(errno) => return Err(StorageError::io("free the name of", place, errno)),
-        }
+    if look(&entry)?.is_some_and(|(_, stat)| is_it(&stat)) {
+        remove(&entry)?;
     }
     // Whoever has removed it: after a power cut it must not be there again.
     unsynced.folder(&entry.folder, &entry.folder_path)
 }
 
-fn look(entry: &Entry<'_>) -> Result<Option<Statx>, StorageError> {
-    match sys::stat_at(&entry.folder, entry.name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(stat)),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(StorageError::io("look at", entry.path, errno)),
+fn remove(entry: &Entry<'_>) -> Result<(), StorageError> {
+    let flags = AtFlags::REMOVEDIR;
+    match retry_on_intr(|| rustix::fs::unlinkat(&entry.folder, entry.name, flags)) {
+        // Somebody has put something into it, or taken it away: it is his by now.
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
+        Err(errno) => Err(StorageError::io("free the name of", entry.path, errno)),
     }
 }
 
-/// As [`crate::model::FileFacts::is_reservation`] has it, and ours.
+/// Ours.
 fn is_it(there: &Statx) -> bool {
-    facts::kind(there) == FileKind::Directory
-        && u32::from(there.stx_mode) & 0o7777 == RESERVATION_MODE
+    is_reservation(facts::kind(there), there.stx_mode.into())
         && there.stx_uid == rustix::process::geteuid().as_raw()
 }
 
@@ -62,11 +62,12 @@ fn is_it(there: &Statx) -> bool {
 mod tests {
     use std::fs;
     use std::io;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
     fn reserved(place: &Path) -> bool {
-        Unsynced::at_once(|unsynced| reserve(place, unsynced)).unwrap()
+        reserve(place).unwrap()
     }
 
     fn freed(place: &Path) {
@@ -93,6 +94,19 @@ mod tests {
         freed(&place);
         assert!(!place.exists());
         freed(&place);
+    }
+
+    /// A pool for a group: what is made in it has its set-group-id bit.
+    #[test]
+    fn a_folder_that_hands_its_group_on_is_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o2755)).unwrap();
+        let place = folder.path().join("disk");
+        assert!(reserved(&place));
+        let mode = fs::metadata(&place).unwrap().permissions().mode();
+        assert_eq!(mode & 0o2000, 0o2000, "the test proves nothing: {mode:o}");
+        freed(&place);
+        assert!(!place.exists());
     }
 
     #[test]

@@ -207,19 +207,15 @@ fn stopper(storage: &dyn StorageView, folder: &Path) -> Option<PathBuf> {
 fn forget(world: &World, pool: &str, target: &Target, ours: &[Ours]) -> Result<bool, Failure> {
     let mut are_off = true;
     for one in ours {
-        let held = hold(world, target, one);
-        let forgotten = match held {
-            Ok(true) => world.hypervisor.forget_volume(pool, &one.volume),
-            Ok(false) => {
-                are_off = false;
-                continue;
-            }
-            Err(cause) => {
-                tracing::debug!(cause, volume = %one.volume, "left on its pool's list");
-                are_off = false;
-                continue;
-            }
-        };
+        let is_held = hold(world, target, one).unwrap_or_else(|cause| {
+            tracing::debug!(cause, volume = %one.volume, "left on its pool's list");
+            false
+        });
+        if !is_held {
+            are_off = false;
+            continue;
+        }
+        let forgotten = world.hypervisor.forget_volume(pool, &one.volume);
         // libvirt has taken it away, unless it knows of no such volume, or will not.
         world.storage.release(&one.place)?;
         if let Err(error) = forgotten {
