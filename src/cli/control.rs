@@ -15,7 +15,7 @@ use crate::ports::Control;
 
 use super::args::Output;
 use super::error::{self, CliError, Exit};
-use super::leave::leave;
+use super::leave;
 use super::running::{Running, Tells};
 use super::safe::visible;
 use super::wiping::Wiping;
@@ -55,7 +55,7 @@ impl Shared {
         match (*begun, before) {
             (false, _) => {
                 error::print(&CliError::interrupted(), self.output);
-                leave(Exit::Error);
+                leave::at_once(Exit::Error);
             }
             (true, 0) => say(
                 "a signal: putting back what was begun, or finishing what goes back already. \
@@ -78,7 +78,7 @@ impl Shared {
             "type: virt-retire recover",
         );
         error::print(&error, self.output);
-        leave(Exit::Unfinished);
+        leave::at_once(Exit::Unfinished);
     }
 }
 

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use super::golden::unpack;
 use crate::support::{self, Disk, GuestBuilder, PrivateHost};
@@ -349,4 +351,45 @@ fn systemds_journal_is_told_of_every_entry_and_waited_for_by_nobody() {
     host.retire(&["rollback", "last", "--yes"]).expect(0);
     let log = host.retire_json(&["log"]).expect(0).json();
     assert!(log["events"].as_array().unwrap().len() > 40);
+}
+
+/// `virt-retire log | less`, and Ctrl-C: it waits for a reader who reads nothing.
+#[test]
+fn a_signal_ends_a_log_that_nobody_reads() {
+    let dir = unpack("clean");
+    let (reader, writer) = std::io::pipe().unwrap();
+    // SAFETY: it sets the size of a pipe of ours.
+    let size = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
+    assert_eq!(size, 4096);
+    let mut log = Command::new(support::retire::BINARY)
+        .args(["--output", "json", "--state-dir"])
+        .arg(dir.path())
+        .arg("log")
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let waiting = || {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: it writes one number, for which there is room.
+        unsafe { libc::ioctl(reader.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+        bytes
+    };
+    let patience = Instant::now() + Duration::from_secs(60);
+    while waiting() < size {
+        assert!(Instant::now() < patience, "{} bytes come", waiting());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // SAFETY: a process of ours that has not been waited for.
+    unsafe { libc::kill(log.id() as i32, libc::SIGTERM) };
+    while log.try_wait().unwrap().is_none() {
+        if Instant::now() > patience {
+            log.kill().unwrap();
+            log.wait().unwrap();
+            panic!("a signal does not end it");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(log.wait().unwrap().code(), Some(1));
 }

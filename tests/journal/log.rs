@@ -7,8 +7,8 @@ use std::cell::Cell;
 use crate::sample;
 use virt_retire::journal::Fault;
 use virt_retire::journal::log::{
-    Change, Each, Memory, Shelf, Tree, Writer, at_open, claiming, entries, outstanding, read,
-    summaries, whole,
+    Change, Each, Memory, Shelf, Tree, Writer, at_open, claiming, entries, entries_since,
+    outstanding, read, summaries, whole,
 };
 use virt_retire::journal::merkle::Wanted;
 use virt_retire::journal::{Format, Head, Time, decode, encode, envelope};
@@ -417,4 +417,43 @@ fn what_is_outstanding_is_found_without_what_is_closed() {
     assert_eq!(looks(&log).0, [4]);
     log.begin(400);
     assert_eq!(looks(&log).0, [4, 400]);
+}
+
+/// systemd's journal is told at each durable write: that must not cost a walk over the history.
+#[test]
+fn what_was_written_last_is_found_without_the_rest() {
+    let since = |log: &Log, after: u64, ids: &[u64]| {
+        let shelf = Counted::new(&log.shelf);
+        let ids = ids.iter().copied().collect();
+        let found = entries_since(&shelf, &log.head, after, &ids).unwrap();
+        let mut wanted = Vec::new();
+        entries(&log.shelf, &log.head, Order::OldestFirst, &mut |entry| {
+            wanted.extend((entry.sequence > after).then_some(entry));
+            Ok(true)
+        })
+        .unwrap();
+        assert_eq!(found, wanted);
+        (found.len(), shelf.looks.get())
+    };
+    let mut log = busy();
+    let grown = |log: &mut Log, id| {
+        let after = log.head.sequence();
+        log.begin(id);
+        log.enter(id, State::Executing);
+        log.enter(4, State::RollingBack);
+        let found = since(log, after, &[id, 4]);
+        log.enter(4, State::Committed);
+        found
+    };
+    let (count, looks) = grown(&mut log, 9);
+    assert_eq!(count, 3);
+    for id in 10..310 {
+        log.begin(id);
+        log.enter(id, State::RolledBack);
+    }
+    let (count, later) = grown(&mut log, 400);
+    // Two entries more of the one that goes on.
+    assert_eq!((count, later), (3, looks + 2));
+    let none = since(&log, log.head.sequence(), &[]);
+    assert_eq!(none, (0, 0));
 }
