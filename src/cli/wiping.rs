@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::model::size;
 use indicatif::HumanDuration;
 
 use super::safe::safe_path;
+use crate::model::size;
 
 /// Between two lines.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -14,8 +14,8 @@ pub struct FileTime {
 /// of a folder that others may write to, so nobody else has it on one that is closed to them.
 pub const RESERVATION_MODE: u32 = 0o1700;
 
-/// Whether a thing of this kind and mode is such a folder. It may have the set-group-id bit from the
-/// folder around it, and less for its owner from that folder's ACL.
+/// Whether a thing of this kind and mode is such a folder. It may have the set-group-id bit from
+/// the folder around it, and less for its owner from that folder's ACL.
 pub fn is_reservation(kind: FileKind, mode: u32) -> bool {
     const TOLD_BY: u32 = 0o1077;
     kind == FileKind::Directory && mode & TOLD_BY == RESERVATION_MODE & TOLD_BY

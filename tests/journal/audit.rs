@@ -13,29 +13,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::golden::unpack;
+use super::program::{json, run, told};
 use crate::support::{self, Disk, GuestBuilder, PrivateHost};
 use serde_json::Value;
-
-fn run(state: &Path, words: &[&str]) -> Output {
-    Command::new(support::retire::BINARY)
-        .arg("--state-dir")
-        .arg(state)
-        .args(words)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-fn told(state: &Path, words: &[&str]) -> String {
-    let output = run(state, words);
-    assert!(output.status.success(), "{words:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn json(state: &Path, words: &[&str]) -> Value {
-    let words = [&["--output", "json"], words].concat();
-    serde_json::from_str(&told(state, &words)).unwrap()
-}
 
 fn ids(state: &Path, words: &[&str]) -> Vec<u64> {
     let found = json(state, &[&["list"], words].concat());

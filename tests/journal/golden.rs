@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::program::json;
 use crate::support;
 use serde_json::Value;
 use virt_retire::model::TransactionId;
@@ -31,18 +32,6 @@ pub fn unpack(scene: &str) -> tempfile::TempDir {
         .unwrap();
     assert!(status.success());
     dir
-}
-
-fn ask(state: &Path, words: &[&str]) -> Value {
-    let output = Command::new(support::retire::BINARY)
-        .arg("--state-dir")
-        .arg(state)
-        .args(["--output", "json"])
-        .args(words)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{words:?}: {output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Fields may have been added since, never changed or dropped (contract).
@@ -91,7 +80,7 @@ pub fn answers_as_then(state: &Path, scene: &str) {
     let then = fs::read(golden(&format!("{scene}.json"))).unwrap();
     let then: Value = serde_json::from_slice(&then).unwrap();
     for (words, then) in then.as_object().unwrap() {
-        let now = ask(state, &words.split(' ').collect::<Vec<_>>());
+        let now = json(state, &words.split(' ').collect::<Vec<_>>());
         // Where files wait now is the machine's answer, not the journal's.
         let (mut now, mut then) = (now, then.clone());
         sizes_as_then(&mut now);

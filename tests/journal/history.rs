@@ -3,19 +3,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Output};
 
 use crate::many::write_lines;
-use crate::support::retire::BINARY;
-
-fn retire(state: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(BINARY);
-    command.arg("--state-dir").arg(state).args(words);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{words:?}: {output:?}");
-    output
-}
+use crate::program::{json, told};
 
 #[test]
 fn a_long_history_is_taken_in_and_comes_out_as_it_was() {
@@ -26,10 +16,9 @@ fn a_long_history_is_taken_in_and_comes_out_as_it_was() {
     let file = state.path().with_extension("lines");
     fs::write(&file, &lines).unwrap();
     let words = ["journal", "import", file.to_str().unwrap(), "--yes"];
-    retire(state.path(), &words);
+    told(state.path(), &words);
     fs::remove_file(&file).unwrap();
-    let listed = retire(state.path(), &["--output", "json", "list", "--limit", "2"]);
-    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let listed = json(state.path(), &["list", "--limit", "2"]);
     let listed = listed["transactions"].as_array().unwrap();
     let found: Vec<_> = listed.iter().map(|it| (&it["id"], &it["state"])).collect();
     assert_eq!(
@@ -39,7 +28,7 @@ fn a_long_history_is_taken_in_and_comes_out_as_it_was() {
             (&59.into(), &"purged".into())
         ]
     );
-    retire(state.path(), &["verify"]);
-    let exported = retire(state.path(), &["journal", "export"]).stdout;
-    assert!(exported == lines, "the export is another");
+    told(state.path(), &["verify"]);
+    let exported = told(state.path(), &["journal", "export"]);
+    assert!(exported.as_bytes() == lines, "the export is another");
 }

@@ -18,5 +18,6 @@ mod many;
 mod migration;
 mod newer;
 mod power_cut;
+mod program;
 mod records;
 mod store;

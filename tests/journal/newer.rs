@@ -6,22 +6,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 use super::golden::unpack;
-use crate::support;
+use super::program::run;
 use serde_json::Value;
 use virt_retire::journal::envelope::{self, Kind};
-
-fn run(state: &Path, words: &[&str]) -> Output {
-    Command::new(support::retire::BINARY)
-        .arg("--state-dir")
-        .arg(state)
-        .args(words)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
 
 /// Whatever a program of format 3 would write in the payload.
 fn of_format_3(kind: Kind) -> Vec<u8> {

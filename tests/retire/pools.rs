@@ -157,7 +157,8 @@ fn every_pool_on_the_folder_is_told() {
     }
 }
 
-/// What holds the name for a moment gets the set-group-id bit of such a pool, and must not stay for it.
+/// What holds the name for a moment gets the set-group-id bit of such a pool, and must not stay for
+/// it.
 #[test]
 fn a_pool_that_hands_its_group_on_is_left_without_a_trace() {
     let host = PrivateHost::start();

@@ -39,11 +39,12 @@ impl ViewReader {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
             }
-            match list(&names) {
-                Ok(Some(list)) => return Ok(Some(Self { names, list })),
-                // A view is in the writing, or none will come.
-                Ok(None) | Err(_) if names.view.exists() => {}
-                Ok(None) | Err(_) => break,
+            if let Ok(Some(list)) = list(&names) {
+                return Ok(Some(Self { names, list }));
+            }
+            // Without its folder none is in the writing.
+            if !names.view.exists() {
+                break;
             }
         }
         Ok(None)

@@ -1,11 +1,9 @@
 //! Several plans on one screen: a row for each domain.
 
-use crate::model::Plan;
-
 use super::super::safe::safe;
 use super::layout::Columns;
 use super::plan::{Look, extras, outcome, plan, power};
-use crate::model::{count, size};
+use crate::model::{Plan, count, size};
 
 const ROWS: Columns<5> = Columns {
     right: &[3],

@@ -1,11 +1,10 @@
 //! What every verb that changed transactions says of them.
 
-use crate::model::{State, Summary, TransactionId};
+use crate::model::{State, Summary, TransactionId, size};
 
 use super::super::safe::safe;
 use super::layout::{Columns, Width};
 use super::standing::held_bytes;
-use crate::model::size;
 
 /// Until when it is kept. A date alone: what matters is whether there is time to look at it.
 pub(super) fn until(summary: &Summary) -> String {

@@ -1,8 +1,6 @@
 //! What happened to a transaction, one line an event.
 
-use crate::model::size;
-
-use crate::model::{Amendment, EventKind, Transaction};
+use crate::model::{Amendment, EventKind, Transaction, size};
 
 use super::super::safe::safe;
 use super::layout::{align_right, drawn, table, time};

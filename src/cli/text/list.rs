@@ -1,13 +1,12 @@
 //! The table of `list`.
 
-use crate::model::{Claim, Summary};
+use crate::model::{Claim, Summary, count, size};
 use crate::watch::Expiring;
 
 use super::super::safe::safe;
 use super::layout::{Columns, Width, time};
 use super::plan::Look;
 use super::standing::{Circumstances, Clock, held_bytes, standing, user};
-use crate::model::{count, size};
 
 const ROWS: Columns<7> = Columns {
     right: &[0, 4],

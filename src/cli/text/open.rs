@@ -1,11 +1,10 @@
 //! Transactions that a crash has left open, before `recover` treats them, and for every other
 //! command in one line.
 
-use crate::model::{FileRole, Progress, State, Step, Transaction};
+use crate::model::{FileRole, Progress, State, Step, Transaction, count};
 
 use super::super::safe::safe;
 use super::show::interrupted_at;
-use crate::model::count;
 
 /// `21 web was interrupted at step 9 of 44`
 pub fn interrupted(transaction: &Transaction) -> String {

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::model::{
-    ChainLink, DiskPlan, Fate, FileMove, FileRole, Plan, Pooled, Reason, Step, User,
+    ChainLink, DiskPlan, Fate, FileMove, FileRole, Plan, Pooled, Reason, Step, User, count, size,
 };
 
 use super::super::safe::{safe, safe_path};
 use super::layout::{Columns, Width, align_right, drawn, table};
 use super::subject;
-use crate::model::{count, size};
 
 /// Users of one file: a base may have hundreds.
 const SHOWN: usize = 5;

@@ -1,9 +1,7 @@
 //! What a purge would take, and what it took.
 
-use crate::model::size;
-
 use crate::engine::{Fate, Row};
-use crate::model::{Space, Summary};
+use crate::model::{Space, Summary, size};
 
 use super::super::safe::safe;
 use super::layout::{align_right, drawn, table, time};

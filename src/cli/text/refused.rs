@@ -1,11 +1,10 @@
 //! Why a plan is refused: what wants a decision with the flags that give it, each once, and what no
 //! flag decides in words.
 
-use crate::model::{Plan, Refusal, RefusalCode};
+use crate::model::{Plan, Refusal, RefusalCode, count};
 
 use super::super::safe::safe;
 use super::layout::{Columns, Width};
-use crate::model::count;
 
 const ROWS: Columns<2> = Columns {
     right: &[],

@@ -1,11 +1,9 @@
 //! Around a decision: what waits in quarantine before it, what is there again after `rollback`.
 
-use crate::model::Transaction;
-
 use super::super::safe::{safe, safe_path};
 use super::layout::{Width, shortened};
 use super::standing::{Circumstances, Clock, held_bytes, standing};
-use crate::model::{count, size};
+use crate::model::{Transaction, count, size};
 
 /// Which transaction it is, how it stands, and what it holds: one line.
 pub fn transaction(transaction: &Transaction) -> String {

@@ -1,7 +1,7 @@
 //! A whole transaction, for `show`: how it stands first; its steps and events for who asks. Those
 //! are in [`events`](super::events).
 
-use crate::model::{EventKind, Progress, State, Transaction};
+use crate::model::{EventKind, Progress, State, Transaction, size};
 
 use super::super::safe::{safe, safe_path};
 use super::done::until;
@@ -10,7 +10,6 @@ use super::layout::{align_right, drawn, table, time};
 use super::plan::{Look, plan};
 use super::standing::{Circumstances, Clock, held_bytes, standing};
 use super::who::who;
-use crate::model::size;
 
 /// What of it is asked for.
 #[derive(Debug, Clone, Copy)]

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::model::size;
-
 use crate::engine::{self, EngineError, Selection};
-use crate::model::{State, Summary, Transaction};
+use crate::model::{State, Summary, Transaction, size};
 use crate::ports::{JournalReader, StorageView};
 
 use super::super::super::context::Context;
