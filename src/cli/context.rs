@@ -45,6 +45,7 @@ pub struct Context {
     connect: Option<String>,
     control: Terminal,
     census: HostCensus,
+    files: LocalFiles,
 }
 
 /// Everything of the world that is open at once.
@@ -76,8 +77,10 @@ impl Context {
     /// A setting is not usable; there is no folder for state (no home, no `--state-dir`).
     pub fn new(arguments: &Arguments) -> Result<Self, CliError> {
         let settings = Settings::resolve(arguments)?;
-        own_folders::refuse_planted(&files(&settings), &settings)?;
+        let files = files(&settings);
+        own_folders::refuse_planted(&files, &settings)?;
         Ok(Self {
+            files,
             output: arguments.output.into(),
             csv: arguments.output == Form::Csv,
             quiet: arguments.quiet,
@@ -158,7 +161,7 @@ impl Context {
         let memory = Arc::new(Memory::below(self.state_dir()));
         Ok(Host {
             hypervisor: hypervisor.remembering(Arc::clone(&memory)),
-            storage: self.files().remembering(Arc::clone(&memory)),
+            storage: files(&self.settings).remembering(Arc::clone(&memory)),
             census: self.census.clone(),
             clock: SystemClock,
             control: self.control.clone(),
@@ -168,8 +171,8 @@ impl Context {
     }
 
     /// This host's files; no connection is needed to look at them.
-    pub fn files(&self) -> LocalFiles {
-        files(&self.settings)
+    pub fn files(&self) -> &LocalFiles {
+        &self.files
     }
 
     /// Holds the journal's place to put a new one there.
@@ -224,8 +227,8 @@ impl Context {
     /// wrote get their proofs.
     pub fn compare(&self, journal: &dyn JournalReader) -> Result<Vec<Finding>, Error> {
         let files = self.files();
-        let Comparison { findings, unsealed } = engine::compare(&files, journal)?;
-        engine::seal(&files, journal, unsealed)?;
+        let Comparison { findings, unsealed } = engine::compare(files, journal)?;
+        engine::seal(files, journal, unsealed)?;
         Ok(findings)
     }
 

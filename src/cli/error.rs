@@ -394,6 +394,15 @@ impl From<retire::Error> for CliError {
                 message,
                 findings.first().map_or_else(String::new, Finding::hint),
             ),
+            Error::Short(shortfall) => {
+                let hint = "what is left is held, used, too young or not in quarantine; each with \
+                            its reason: virt-retire purge --until-free SIZE -n; all that is \
+                            there: virt-retire list";
+                match shortfall.has_purged {
+                    true => Self::new(Exit::Unfinished, "still-short", message, hint),
+                    false => unchanged(Exit::Error, "still-short", hint),
+                }
+            }
             Error::Broken => {
                 Self::new(Exit::Error, "libvirt-lost", message, "is libvirtd running?")
             }

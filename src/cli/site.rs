@@ -1,8 +1,11 @@
 //! The [`Context`] as what the application asks for.
 
+use std::time::Duration;
+
+use crate::adapters::clock::SystemClock;
 use crate::engine::{Finding, World};
 use crate::model::{DigestKind, DomainRef, Evidence};
-use crate::ports::{Journal, JournalReader, LockedDomains, Monitor};
+use crate::ports::{Clock, Journal, JournalReader, LockedDomains, Monitor, StorageView};
 use crate::retire::{Connected, Error, Site};
 
 use super::context::{Context, Host};
@@ -56,8 +59,20 @@ impl Site for Context {
         Ok(Box::new(self.lock(world, domains, purpose)?))
     }
 
-    fn retention(&self) -> Option<std::time::Duration> {
+    fn storage(&self) -> &dyn StorageView {
+        self.files()
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &SystemClock
+    }
+
+    fn retention(&self) -> Option<Duration> {
         self.settings.retention.value.duration()
+    }
+
+    fn minimum_age(&self) -> Duration {
+        self.settings.minimum_age.value.duration()
     }
 
     fn digest(&self) -> Option<DigestKind> {

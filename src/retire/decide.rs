@@ -58,7 +58,7 @@ impl Decision {
     }
 
     /// What another process is told that it waits for.
-    fn purpose(self, ids: &[TransactionId]) -> String {
+    pub(super) fn purpose(self, ids: &[TransactionId]) -> String {
         format!("{} {}", self.verb(), listed(ids))
     }
 }

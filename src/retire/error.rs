@@ -7,7 +7,7 @@ use crate::model::{Refusal, TransactionId};
 use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
 use crate::survey::SurveyError;
 
-use super::{Changed, Refused};
+use super::{Changed, Refused, Shortfall};
 
 #[derive(Debug, Error)]
 pub enum Error {
@@ -55,6 +55,9 @@ pub enum Error {
     /// The journal does not know of these transactions of ours, which may be half done.
     #[error("{}", .0.iter().map(Finding::message).collect::<Vec<_>>().join("; "))]
     Unrecorded(Vec<Finding>),
+    /// A purge has made less room than was wanted.
+    #[error("{0}")]
+    Short(Shortfall),
     #[error("the connection to libvirt broke")]
     Broken,
     /// The same, of a watch that does not wait for it.
@@ -82,6 +85,7 @@ impl Error {
             Self::Engine(error) => Changed::by(error),
             Self::NotRetired(failed) => Changed::by_batch(failed),
             Self::Open(_) | Self::Unrecorded(_) | Self::GuestsLeft => Changed::Unfinished,
+            Self::Short(shortfall) if shortfall.has_purged => Changed::Unfinished,
             Self::Survey(_)
             | Self::Lock(_)
             | Self::Elsewhere { .. }
@@ -90,6 +94,7 @@ impl Error {
             | Self::Rivals { .. }
             | Self::ImportedAmongOthers(_)
             | Self::Refused(_)
+            | Self::Short(_)
             | Self::Broken
             | Self::Away => Changed::Nothing,
         }

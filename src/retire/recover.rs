@@ -1,9 +1,10 @@
 //! `recover`: what a crash left open is finished or undone.
 
 use crate::engine::{Engine, Finding, Recovered, Recovery, open_transactions};
-use crate::model::{Notice, Topic, Transaction};
+use crate::model::{Topic, Transaction};
 use crate::ports::Journal;
 
+use super::site::note_done;
 use super::{Error, Site};
 
 const PURPOSE: &str = "recover";
@@ -85,7 +86,8 @@ impl LeftOpen {
                 recoveries.push(one(site, &mut *journal, transaction)?);
             }
             if !(recoveries.is_empty() && self.findings.is_empty()) {
-                note(site, &mut *journal, told(&recoveries, &self.findings));
+                let text = told(&recoveries, &self.findings);
+                note_done(site, &mut *journal, Topic::Recovery, text);
             }
         }
         Ok(RecoveryReport {
@@ -135,17 +137,4 @@ fn told(recoveries: &[Recovery], findings: &[Finding]) -> String {
     });
     let found = findings.iter().map(Finding::message);
     each.chain(found).collect::<Vec<_>>().join("; ")
-}
-
-/// The work is done by now: that this cannot be written makes it no failure.
-fn note(site: &dyn Site, journal: &mut dyn Journal, text: String) {
-    let written = journal.notice(Notice {
-        topic: Topic::Recovery,
-        text,
-        domain: None,
-        by: site.evidence("", None, Vec::new()),
-    });
-    if let Err(error) = written {
-        tracing::warn!(%error, "not in the log");
-    }
 }

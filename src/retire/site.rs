@@ -1,8 +1,12 @@
 //! What the application needs of whoever runs it: what it opens, and by whom it is asked.
 
+use std::time::Duration;
+
 use crate::engine::{Finding, World};
-use crate::model::{DigestKind, DomainRef, Evidence, TransactionId};
-use crate::ports::{Journal, JournalError, JournalReader, LockedDomains, Monitor};
+use crate::model::{DigestKind, DomainRef, Evidence, Notice, Topic, TransactionId};
+use crate::ports::{
+    Clock, Journal, JournalError, JournalReader, LockedDomains, Monitor, StorageView,
+};
 
 use super::Error;
 
@@ -75,14 +79,49 @@ pub trait Site {
     /// A signal has come already; nothing was changed.
     fn begin(&self) -> Result<(), Error>;
 
+    /// This host's files, without a connection.
+    fn storage(&self) -> &dyn StorageView;
+
+    fn clock(&self) -> &dyn Clock;
+
     /// How long what is retired is kept; `None`: for ever.
-    fn retention(&self) -> Option<std::time::Duration>;
+    fn retention(&self) -> Option<Duration>;
+
+    /// Younger ones are purged by their number alone.
+    fn minimum_age(&self) -> Duration;
 
     /// Whether what is retired is read to its end, for a digest of it.
     fn digest(&self) -> Option<DigestKind>;
 
     /// Who asks (law 7), at the libvirt of this URI.
     fn evidence(&self, uri: &str, reason: Option<String>, unseen: Vec<String>) -> Evidence;
+}
+
+/// What is to be in the log and belongs to no transaction: by whoever asks, now.
+pub(super) fn notice(
+    site: &dyn Site,
+    topic: Topic,
+    text: impl Into<String>,
+    domain: Option<&DomainRef>,
+) -> Notice {
+    Notice {
+        topic,
+        text: text.into(),
+        domain: domain.cloned(),
+        by: site.evidence("", None, Vec::new()),
+    }
+}
+
+/// The same after the work is done: that it cannot be written makes the work no failure.
+pub(super) fn note_done(
+    site: &dyn Site,
+    journal: &mut dyn Journal,
+    topic: Topic,
+    text: impl Into<String>,
+) {
+    if let Err(error) = journal.notice(notice(site, topic, text, None)) {
+        tracing::warn!(%error, "not in the log");
+    }
 }
 
 /// Holds the journal that has these transactions.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{Fate, Row};
+use crate::engine::Row;
 use crate::model::{Space, Summary};
 
 use super::space::SpaceJson;
@@ -24,11 +24,11 @@ struct PurgedJson {
 }
 
 impl Purged {
-    pub fn new(done: &[Summary], skipped: &[&Row]) -> Self {
+    pub fn new(done: &[Summary], skipped: &[Row]) -> Self {
         let freed = done.iter().map(|one| one.freed);
         Self {
             freed_bytes: freed.fold(0, u64::saturating_add),
-            skipped: skipped.iter().map(|row| SelectedJson::from(*row)).collect(),
+            skipped: skipped.iter().map(SelectedJson::from).collect(),
             transactions: done
                 .iter()
                 .map(|one| PurgedJson {
@@ -72,11 +72,10 @@ impl Selected {
 
 impl From<&Row> for SelectedJson {
     fn from(row: &Row) -> Self {
-        let (Fate::Goes(why) | Fate::Stays(why)) = &row.fate;
         Self {
             transaction: (&row.summary).into(),
             purge: row.goes(),
-            why: why.clone(),
+            why: row.fate.why().to_owned(),
         }
     }
 }

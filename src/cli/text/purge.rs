@@ -1,6 +1,6 @@
 //! What a purge would take, and what it took.
 
-use crate::engine::{Fate, Row};
+use crate::engine::Row;
 use crate::model::{Space, Summary, size};
 
 use super::super::safe::safe;
@@ -28,17 +28,14 @@ pub fn rows(rows: &[Row]) -> String {
     align_right(&mut table, 0);
     align_right(&mut table, 2);
     for row in rows {
-        let (goes, why) = match &row.fate {
-            Fate::Goes(why) => ("yes", why),
-            Fate::Stays(why) => ("no", why),
-        };
+        let goes = if row.goes() { "yes" } else { "no" };
         table.add_row([
             row.summary.id.to_string(),
             safe(&row.summary.domain.name),
             size(row.summary.bytes),
             time(row.summary.started_at),
             goes.to_owned(),
-            safe(why),
+            safe(row.fate.why()),
         ]);
     }
     drawn(&table)
@@ -46,12 +43,11 @@ pub fn rows(rows: &[Row]) -> String {
 
 /// One that was selected and stays.
 pub fn skipped(row: &Row) -> String {
-    let (Fate::Goes(why) | Fate::Stays(why)) = &row.fate;
     format!(
         "not purged: {} ({}): {}",
         row.summary.id,
         safe(&row.summary.domain.name),
-        safe(why)
+        safe(row.fate.why())
     )
 }
 

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::adapters::clock::SystemClock;
-use crate::adapters::files::LocalFiles;
 use crate::adapters::sled_journal::{SledJournal, outlook};
 use crate::doctor::{self, JournalFound, Patient, Status, Trouble};
 use crate::ports::{Clock, JournalError, Quarantine, StorageView};
@@ -17,10 +16,7 @@ use super::super::error::{CliError, Exit};
 use super::super::{json, text};
 
 pub fn run(context: &Context) -> Result<(), CliError> {
-    let host = ThisHost {
-        context,
-        files: context.files(),
-    };
+    let host = ThisHost(context);
     let report = doctor::examine(&host);
     match context.output {
         Output::Json => json::print(&json::Examined::from(&report))?,
@@ -40,19 +36,16 @@ pub fn run(context: &Context) -> Result<(), CliError> {
     }
 }
 
-struct ThisHost<'a> {
-    context: &'a Context,
-    files: LocalFiles,
-}
+struct ThisHost<'a>(&'a Context);
 
 impl Patient for ThisHost<'_> {
     fn connect(&self) -> Result<Box<dyn Connected>, Trouble> {
-        let host = self.context.host().map_err(trouble)?;
+        let host = self.0.host().map_err(trouble)?;
         Ok(Box::new(host))
     }
 
     fn journal(&self) -> Result<JournalFound, Trouble> {
-        let context = self.context;
+        let context = self.0;
         let is_used = context.has_journal().map_err(trouble)?;
         if !is_used || !SledJournal::is_begun(context.state_dir()) {
             return Ok(JournalFound::None);
@@ -79,11 +72,11 @@ impl Patient for ThisHost<'_> {
     }
 
     fn storage(&self) -> &dyn StorageView {
-        &self.files
+        self.0.files()
     }
 
     fn quarantine(&self) -> &dyn Quarantine {
-        &self.files
+        self.0.files()
     }
 
     fn clock(&self) -> &dyn Clock {
@@ -91,11 +84,11 @@ impl Patient for ThisHost<'_> {
     }
 
     fn state_dir(&self) -> &Path {
-        self.context.state_dir()
+        self.0.state_dir()
     }
 
     fn minimum_age(&self) -> Duration {
-        self.context.settings.minimum_age.value.duration()
+        self.0.settings.minimum_age.value.duration()
     }
 
     fn is_root(&self) -> bool {

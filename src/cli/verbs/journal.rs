@@ -196,7 +196,7 @@ fn export(context: &Context, file: Option<&Path>) -> Result<(), CliError> {
     if !context.has_journal()? {
         return Err(nothing(context));
     }
-    let file = file.map(|file| own_folders::to_write(&context.files(), file, "output"));
+    let file = file.map(|file| own_folders::to_write(context.files(), file, "output"));
     let file = file.transpose()?;
     let journal = context.journal("journal export")?;
     let failed = |error: std::io::Error| {

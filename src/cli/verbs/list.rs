@@ -23,7 +23,7 @@ pub fn run(context: &Context, filter: &FilterArgs) -> Result<(), CliError> {
         let reader = context.reader("list")?;
         is_busy = reader.is_busy();
         let summaries = reader.select(&filter.filter(), filter.limit)?;
-        let space = engine::space(&reader, &context.files(), &summaries)?;
+        let space = engine::space(&reader, context.files(), &summaries)?;
         (summaries, space)
     } else {
         Default::default()

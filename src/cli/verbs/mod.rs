@@ -147,7 +147,7 @@ fn carry_out(context: &Context, command: Command) -> Result<(), CliError> {
                 reason,
                 confirmation,
             };
-            purge::run(context, &what, &how)
+            purge::run(context, &what, how)
         }
         Command::Recover { confirmation } => recover::run(context, confirmation),
         Command::Rebuild {

@@ -119,7 +119,7 @@ pub fn run(
         transactions: found,
         unusable,
         others,
-    } = engine::candidates(&files, &files, sources, &known)?;
+    } = engine::candidates(files, files, sources, &known)?;
     let changes_nothing = add && found.is_empty();
     if !(confirmation.yes || changes_nothing) {
         confirm(&question(add, &found))?;
@@ -229,7 +229,7 @@ fn infer(context: &Context, candidate: &Candidate) -> Result<Inferred, CliError>
         .map(|host| &host.hypervisor as &dyn HypervisorView);
     Ok(engine::infer(
         hypervisor,
-        &context.files(),
+        context.files(),
         transaction,
         origin,
         evidence::gather(uri, None, Vec::new()),

@@ -30,7 +30,7 @@ pub fn run(context: &Context, id: TransactionId, security_info: bool) -> Result<
         })
         .map(|(index, _)| index)
         .collect();
-    let gone = engine::missing(&context.files(), &transaction);
+    let gone = engine::missing(context.files(), &transaction);
     if context.output == Output::Json {
         return json::print(&json::Shown::new(
             &transaction,

@@ -182,7 +182,7 @@ fn quarantine(
         false => None,
     };
     let files = context.files();
-    let looked = engine::verify_all(&files, &files, journal, ids, read)?;
+    let looked = engine::verify_all(files, files, journal, ids, read)?;
     if let Some(progress) = progress {
         progress.end();
     }

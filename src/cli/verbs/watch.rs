@@ -21,7 +21,7 @@ pub fn run(context: &Context, once: bool, interval: Duration) -> Result<(), CliE
     // Makes the state folder, or says what is wrong with it; nobody is kept waiting after this.
     drop(context.journal("watch")?);
     let files = context.files();
-    let list = WatchFiles::open(&files, context.state_dir())?;
+    let list = WatchFiles::open(files, context.state_dir())?;
     let mut teller = Teller {
         context,
         once,

@@ -71,6 +71,16 @@ pub struct Rules {
 pub enum Fate {
     Goes(String),
     Stays(String),
+    /// It stays, because the clock cannot be believed: somebody must hear of that.
+    Doubted(String),
+}
+
+impl Fate {
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Goes(why) | Self::Stays(why) | Self::Doubted(why) => why,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -103,7 +113,7 @@ pub fn select(candidates: &[Waiting], selection: &Selection, rules: &Rules) -> V
                 fitting.push((rows.len(), one));
                 Fate::Goes(why)
             }
-            Err(why) => Fate::Stays(why),
+            Err(stays) => stays,
         };
         rows.push(Row {
             summary: one.summary.clone(),
@@ -125,40 +135,41 @@ fn fits(
     all: &[Waiting],
     selection: &Selection,
     rules: &Rules,
-) -> Result<String, String> {
+) -> Result<String, Fate> {
+    let stays = |why: String| Err(Fate::Stays(why));
     let summary = &one.summary;
     match summary.state {
         // What was begun is carried on whenever it is asked for, whatever the clock says by now.
         State::Purging => return Ok("its purge was begun".into()),
         State::Committed => {}
-        other => return Err(format!("it is {}", other.word())),
+        other => return stays(format!("it is {}", other.word())),
     }
     if let Some(hold) = summary.holds.first() {
-        return Err(format!("held as '{}': {}", hold.name, hold.reason));
+        return stays(format!("held as '{}': {}", hold.name, hold.reason));
     }
     if selection.is_by_id_alone() {
         return Ok("named".into());
     }
     if one.imported {
-        return Err("imported: it goes by its number alone".into());
+        return stays("imported: it goes by its number alone".into());
     }
     let mut why = Vec::new();
-    let age = old_enough(one, rules, rules.minimum_age)
-        .map_err(|how| how.unwrap_or_else(|| "younger than minimum-age".into()))?;
+    let age = old_enough(one, rules, rules.minimum_age, || {
+        "younger than minimum-age".into()
+    })?;
     if selection.expired {
         match summary.expires_at {
-            None => return Err("never expires".into()),
-            Some(at) if at > rules.now => return Err(format!("expires {}", short(at))),
+            None => return stays("never expires".into()),
+            Some(at) if at > rules.now => return stays(format!("expires {}", short(at))),
             Some(at) => {
                 let kept = span(summary.started_at, at);
-                old_enough(one, rules, kept).map_err(|how| how.unwrap_or_default())?;
+                old_enough(one, rules, kept, || format!("expires {}", short(at)))?;
                 why.push(format!("expired {}", short(at)));
             }
         }
     }
     if let Some(older) = selection.older_than {
-        old_enough(one, rules, older)
-            .map_err(|how| how.unwrap_or_else(|| format!("only {} old", days(age))))?;
+        old_enough(one, rules, older, || format!("only {} old", days(age)))?;
         why.push(format!("{} old", days(age)));
     }
     if let Some(keep) = selection.keep_last {
@@ -169,7 +180,7 @@ fn fits(
         };
         let newer = all.iter().filter(is_newer).count();
         if newer < keep {
-            return Err(format!("among the last {keep} of its domain"));
+            return stays(format!("among the last {keep} of its domain"));
         }
         why.push(format!("{newer} newer of its domain"));
     }
@@ -179,11 +190,16 @@ fn fits(
     Ok(why.join(", "))
 }
 
-/// How old it is, if it is so old by both clocks. `Err(Some)`: by the clock on the wall alone.
-fn old_enough(one: &Waiting, rules: &Rules, wanted: Duration) -> Result<Duration, Option<String>> {
+/// How old it is, if it is so old by both clocks; where it is too young by either, that it stays.
+fn old_enough(
+    one: &Waiting,
+    rules: &Rules,
+    wanted: Duration,
+    too_young: impl FnOnce() -> String,
+) -> Result<Duration, Fate> {
     let age = span(one.summary.started_at, rules.now);
     if age < wanted {
-        return Err(None);
+        return Err(Fate::Stays(too_young()));
     }
     let passed = match (&rules.uptime, &one.uptime) {
         (Some(now), Some(then)) => now.since(then),
@@ -191,7 +207,7 @@ fn old_enough(one: &Waiting, rules: &Rules, wanted: Duration) -> Result<Duration
     };
     match passed {
         // Whole seconds are counted.
-        Some(passed) if passed + Duration::from_secs(2) < wanted => Err(Some(format!(
+        Some(passed) if passed + Duration::from_secs(2) < wanted => Err(Fate::Doubted(format!(
             "the clock has jumped: since it was retired only {} have passed; if you are sure, \
              purge it by its number",
             days(passed)
