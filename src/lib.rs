@@ -10,8 +10,8 @@
 //! | [`image`] | readers of image headers: bytes in, references out | nothing |
 //! | [`xml`] | readers of libvirt's XML | model |
 //! | [`planner`] | facts and flags in, a plan or refusals out; pure | model |
-//! | [`ports`] | narrow traits: hypervisor, storage, journal, clock, control | model |
-//! | [`journal`] | what lies on disk: versioned structs of its own | model |
+//! | [`journal`] | what lies on disk: versioned structs of its own; the log's chain and proofs | model |
+//! | [`ports`] | narrow traits: hypervisor, storage, journal, clock, control | model, journal |
 //! | [`survey`] | from libvirt and the files to the planner's facts; changes nothing | ports, xml, image |
 //! | [`engine`] | executes, undoes, decides, recovers | ports, journal, xml, survey |
 //! | [`retire`] | from domains and flags to a batch that the engine runs | all above |

@@ -70,12 +70,15 @@ fn dependencies_run_one_way() {
         ("model", &[]),
         ("image", &[]),
         ("xml", &["model"]),
-        ("ports", &["model"]),
+        ("ports", &["model", "journal"]),
         ("planner", &["model"]),
         ("journal", &["model"]),
         ("survey", &["model", "image", "ports", "xml"]),
         ("engine", &["model", "ports", "journal", "xml", "survey"]),
-        ("retire", &["model", "ports", "planner", "survey", "engine"]),
+        (
+            "retire",
+            &["model", "ports", "planner", "journal", "survey", "engine"],
+        ),
         (
             "watch",
             &[

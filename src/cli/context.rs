@@ -9,12 +9,10 @@ use crate::adapters::domain_lock::{DomainLocks, Waiting};
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
 use crate::adapters::memory::Memory;
-use crate::adapters::sled_journal::{
-    Found, Migrated, Reader, Rebuilding, SledJournal, open_reader,
-};
+use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
 use crate::engine::{self, Comparison, EngineError, Finding, World};
 use crate::model::{DomainRef, Notice, Topic};
-use crate::ports::{Control, HypervisorView, Journal, JournalReader};
+use crate::ports::{Control, HypervisorView, Journal, JournalReader, Log, Migrated};
 use crate::retire::Error;
 use crate::survey::{self, SurveyError};
 

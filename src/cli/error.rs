@@ -403,6 +403,24 @@ impl From<retire::Error> for CliError {
                     false => unchanged(Exit::Error, "still-short", hint),
                 }
             }
+            Error::NoJournal(_) => Self::new(
+                Exit::Error,
+                "no-journal",
+                message,
+                "the first command that retires something makes it; another folder: --state-dir",
+            ),
+            Error::Export(_) => Self::new(
+                Exit::Error,
+                "output",
+                message,
+                "name a file that does not exist, on a disk with room",
+            ),
+            Error::LogDamaged(_) => Self::new(
+                Exit::Error,
+                "log-damaged",
+                message,
+                "for all that is wrong with it: virt-retire verify",
+            ),
             Error::Broken => {
                 Self::new(Exit::Error, "libvirt-lost", message, "is libvirtd running?")
             }

@@ -1,12 +1,16 @@
 //! The [`Context`] as what the application asks for.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::adapters::clock::SystemClock;
+use crate::adapters::sled_journal;
 use crate::engine::{Finding, World};
 use crate::model::{DigestKind, DomainRef, Evidence};
-use crate::ports::{Clock, Journal, JournalReader, LockedDomains, Monitor, StorageView};
-use crate::retire::{Connected, Error, Site};
+use crate::ports::{
+    Clock, Journal, JournalReader, LockedDomains, Log, Monitor, Outlook, Quarantine, StorageView,
+};
+use crate::retire::{Connected, Error, Lines, Site};
 
 use super::context::{Context, Host};
 use super::evidence;
@@ -42,11 +46,25 @@ impl Site for Context {
         Ok(Box::new(self.journal(purpose)?))
     }
 
+    fn log(&self, purpose: &str) -> Result<Box<dyn Log>, Error> {
+        Ok(Box::new(self.journal(purpose)?))
+    }
+
+    fn outlook(&self) -> Result<Option<Outlook>, Error> {
+        let wait = self.settings.wait.value;
+        Ok(sled_journal::outlook(self.state_dir(), wait)?)
+    }
+
+    fn import(&self, next: &mut Lines) -> Result<u64, Error> {
+        let wait = self.settings.wait.value;
+        Ok(sled_journal::import(self.state_dir(), wait, next)?)
+    }
+
     fn reader(&self, purpose: &str) -> Result<Box<dyn JournalReader>, Error> {
         Ok(Box::new(self.reader(purpose)?))
     }
 
-    fn compare(&self, journal: &dyn Journal) -> Result<Vec<Finding>, Error> {
+    fn compare(&self, journal: &dyn JournalReader) -> Result<Vec<Finding>, Error> {
         self.compare(journal)
     }
 
@@ -59,7 +77,15 @@ impl Site for Context {
         Ok(Box::new(self.lock(world, domains, purpose)?))
     }
 
+    fn state_dir(&self) -> &Path {
+        self.state_dir()
+    }
+
     fn storage(&self) -> &dyn StorageView {
+        self.files()
+    }
+
+    fn quarantine(&self) -> &dyn Quarantine {
         self.files()
     }
 

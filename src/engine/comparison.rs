@@ -10,8 +10,8 @@ use crate::journal::manifest;
 use crate::model::{Transaction, TransactionId, quoted};
 use crate::ports::{Folder, JournalReader, Proof, Quarantine, StorageError};
 
-use super::Engine;
 use super::error::EngineError;
+use super::{Difference, Engine};
 
 /// Something that the journal and the quarantine do not agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,4 +302,15 @@ fn highest(
             || (quarantine.record(&folder.path)).is_ok_and(|it| it.proof == Proof::Holds)
     };
     Ok(later.find(is_ours).map(|folder| folder.id))
+}
+
+impl From<&Finding> for Difference {
+    fn from(found: &Finding) -> Self {
+        Self {
+            code: found.code(),
+            subject: found.folder().display().to_string(),
+            message: found.message(),
+            hint: found.hint(),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! journal itself, then every record in the order in which it was written, in base64: a record may
 //! hold secrets, and its very bytes are what the log's tree is over.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -61,6 +61,24 @@ pub fn write(part: Part, out: &mut impl Write) -> io::Result<()> {
     };
     serde_json::to_writer(&mut *out, &line)?;
     out.write_all(b"\n")
+}
+
+/// Bytes. No honest line is longer: a record has 64 MiB at most.
+const LONGEST: u64 = 100 << 20;
+
+/// What the next line has; `None` at the end.
+///
+/// # Errors
+/// As [`read`].
+pub fn next(input: &mut dyn BufRead) -> Result<Option<Part>, String> {
+    let mut line = Vec::new();
+    let read = input.take(LONGEST).read_until(b'\n', &mut line);
+    match read.map_err(|error| format!("cannot be read: {error}"))? {
+        0 => return Ok(None),
+        _ if !line.ends_with(b"\n") => return Err("is cut off".into()),
+        _ => {}
+    }
+    self::read(&line).map(Some)
 }
 
 /// One line, with its end or without.

@@ -1,5 +1,6 @@
 //! The journal: what was intended and what came of it, durable before the next thing happens.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -95,6 +96,46 @@ pub trait JournalReader {
             Ok(limit.is_none_or(|limit| found.len() < limit))
         })?;
         Ok(found)
+    }
+    /// Those entries of the log that a filter takes, the oldest first; with `limit` the newest so
+    /// many of them.
+    fn entries(
+        &self,
+        filter: &Filter,
+        limit: Option<usize>,
+        each: &mut dyn FnMut(LogEntry) -> Result<bool, JournalError>,
+    ) -> Result<(), JournalError> {
+        let theirs: Option<BTreeSet<TransactionId>> = match filter.needs_transactions() {
+            true => {
+                let found = self.select(&filter.of_transactions(), None)?;
+                Some(found.into_iter().map(|summary| summary.id).collect())
+            }
+            false => None,
+        };
+        let takes = |entry: &LogEntry| {
+            let is_theirs =
+                |ids: &BTreeSet<_>| entry.transaction.is_some_and(|id| ids.contains(&id));
+            theirs.as_ref().is_none_or(is_theirs) && filter.takes_entry(entry)
+        };
+        let Some(limit) = limit else {
+            return self.log(Order::OldestFirst, &mut |entry| match takes(&entry) {
+                true => each(entry),
+                false => Ok(true),
+            });
+        };
+        let mut last = Vec::new();
+        self.log(Order::NewestFirst, &mut |entry| {
+            if last.len() < limit && takes(&entry) {
+                last.push(entry);
+            }
+            Ok(last.len() < limit)
+        })?;
+        for entry in last.into_iter().rev() {
+            if !each(entry)? {
+                break;
+            }
+        }
+        Ok(())
     }
     /// Hands every entry of the log to `each`, until it says that it has enough. A few
     /// transactions are in memory at a time, never all.

@@ -9,6 +9,7 @@ mod hypervisor;
 mod journal;
 mod keeper;
 mod lock;
+mod log;
 mod quarantine;
 mod storage;
 mod watchlist;
@@ -25,6 +26,7 @@ pub use hypervisor::{
 pub use journal::{Journal, JournalError, JournalReader};
 pub use keeper::{Finder, Keeper, Seen};
 pub use lock::{LockError, LockedDomains};
+pub use log::{Log, Migrated, Outlook};
 pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
 pub use storage::{
     Below, Demand, Entry, Image, Medium, Moved, Part, Reference, Resolved, Room, Root, Storage,

@@ -1,5 +1,7 @@
 //! How a request can end other than well. What it changed is a value of its own ([`Changed`]).
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::engine::{EngineError, Finding, NotRetired, Recovered, Recovery};
@@ -58,6 +60,12 @@ pub enum Error {
     /// A purge has made less room than was wanted.
     #[error("{0}")]
     Short(Shortfall),
+    #[error("there is no journal in {}", .0.display())]
+    NoJournal(PathBuf),
+    #[error("the export cannot be written: {0}")]
+    Export(std::io::Error),
+    #[error("the log is not whole, and nothing of it can be proved: {0}")]
+    LogDamaged(String),
     #[error("the connection to libvirt broke")]
     Broken,
     /// The same, of a watch that does not wait for it.
@@ -95,6 +103,9 @@ impl Error {
             | Self::ImportedAmongOthers(_)
             | Self::Refused(_)
             | Self::Short(_)
+            | Self::NoJournal(_)
+            | Self::Export(_)
+            | Self::LogDamaged(_)
             | Self::Broken
             | Self::Away => Changed::Nothing,
         }

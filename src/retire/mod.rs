@@ -11,12 +11,14 @@ mod decide;
 mod differences;
 mod error;
 mod holds;
+mod journal;
 mod overrides;
 mod passing;
 mod purge;
 mod recover;
 mod site;
 mod undefine;
+mod verify;
 
 use std::time::Duration;
 
@@ -25,11 +27,13 @@ pub use decide::{Decided, Decision, commit, listed, may_commit, may_roll_back, r
 pub use differences::differences;
 pub use error::Error;
 pub use holds::{Which, hold, release};
+pub use journal::{JournalInfo, Upgrade, export, import, journal_info, upgrade};
 pub use passing::Refused;
 pub use purge::{Purge, PurgeRequest, Purged, Shortfall};
 pub use recover::{LeftOpen, RecoveryReport, left_open, refuse_open};
-pub use site::{Connected, Site};
+pub use site::{Connected, Lines, Site};
 pub use undefine::{Failed, Request, Retired, Saved, Undefine};
+pub use verify::{Proved, Read, Verified, prove, verify};
 
 use crate::engine::{Batch, Engine, Retirement, World};
 use crate::model::{

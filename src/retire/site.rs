@@ -1,11 +1,14 @@
 //! What the application needs of whoever runs it: what it opens, and by whom it is asked.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::engine::{Finding, World};
+use crate::journal::lines::Part;
 use crate::model::{DigestKind, DomainRef, Evidence, Notice, Topic, TransactionId};
 use crate::ports::{
-    Clock, Journal, JournalError, JournalReader, LockedDomains, Monitor, StorageView,
+    Clock, Journal, JournalError, JournalReader, LockedDomains, Log, Monitor, Outlook, Quarantine,
+    StorageView,
 };
 
 use super::Error;
@@ -15,6 +18,9 @@ pub trait Connected {
     fn world(&self) -> World<'_>;
     fn monitor(&self) -> &dyn Monitor;
 }
+
+/// The lines of an export, one at each call.
+pub type Lines<'a> = dyn FnMut() -> Result<Option<Part>, String> + 'a;
 
 /// Where the application works. Each thing is opened when it is first asked for.
 pub trait Site {
@@ -50,6 +56,25 @@ pub trait Site {
     /// Another process holds it; it cannot be read or made.
     fn journal(&self, purpose: &str) -> Result<Box<dyn Journal>, Error>;
 
+    /// The same, to look at its log whole.
+    ///
+    /// # Errors
+    /// As [`Site::journal`].
+    fn log(&self, purpose: &str) -> Result<Box<dyn Log>, Error>;
+
+    /// What opening the journal would make of its format; `None`: nothing.
+    ///
+    /// # Errors
+    /// As [`Site::journal`].
+    fn outlook(&self) -> Result<Option<Outlook>, Error>;
+
+    /// Makes the journal, where there is none, from the lines of an export. Whole or not at all.
+    /// Gives the number of its entries.
+    ///
+    /// # Errors
+    /// There is one; the lines are not those of a whole export.
+    fn import(&self, next: &mut Lines) -> Result<u64, Error>;
+
     /// The journal for reading, whoever holds it.
     ///
     /// # Errors
@@ -60,7 +85,7 @@ pub trait Site {
     ///
     /// # Errors
     /// A folder or the journal cannot be read.
-    fn compare(&self, journal: &dyn Journal) -> Result<Vec<Finding>, Error>;
+    fn compare(&self, journal: &dyn JournalReader) -> Result<Vec<Finding>, Error>;
 
     /// Holds these domains; after the journal, never before it.
     ///
@@ -79,8 +104,12 @@ pub trait Site {
     /// A signal has come already; nothing was changed.
     fn begin(&self) -> Result<(), Error>;
 
+    fn state_dir(&self) -> &Path;
+
     /// This host's files, without a connection.
     fn storage(&self) -> &dyn StorageView;
+
+    fn quarantine(&self) -> &dyn Quarantine;
 
     fn clock(&self) -> &dyn Clock;
 

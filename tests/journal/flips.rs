@@ -15,7 +15,7 @@ use crate::sample::{self, BeginOne};
 use virt_retire::adapters::sled_journal::{SledJournal, ViewReader};
 use virt_retire::journal::lines::Part;
 use virt_retire::model::*;
-use virt_retire::ports::{Journal, JournalError, JournalReader};
+use virt_retire::ports::{Journal, JournalError, JournalReader, Log};
 
 /// Of each file, unless every byte is asked for.
 const POSITIONS: usize = 90;

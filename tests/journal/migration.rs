@@ -12,7 +12,7 @@ use crate::support;
 use virt_retire::adapters::sled_journal::outlook;
 use virt_retire::journal::{decode_first, legacy};
 use virt_retire::model::TransactionId;
-use virt_retire::ports::{JournalError, JournalReader};
+use virt_retire::ports::{JournalError, JournalReader, Log};
 
 fn is_migrated(state: &Path) -> bool {
     legacy::mark(&fs::read(state.join("journal.head")).unwrap()).is_err()

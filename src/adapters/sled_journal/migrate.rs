@@ -14,25 +14,7 @@ use super::sync::sync_folder;
 use super::watermark::Watermark;
 use crate::journal::log::{self, Change, Shelf, Tree, Writer};
 use crate::journal::{CURRENT, Format, Head, Mark, encode, legacy, version_of};
-use crate::ports::JournalError;
-
-/// What a migration did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Migrated {
-    pub from: u16,
-    pub to: u16,
-    /// Where the files of the old journal are.
-    pub kept: PathBuf,
-}
-
-/// What a migration would do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outlook {
-    pub from: u16,
-    pub to: u16,
-    pub transactions: u64,
-    pub entries: u64,
-}
+use crate::ports::{JournalError, Migrated, Outlook};
 
 /// Entries that are written at once.
 const AT_ONCE: usize = 500;

@@ -36,15 +36,16 @@ use self::store::Store;
 use self::watermark::Watermark;
 use super::clock::{self, SystemClock};
 use crate::journal::checkpoint::Checkpoint;
+use crate::journal::lines::Part;
 use crate::journal::log::{self, Appended, Change, Checked, Shelf, Tree, Writer};
 use crate::journal::merkle::Wanted;
 use crate::journal::{Format, Head, Mirror, RECENT, Time, decode, encode, version_of};
 use crate::model::{
     self, Draft, Event, EventKind, LogEntry, Notice, Order, Transaction, TransactionId,
 };
-use crate::ports::{Clock, Journal, JournalError, JournalReader};
+use crate::ports::{Clock, Journal, JournalError, JournalReader, Log, Migrated};
 
-pub use migrate::{Migrated, Outlook, outlook};
+pub use migrate::outlook;
 pub use transfer::import;
 
 /// The journal, held: no other process writes or checks it while this value lives.
@@ -211,65 +212,14 @@ impl SledJournal {
         Ok(())
     }
 
-    /// Whether opening it brought it to the present format.
-    pub fn migrated(&self) -> Option<&Migrated> {
-        self.migrated.as_ref()
-    }
-
-    /// The log at its present size.
-    pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            journal: self.id(),
-            size: self.head.sequence(),
-            root: self.head.frontier.root(),
-        }
-    }
-
     /// Of the journal.
     pub fn id(&self) -> uuid::Uuid {
         crate::journal::Load::load(self.format.journal)
     }
 
-    /// When the journal was made, and how many entries of its log are from a format before.
-    pub fn origin(&self) -> (Timestamp, u64) {
-        (self.format.created_at.0, self.format.migrated)
-    }
-
     /// How many transactions there are.
     pub fn count(&self) -> u64 {
         self.head.count
-    }
-
-    /// Looks at every record. `wanted` is what the log's tree will be asked besides its root;
-    /// `progress` is told how many transactions have been read, of how many.
-    ///
-    /// # Errors
-    /// [`JournalError::Io`]: what is wrong with the records is what it is asked for.
-    pub fn check(
-        &self,
-        wanted: &[Wanted],
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Checked, JournalError> {
-        self.usable()?;
-        let migrated = self.format.migrated;
-        log::whole(&self.store, &self.head, migrated, wanted, progress)
-            .map_err(|fault| self.unreadable(fault))
-    }
-
-    /// A transaction's event records, each with its sequence.
-    ///
-    /// # Errors
-    /// As [`JournalReader::read`].
-    pub fn records(&self, id: TransactionId) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
-        self.usable()?;
-        let fault = |fault| self.unreadable(fault);
-        let (_, entries) = log::read(&self.store, id.0)
-            .map_err(fault)?
-            .ok_or(JournalError::NoSuchTransaction(id))?;
-        let records = log::records(&self.store, id.0).map_err(fault)?;
-        let records = records.map(|records| records.entries).unwrap_or_default();
-        let sequences = entries.into_iter().map(|entry| entry.sequence);
-        Ok(sequences.zip(records).collect())
     }
 
     fn unreadable(&self, fault: Fault) -> JournalError {
@@ -338,6 +288,68 @@ impl JournalReader for SledJournal {
         let mut failed = None;
         log::entries(&self.store, &self.head, order, &mut |entry| {
             Ok(each(entry).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            }))
+        })
+        .map_err(|fault| self.unreadable(fault))?;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+impl Log for SledJournal {
+    fn migrated(&self) -> Option<&Migrated> {
+        self.migrated.as_ref()
+    }
+
+    fn origin(&self) -> (Timestamp, u64) {
+        (self.format.created_at.0, self.format.migrated)
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            journal: self.id(),
+            size: self.head.sequence(),
+            root: self.head.frontier.root(),
+        }
+    }
+
+    fn check(
+        &self,
+        wanted: &[Wanted],
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Checked, JournalError> {
+        self.usable()?;
+        let migrated = self.format.migrated;
+        log::whole(&self.store, &self.head, migrated, wanted, progress)
+            .map_err(|fault| self.unreadable(fault))
+    }
+
+    fn records(&self, id: TransactionId) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+        self.usable()?;
+        let fault = |fault| self.unreadable(fault);
+        let (_, entries) = log::read(&self.store, id.0)
+            .map_err(fault)?
+            .ok_or(JournalError::NoSuchTransaction(id))?;
+        let records = log::records(&self.store, id.0).map_err(fault)?;
+        let records = records.map(|records| records.entries).unwrap_or_default();
+        let sequences = entries.into_iter().map(|entry| entry.sequence);
+        Ok(sequences.zip(records).collect())
+    }
+
+    fn export(
+        &self,
+        each: &mut dyn FnMut(Part) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        each(Part::Journal(self.format.clone()))?;
+        let mut failed = None;
+        log::records_in_order(&self.store, &self.head, &mut |begin, sequence, record| {
+            let written = match begin {
+                Some(begin) => each(Part::Begin(begin)),
+                None => Ok(()),
+            };
+            let written = written.and_then(|()| each(Part::Entry { sequence, record }));
+            Ok(written.map(|()| true).unwrap_or_else(|error| {
                 failed = Some(error);
                 false
             }))

@@ -12,33 +12,6 @@ use crate::journal::lines::Part;
 use crate::journal::log::{self, Appended, Writer};
 use crate::ports::JournalError;
 
-impl SledJournal {
-    /// Hands the whole journal to `each` in the order in which it was written.
-    ///
-    /// # Errors
-    /// [`JournalError::Damaged`]: what is not whole is not exported.
-    pub fn export(
-        &self,
-        each: &mut dyn FnMut(Part) -> Result<(), JournalError>,
-    ) -> Result<(), JournalError> {
-        each(Part::Journal(self.format.clone()))?;
-        let mut failed = None;
-        log::records_in_order(&self.store, &self.head, &mut |begin, sequence, record| {
-            let written = match begin {
-                Some(begin) => each(Part::Begin(begin)),
-                None => Ok(()),
-            };
-            let written = written.and_then(|()| each(Part::Entry { sequence, record }));
-            Ok(written.map(|()| true).unwrap_or_else(|error| {
-                failed = Some(error);
-                false
-            }))
-        })
-        .map_err(|fault| self.unreadable(fault))?;
-        failed.map_or(Ok(()), Err)
-    }
-}
-
 /// Entries that are written at once.
 const AT_ONCE: usize = 500;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::sled_journal::{SledJournal, outlook};
 use crate::doctor::{self, JournalFound, Patient, Status, Trouble};
-use crate::ports::{Clock, JournalError, Quarantine, StorageView};
+use crate::ports::{Clock, JournalError, Log, Quarantine, StorageView};
 use crate::retire::Connected;
 
 use super::super::args::Output;

@@ -1,10 +1,9 @@
 //! `log`: the event log, an entry a line; `log --checkpoint`.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 
-use crate::model::{Filter, LogEntry, Order, TransactionId};
-use crate::ports::{JournalError, JournalReader};
+use crate::model::{Filter, LogEntry};
+use crate::ports::{JournalReader, Log};
 
 use super::super::args::Output;
 use super::super::context::Context;
@@ -16,60 +15,20 @@ use super::super::{json, text};
 pub fn run(context: &Context, filter: &Filter, limit: Option<usize>) -> Result<(), CliError> {
     let mut page = Page::begin(context)?;
     if context.has_journal()? {
-        let reader = context.reader("log")?;
-        match limit {
-            Some(limit) => {
-                let mut last = Vec::new();
-                walk(&reader, filter, Order::NewestFirst, &mut |entry| {
-                    if last.len() < limit {
-                        last.push(entry);
-                    }
-                    Ok(last.len() < limit)
-                })?;
-                for entry in last.iter().rev() {
-                    page.print(entry)?;
-                }
-            }
-            None => {
-                let mut failed = None;
-                walk(&reader, filter, Order::OldestFirst, &mut |entry| {
-                    Ok(page.print(&entry).unwrap_or_else(|error| {
-                        failed = Some(error);
-                        false
-                    }))
-                })?;
-                if let Some(error) = failed {
-                    return Err(error);
-                }
-            }
+        let mut failed = None;
+        context
+            .reader("log")?
+            .entries(filter, limit, &mut |entry| {
+                Ok(page.print(&entry).unwrap_or_else(|error| {
+                    failed = Some(error);
+                    false
+                }))
+            })?;
+        if let Some(error) = failed {
+            return Err(error);
         }
     }
     page.end()
-}
-
-/// Those entries that the filter takes.
-fn walk(
-    reader: &dyn JournalReader,
-    filter: &Filter,
-    order: Order,
-    each: &mut dyn FnMut(LogEntry) -> Result<bool, JournalError>,
-) -> Result<(), JournalError> {
-    let ids: Option<BTreeSet<TransactionId>> = match filter.needs_transactions() {
-        true => {
-            let found = reader.select(&filter.of_transactions(), None)?;
-            Some(found.into_iter().map(|summary| summary.id).collect())
-        }
-        false => None,
-    };
-    reader.log(order, &mut |entry| {
-        let is_theirs = ids
-            .as_ref()
-            .is_none_or(|ids| entry.transaction.is_some_and(|id| ids.contains(&id)));
-        match is_theirs && filter.takes_entry(&entry) {
-            true => each(entry),
-            false => Ok(true),
-        }
-    })
 }
 
 pub fn print_checkpoint(context: &Context) -> Result<(), CliError> {

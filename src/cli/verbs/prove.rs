@@ -2,17 +2,16 @@
 
 use serde::Serialize;
 
-use crate::journal::merkle::Wanted;
 use crate::model::TransactionId;
-use crate::ports::JournalError;
+use crate::retire::{self, Proved};
 
 use super::super::args::Output;
 use super::super::context::Context;
-use super::super::error::{CliError, Exit};
+use super::super::error::CliError;
 use super::super::{json, text};
 
 #[derive(Serialize)]
-struct Proved {
+struct ProvedJson {
     checkpoint: json::CheckpointJson,
     proofs: Vec<ProofJson>,
 }
@@ -27,41 +26,16 @@ struct ProofJson {
 /// One proof after the other in text, each a whole tlog-proof that begins with the format's own
 /// line.
 pub fn run(context: &Context, id: TransactionId) -> Result<(), CliError> {
-    if !context.has_journal()? {
-        return Err(JournalError::NoSuchTransaction(id).into());
-    }
-    let journal = context.journal(&format!("prove {id}"))?;
-    let records = journal.records(id)?;
-    let indices = records
-        .iter()
-        .map(|(sequence, _)| sequence.saturating_sub(1));
-    let wanted: Vec<Wanted> = indices.map(Wanted::Inclusion).collect();
-    let checked = journal.check(&wanted, &mut |_, _| {})?;
-    if let Some(finding) = checked.findings.first() {
-        return Err(CliError::new(
-            Exit::Error,
-            "log-damaged",
-            format!("the log is not whole, and nothing of it can be proved: {finding}"),
-            "for all that is wrong with it: virt-retire verify",
-        ));
-    }
-    let checkpoint = journal.checkpoint();
-    let mut proofs = Vec::new();
-    for (sequence, record) in records {
-        let index = sequence.saturating_sub(1);
-        let path = checked.tree.inclusion(index);
-        proofs.push(ProofJson {
-            sequence,
-            proof: checkpoint.proof(index, &record, &path.unwrap_or_default()),
-        });
-    }
+    let Proved { checkpoint, proofs } = retire::prove(context, id)?;
     match context.output {
-        Output::Json => json::print(&Proved {
+        Output::Json => json::print(&ProvedJson {
             checkpoint: json::CheckpointJson::from(&checkpoint),
-            proofs,
+            proofs: (proofs.into_iter())
+                .map(|(sequence, proof)| ProofJson { sequence, proof })
+                .collect(),
         }),
         Output::Text => {
-            let proofs: Vec<String> = proofs.into_iter().map(|it| it.proof).collect();
+            let proofs: Vec<String> = proofs.into_iter().map(|(_, proof)| proof).collect();
             text::out(proofs.join("\n").trim_end())
         }
     }
