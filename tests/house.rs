@@ -77,7 +77,9 @@ fn dependencies_run_one_way() {
         ("engine", &["model", "ports", "journal", "xml", "survey"]),
         (
             "retire",
-            &["model", "ports", "planner", "journal", "survey", "engine"],
+            &[
+                "model", "xml", "ports", "planner", "journal", "survey", "engine",
+            ],
         ),
         (
             "watch",

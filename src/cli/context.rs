@@ -12,7 +12,7 @@ use crate::adapters::memory::Memory;
 use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
 use crate::engine::{self, Comparison, EngineError, Finding, World};
 use crate::model::{DomainRef, Notice, Topic};
-use crate::ports::{Control, HypervisorView, Journal, JournalReader, Log, Migrated};
+use crate::ports::{Control, HypervisorView, Journal, JournalReader, Log, Migrated, Quarantine};
 use crate::retire::Error;
 use crate::survey::{self, SurveyError};
 
@@ -174,11 +174,11 @@ impl Context {
     }
 
     /// Holds the journal's place to put a new one there.
-    pub fn rebuilding(&self) -> Result<Found, CliError> {
+    pub fn rebuilding(&self, purpose: &str) -> Result<Found, Error> {
         Ok(Rebuilding::start(
             self.state_dir(),
             self.settings.wait.value,
-            "rebuild",
+            purpose,
             &mut |holder| self.tell_waiting(holder),
         )?)
     }
@@ -328,13 +328,6 @@ pub fn notice(topic: Topic, text: impl Into<String>, domain: Option<&DomainRef>)
         text: text.into(),
         domain: domain.cloned(),
         by: evidence::gather("", None, Vec::new()),
-    }
-}
-
-/// The same after the work is done: that it cannot be written makes the work no failure.
-pub fn note_done(journal: &mut dyn Journal, topic: Topic, text: impl Into<String>) {
-    if let Err(error) = journal.notice(notice(topic, text, None)) {
-        tracing::warn!(%error, "not in the log");
     }
 }
 

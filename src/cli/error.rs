@@ -403,6 +403,18 @@ impl From<retire::Error> for CliError {
                     false => unchanged(Exit::Error, "still-short", hint),
                 }
             }
+            Error::JournalHealthy(_) => unchanged(
+                Exit::Error,
+                "journal-healthy",
+                "to see them: virt-retire list; to take in what it lacks: virt-retire rebuild \
+                 --add",
+            ),
+            Error::Unusable(_) => Self::new(
+                Exit::Unfinished,
+                "records-unusable",
+                message,
+                "the manifest.json beside each says how to restore by hand",
+            ),
             Error::NoJournal(_) => Self::new(
                 Exit::Error,
                 "no-journal",
@@ -414,6 +426,15 @@ impl From<retire::Error> for CliError {
                 "output",
                 message,
                 "name a file that does not exist, on a disk with room",
+            ),
+            Error::PolicyNotKept(domain) => Self::new(
+                Exit::Error,
+                "policy-not-kept",
+                message,
+                format!(
+                    "to see what it kept: virt-retire policy show {}",
+                    domain.typed()
+                ),
             ),
             Error::LogDamaged(_) => Self::new(
                 Exit::Error,

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::adapters::clock::SystemClock;
-use crate::adapters::sled_journal;
+use crate::adapters::sled_journal::{self, Found};
 use crate::engine::{Finding, World};
 use crate::model::{DigestKind, DomainRef, Evidence};
 use crate::ports::{
-    Clock, Journal, JournalReader, LockedDomains, Log, Monitor, Outlook, Quarantine, StorageView,
+    Clock, Intake, Journal, JournalReader, LockedDomains, Log, Monitor, Outlook, Quarantine,
+    StorageView,
 };
 use crate::retire::{Connected, Error, Lines, Site};
 
@@ -48,6 +49,17 @@ impl Site for Context {
 
     fn log(&self, purpose: &str) -> Result<Box<dyn Log>, Error> {
         Ok(Box::new(self.journal(purpose)?))
+    }
+
+    fn intake(&self, purpose: &str) -> Result<Box<dyn Intake>, Error> {
+        Ok(Box::new(self.journal(purpose)?))
+    }
+
+    fn new_journal(&self, purpose: &str) -> Result<(Box<dyn Intake>, Option<String>), Error> {
+        match self.rebuilding(purpose)? {
+            Found::Lost(rebuilding, damage) => Ok((rebuilding, damage)),
+            Found::Healthy(count) => Err(Error::JournalHealthy(count)),
+        }
     }
 
     fn outlook(&self) -> Result<Option<Outlook>, Error> {

@@ -9,6 +9,15 @@ pub enum Access {
 }
 
 impl Access {
+    /// `readonly` is the stronger word of the two.
+    pub fn of(readonly: bool, shareable: bool) -> Self {
+        match (readonly, shareable) {
+            (true, _) => Access::ReadOnly,
+            (false, true) => Access::Shared,
+            (false, false) => Access::ReadWrite,
+        }
+    }
+
     /// The word the contract's JSON uses.
     pub fn word(self) -> &'static str {
         match self {

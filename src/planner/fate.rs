@@ -1,6 +1,8 @@
 //! The contract's four rules, in its order: the first that speaks decides one disk's fate.
 
-use crate::model::{Access, Device, DiskFacts, Fate, Reason, SourceKind, StorageFlags, Verdict};
+use crate::model::{
+    Access, Device, DiskFacts, Fate, Policy, Reason, SourceKind, StorageFlags, Verdict,
+};
 
 /// Rules 1 to 4 alone; `default` is the policy's word for what it does not name. Whether a removal
 /// is then possible (law 5 and 6) is not asked here.
@@ -10,7 +12,7 @@ pub fn of(disk: &DiskFacts, default: Option<Verdict>, flags: &StorageFlags) -> (
     }
     by_name(disk, flags)
         .or_else(|| disk.policy.map(by_policy))
-        .or_else(|| by_nature(disk))
+        .or_else(|| by_nature(disk.device, disk.access).map(|reason| (Fate::Keep, reason)))
         // After the disk's nature: see `Policy::default`.
         .or_else(|| default.map(by_policy))
         .unwrap_or_else(|| by_flag(disk, flags))
@@ -32,15 +34,27 @@ fn by_policy(verdict: Verdict) -> (Fate, Reason) {
     }
 }
 
-fn by_nature(disk: &DiskFacts) -> Option<(Fate, Reason)> {
-    let reason = match (disk.device, disk.access) {
+/// Why a disk is kept that nobody names; `None` where that is for the flags to say.
+fn by_nature(device: Device, access: Access) -> Option<Reason> {
+    Some(match (device, access) {
         (Device::Cdrom, _) => Reason::Cdrom,
         (Device::Floppy, _) => Reason::Floppy,
         (_, Access::ReadOnly) => Reason::ReadOnly,
         (_, Access::Shared) => Reason::Shareable,
         (Device::Disk | Device::Lun, Access::ReadWrite) => return None,
-    };
-    Some((Fate::Keep, reason))
+    })
+}
+
+/// What a policy alone decides of a disk.
+pub fn by_policy_alone(
+    policy: &Policy,
+    target: &str,
+    device: Device,
+    access: Access,
+) -> Option<Verdict> {
+    let default = policy.default;
+    let default = default.filter(|_| by_nature(device, access).is_none());
+    policy.of(target).or(default)
 }
 
 fn by_flag(disk: &DiskFacts, flags: &StorageFlags) -> (Fate, Reason) {

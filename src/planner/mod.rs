@@ -13,6 +13,8 @@ mod policy;
 mod steps;
 
 pub use batch::batch;
+pub use fate::by_policy_alone;
+pub use policy::{stranger as policy_of_stranger, unreadable as policy_unreadable};
 
 use crate::model::{DomainFacts, Plan, Refusal, RefusalCode, Removal};
 

@@ -1,7 +1,7 @@
 //! What a domain's policy forbids, and what is wrong with it (never ignored: half a policy may
 //! remove what its author meant to keep).
 
-use crate::model::{DomainFacts, Refusal, RefusalCode, Removal, quoted};
+use crate::model::{DomainFacts, DomainRef, Refusal, RefusalCode, Removal, quoted};
 
 pub fn protection(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
     let name = &facts.domain.name;
@@ -31,44 +31,50 @@ pub fn host_protection(facts: &DomainFacts) -> Option<Refusal> {
 }
 
 pub fn problems(facts: &DomainFacts) -> Vec<Refusal> {
-    let name = &facts.domain.name;
-    let refusal = |subject: &str, message: String, hint: String| Refusal {
-        code: RefusalCode::PolicyInvalid,
-        subject: subject.to_owned(),
-        message,
-        hint,
-    };
-    let unread = facts.policy_problems.iter().map(|problem| {
-        refusal(
-            name,
-            format!("the policy of domain {name} is not valid: {problem}"),
-            format!(
-                "write it anew: virt-retire policy clear {}, then policy set",
-                facts.domain.typed()
-            ),
-        )
-    });
+    let domain = &facts.domain;
+    let unread = facts.policy_problems.iter();
+    let unread = unread.map(|problem| unreadable(domain, problem));
     let targets: Vec<&str> = facts
         .disks
         .iter()
         .map(|disk| disk.target.as_str())
         .collect();
-    let strange = facts
-        .policy
-        .disks
-        .iter()
-        .filter(|(target, _)| !targets.contains(&target.as_str()))
-        .map(|(target, _)| {
-            refusal(
-                target,
-                format!("the policy of domain {name} names '{target}', which is not a disk of it"),
-                format!(
-                    "take that away: virt-retire policy clear {} {}; its targets are: {}",
-                    facts.domain.typed(),
-                    quoted(target),
-                    targets.join(", ")
-                ),
-            )
-        });
-    unread.chain(strange).collect()
+    let strange = facts.policy.disks.iter();
+    let strange = strange.filter(|(target, _)| !targets.contains(&target.as_str()));
+    unread
+        .chain(strange.map(|(target, _)| stranger(domain, target, &targets)))
+        .collect()
+}
+
+/// The refusal of a policy that cannot be read; `problem` in words.
+pub fn unreadable(domain: &DomainRef, problem: &str) -> Refusal {
+    let name = &domain.name;
+    Refusal {
+        code: RefusalCode::PolicyInvalid,
+        subject: name.clone(),
+        message: format!("the policy of domain {name} is not valid: {problem}"),
+        hint: format!(
+            "write it anew: virt-retire policy clear {}, then policy set",
+            domain.typed()
+        ),
+    }
+}
+
+/// The refusal of a policy that names a target which no disk has; `targets` are those that there
+/// are.
+pub fn stranger(domain: &DomainRef, target: &str, targets: &[&str]) -> Refusal {
+    Refusal {
+        code: RefusalCode::PolicyInvalid,
+        subject: target.to_owned(),
+        message: format!(
+            "the policy of domain {} names '{target}', which is not a disk of it",
+            domain.name
+        ),
+        hint: format!(
+            "take that away: virt-retire policy clear {} {}; its targets are: {}",
+            domain.typed(),
+            quoted(target),
+            targets.join(", ")
+        ),
+    }
 }

@@ -6,6 +6,7 @@ mod clock;
 mod control;
 mod events;
 mod hypervisor;
+mod intake;
 mod journal;
 mod keeper;
 mod lock;
@@ -23,6 +24,7 @@ pub use hypervisor::{
     BackingChain, Described, Examined, FilesAre, Hypervisor, HypervisorError, HypervisorView,
     Located, Pool, Refreshed, StateFolders, Status, Version, Volume,
 };
+pub use intake::Intake;
 pub use journal::{Journal, JournalError, JournalReader};
 pub use keeper::{Finder, Keeper, Seen};
 pub use lock::{LockError, LockedDomains};

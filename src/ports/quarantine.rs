@@ -71,6 +71,16 @@ pub trait Quarantine {
     /// are. An older version kept no list of the roots that it used.
     fn beside(&self, folders: &[PathBuf]) -> Found;
 
+    /// What lies in folders of the operator's choice: each may be a root, hold one as a file system
+    /// or another state folder does, or be one transaction's folder.
+    fn chosen(&self, folders: &[PathBuf]) -> Found;
+
+    /// Whether the state folder has its key yet.
+    ///
+    /// # Errors
+    /// It is there, and is not ours alone or is damaged.
+    fn has_key(&self) -> Result<bool, StorageError>;
+
     /// Reads a folder's record, without following a symlink.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::engine::{EngineError, Finding, NotRetired, Recovered, Recovery};
-use crate::model::{Refusal, TransactionId};
+use crate::model::{DomainRef, Refusal, TransactionId};
 use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
 use crate::survey::SurveyError;
 
@@ -60,10 +60,17 @@ pub enum Error {
     /// A purge has made less room than was wanted.
     #[error("{0}")]
     Short(Shortfall),
+    #[error("the journal is whole and has {0} transactions")]
+    JournalHealthy(usize),
+    /// Records that a rebuild could not take in, each with its reason.
+    #[error("the journal was made, but without {}", .0.join("; "))]
+    Unusable(Vec<String>),
     #[error("there is no journal in {}", .0.display())]
     NoJournal(PathBuf),
     #[error("the export cannot be written: {0}")]
     Export(std::io::Error),
+    #[error("libvirt did not keep the policy of {} as it was given", .0.name)]
+    PolicyNotKept(DomainRef),
     #[error("the log is not whole, and nothing of it can be proved: {0}")]
     LogDamaged(String),
     #[error("the connection to libvirt broke")]
@@ -92,7 +99,9 @@ impl Error {
         match self {
             Self::Engine(error) => Changed::by(error),
             Self::NotRetired(failed) => Changed::by_batch(failed),
-            Self::Open(_) | Self::Unrecorded(_) | Self::GuestsLeft => Changed::Unfinished,
+            Self::Open(_) | Self::Unrecorded(_) | Self::GuestsLeft | Self::Unusable(_) => {
+                Changed::Unfinished
+            }
             Self::Short(shortfall) if shortfall.has_purged => Changed::Unfinished,
             Self::Survey(_)
             | Self::Lock(_)
@@ -104,7 +113,9 @@ impl Error {
             | Self::Refused(_)
             | Self::Short(_)
             | Self::NoJournal(_)
+            | Self::JournalHealthy(_)
             | Self::Export(_)
+            | Self::PolicyNotKept(_)
             | Self::LogDamaged(_)
             | Self::Broken
             | Self::Away => Changed::Nothing,

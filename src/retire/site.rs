@@ -7,8 +7,8 @@ use crate::engine::{Finding, World};
 use crate::journal::lines::Part;
 use crate::model::{DigestKind, DomainRef, Evidence, Notice, Topic, TransactionId};
 use crate::ports::{
-    Clock, Journal, JournalError, JournalReader, LockedDomains, Log, Monitor, Outlook, Quarantine,
-    StorageView,
+    Clock, Intake, Journal, JournalError, JournalReader, LockedDomains, Log, Monitor, Outlook,
+    Quarantine, StorageView,
 };
 
 use super::Error;
@@ -61,6 +61,19 @@ pub trait Site {
     /// # Errors
     /// As [`Site::journal`].
     fn log(&self, purpose: &str) -> Result<Box<dyn Log>, Error>;
+
+    /// The same, to take in transactions that it lacks.
+    ///
+    /// # Errors
+    /// As [`Site::journal`].
+    fn intake(&self, purpose: &str) -> Result<Box<dyn Intake>, Error>;
+
+    /// A new journal, to be put in the place of one that is lost; with why it is not good any more,
+    /// where there is a reason.
+    ///
+    /// # Errors
+    /// [`Error::JournalHealthy`].
+    fn new_journal(&self, purpose: &str) -> Result<(Box<dyn Intake>, Option<String>), Error>;
 
     /// What opening the journal would make of its format; `None`: nothing.
     ///

@@ -9,7 +9,6 @@ use crate::model::{Access, Definition, DetachedFacts, Device, DiskFacts, FileRef
 use crate::xml::{CheckpointXml, DiskXml, SnapshotKind, SnapshotXml, Source};
 
 use super::chain::{self, Start};
-use super::disks::access;
 use super::{Survey, SurveyError, not_understood};
 
 /// One image as a snapshot or a checkpoint names it.
@@ -106,7 +105,7 @@ fn as_disks<'a>(disks: &'a [DiskXml], by: &'a str) -> impl Iterator<Item = Named
         .map(|disk| Named {
             target: disk.target.clone(),
             remembered_by: by.to_owned(),
-            access: access(disk),
+            access: Access::of(disk.readonly, disk.shareable),
             source: disk.source.clone(),
             format: disk.format.clone().unwrap_or_else(|| "raw".to_owned()),
         })

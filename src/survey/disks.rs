@@ -49,7 +49,7 @@ impl Survey<'_> {
         let mut facts = DiskFacts {
             target: disk.target.clone(),
             device: disk.device,
-            access: access(disk),
+            access: Access::of(disk.readonly, disk.shareable),
             kind: kind(&disk.source),
             source: spelled(&disk.source),
             file: None,
@@ -155,16 +155,6 @@ impl Survey<'_> {
             .iter()
             .map(|(path, facts)| self.file(owner, path.clone(), facts.clone()))
             .collect()
-    }
-}
-
-pub(super) fn access(disk: &DiskXml) -> Access {
-    if disk.readonly {
-        Access::ReadOnly
-    } else if disk.shareable {
-        Access::Shared
-    } else {
-        Access::ReadWrite
     }
 }
 

@@ -12,6 +12,7 @@ mod jobs;
 mod leftovers;
 mod named;
 mod pieces;
+mod policy;
 mod pools;
 mod recheck;
 mod redefinable;
@@ -41,6 +42,7 @@ use users::Names;
 pub use cached::CachedStorage;
 pub use leftovers::{Away, Gone, Leftovers, Nature, Ownerless, Part, StateKind, Unused};
 pub use pieces::{Piece, Role};
+pub use policy::PolicyFound;
 pub use recheck::{As, Leaving, newcomers};
 
 #[derive(Debug, Error)]

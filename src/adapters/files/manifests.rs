@@ -96,6 +96,29 @@ impl Quarantine for LocalFiles {
         }
         Ok(())
     }
+
+    fn chosen(&self, folders: &[PathBuf]) -> Found {
+        let mut found = Found::default();
+        for folder in folders {
+            let folder = real(folder);
+            if let Some(one) = as_transactions(&folder, false) {
+                found.folders.push(one);
+            } else if folder.is_dir() {
+                for below in [OUR_NAME, "quarantine"] {
+                    look_into(&folder.join(below), false, &mut found);
+                }
+                each_below(&folder, false, &mut found);
+            } else {
+                found.passed.push((folder, "it is not a folder".into()));
+            }
+        }
+        by_number(found)
+    }
+
+    fn has_key(&self) -> Result<bool, StorageError> {
+        Ok(secret::read(&self.state_dir()?)?.is_some())
+    }
+
     fn prove(&self, record: &[u8], manifest: &[u8]) -> Result<Vec<u8>, StorageError> {
         Ok(secret::read_or_make(&self.state_dir()?)?.prove(record, manifest))
     }
@@ -119,18 +142,10 @@ impl LocalFiles {
         Ok(resolve::resolve(state)?.real)
     }
 
-    /// Whether the state folder has its key yet.
-    ///
-    /// # Errors
-    /// It is there, and is not ours alone or is damaged.
-    pub fn has_key(&self) -> Result<bool, StorageError> {
-        Ok(secret::read(&self.state_dir()?)?.is_some())
-    }
-
     /// Makes the key where there is none yet.
     ///
     /// # Errors
-    /// As [`LocalFiles::has_key`], and where nothing can be written.
+    /// As [`Quarantine::has_key`], and where nothing can be written.
     pub fn make_key(&self) -> Result<(), StorageError> {
         secret::read_or_make(&self.state_dir()?).map(|_| ())
     }
@@ -144,26 +159,6 @@ impl LocalFiles {
             }
             _ => Ok(()),
         }
-    }
-
-    /// What lies in folders of the operator's choice: each may be a root, hold one as a file system
-    /// or another state folder does, or be one transaction's folder.
-    pub fn chosen(&self, folders: &[PathBuf]) -> Found {
-        let mut found = Found::default();
-        for folder in folders {
-            let folder = real(folder);
-            if let Some(one) = as_transactions(&folder, false) {
-                found.folders.push(one);
-            } else if folder.is_dir() {
-                for below in [OUR_NAME, "quarantine"] {
-                    look_into(&folder.join(below), false, &mut found);
-                }
-                each_below(&folder, false, &mut found);
-            } else {
-                found.passed.push((folder, "it is not a folder".into()));
-            }
-        }
-        by_number(found)
     }
 }
 

@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::super::clock;
 use super::fault::Fault;
 use super::folder::{self, Names, make_private};
@@ -16,8 +18,8 @@ use super::lock::Lock;
 use super::sync::sync_folder;
 use super::{Opened, SledJournal};
 use crate::journal::log::Writer;
-use crate::model::{EventKind, Transaction};
-use crate::ports::JournalError;
+use crate::model::{EventKind, Transaction, TransactionId};
+use crate::ports::{Intake, JournalError, JournalReader};
 
 /// What is at the journal's place.
 pub enum Found {
@@ -78,31 +80,28 @@ impl Rebuilding {
     pub(super) fn journal(&mut self) -> &mut SledJournal {
         &mut self.journal
     }
+}
 
-    /// As [`SledJournal::import`].
-    ///
-    /// # Errors
-    /// [`JournalError::Io`].
-    pub fn import(
-        &mut self,
-        transaction: &Transaction,
-        events: Vec<EventKind>,
-    ) -> Result<(), JournalError> {
-        self.journal.import(transaction, &events)
+impl Intake for Rebuilding {
+    fn known(&self) -> Result<Vec<(TransactionId, Uuid)>, JournalError> {
+        Ok(Vec::new())
     }
 
-    /// Puts the new journal into its place. Gives the folder with what was there before, if there
-    /// was anything.
-    ///
-    /// # Errors
-    /// [`JournalError::Io`]; a second rebuild goes on from there.
-    pub fn finish(self) -> Result<Option<PathBuf>, JournalError> {
+    fn take_in(
+        &mut self,
+        transaction: &Transaction,
+        events: &[EventKind],
+    ) -> Result<(), JournalError> {
+        self.journal.take_in(transaction, events)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Option<PathBuf>, JournalError> {
         let Self {
             names,
             beside,
             journal,
             _lock,
-        } = self;
+        } = *self;
         // sled writes at its end, and its files must not move under it.
         drop(journal);
         exchange(&names, &beside)
@@ -110,14 +109,13 @@ impl Rebuilding {
     }
 }
 
-impl SledJournal {
-    /// Takes a transaction in under the number that it has, which is free, with what is known to
-    /// have happened: all in one append, for one that was taken in without its events would look as
-    /// if it had never begun. There may be gaps between numbers.
-    ///
-    /// # Errors
-    /// [`JournalError::Io`]; nothing was taken in.
-    pub fn import(
+impl Intake for SledJournal {
+    fn known(&self) -> Result<Vec<(TransactionId, Uuid)>, JournalError> {
+        let all = self.summaries()?.into_iter();
+        Ok(all.map(|summary| (summary.id, summary.uuid)).collect())
+    }
+
+    fn take_in(
         &mut self,
         transaction: &Transaction,
         events: &[EventKind],
@@ -136,6 +134,10 @@ impl SledJournal {
             .map_err(|fault| fault.at("write", &self.names.state_dir))?;
         self.untold.insert(transaction.id.0);
         self.grow(appended, true)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Option<PathBuf>, JournalError> {
+        Ok(None)
     }
 }
 

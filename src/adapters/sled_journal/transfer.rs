@@ -10,7 +10,7 @@ use super::{SledJournal, found};
 use crate::journal::Head;
 use crate::journal::lines::Part;
 use crate::journal::log::{self, Appended, Writer};
-use crate::ports::JournalError;
+use crate::ports::{Intake, JournalError};
 
 /// Entries that are written at once.
 const AT_ONCE: usize = 500;

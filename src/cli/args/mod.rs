@@ -22,7 +22,7 @@ pub use config::ConfigCommand;
 pub use filter::FilterArgs;
 pub use how::{Confirmation, How, Power};
 pub use journal::JournalCommand;
-pub use policy::{PolicyCommand, Word};
+pub use policy::PolicyCommand;
 pub use purge::PurgeWhat;
 pub use removal::{RemovalTargets, typed};
 pub use transactions::{Departure, Identity, Meant};

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::model::Summary;
+use crate::retire;
 
-use super::super::verbs::rebuild as verb;
 use super::path;
 use super::transaction::TransactionJson;
 
@@ -32,8 +32,8 @@ struct RebuiltOne {
 }
 
 impl Rebuilt {
-    pub fn new(rebuilt: &verb::Rebuilt) -> Self {
-        let one = |one: &verb::One| {
+    pub fn new(rebuilt: &retire::Rebuilt) -> Self {
+        let one = |one: &retire::TakenIn| {
             let summary = Summary {
                 state: one.state,
                 ..one.transaction.summary()

@@ -3,7 +3,7 @@
 use crate::model::Claim;
 
 use super::super::safe::{safe, safe_path};
-use super::super::verbs::rebuild::{One, Rebuilt};
+use crate::retire::{Rebuilt, TakenIn};
 
 /// What `rebuild` found, and what it could not know.
 pub fn rebuilt(rebuilt: &Rebuilt) -> String {
@@ -52,7 +52,7 @@ pub fn rebuilt(rebuilt: &Rebuilt) -> String {
     lines.join("\n")
 }
 
-fn line(one: &One) -> String {
+fn line(one: &TakenIn) -> String {
     let id = one.transaction.id;
     let was = one
         .number_before

@@ -12,7 +12,7 @@ mod plan;
 mod policy;
 mod prove;
 mod purge;
-pub mod rebuild;
+mod rebuild;
 mod recover;
 mod rollback;
 mod show;
@@ -160,7 +160,7 @@ fn carry_out(context: &Context, command: Command) -> Result<(), CliError> {
             interval,
             yes: _,
         } => watch::run(context, once, Duration::from_secs(interval)),
-        Command::Policy { what } => policy::run(context, &what),
+        Command::Policy { what } => policy::run(context, what),
         Command::Volumes { domain } => volumes::run(context, &domain),
         Command::Users { what } => users::run(context, &what),
         Command::Config { what } => config::run(context, what),
