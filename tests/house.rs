@@ -290,6 +290,28 @@ fn no_verb_imports_another() {
     assert!(relative_paths(apply).contains(&"super::super::plan".to_owned()));
 }
 
+/// A verb parses, asks the application, and prints. What it would do by itself with an engine, a
+/// survey or an adapter, nobody else could do without typing that command.
+#[test]
+fn a_verb_asks_the_application() {
+    for (name, code) in code() {
+        if !name.starts_with("cli/verbs/") {
+            continue;
+        }
+        assert!(
+            !code.contains("crate::adapters::"),
+            "src/{name} uses an adapter; cli::site gives the application what it needs"
+        );
+        for tool in ["Engine", "Survey", "World", "SledJournal", "LocalFiles"] {
+            assert!(
+                !names(&code, tool),
+                "src/{name} names {tool}: what it does with it belongs into retire"
+            );
+        }
+    }
+    assert!(names("let engine = Engine::new(world, journal);", "Engine"));
+}
+
 /// rustfmt leaves comments as they are.
 #[test]
 fn comments_have_a_hundred_columns() {

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::adapters::census::HostCensus;
 use crate::adapters::clock::SystemClock;
@@ -17,7 +18,7 @@ use crate::retire::Error;
 use crate::survey::{self, SurveyError};
 
 use super::announce;
-use super::args::{Arguments, Form, Output};
+use super::args::{Arguments, Form, How, Output};
 use super::commands;
 use super::control::{Terminal, say};
 use super::environment::variable;
@@ -166,6 +167,13 @@ impl Context {
             protect: self.settings.protect.value.clone(),
             memory,
         })
+    }
+
+    /// How long what is retired is kept: as it is asked for, else as this host has it; `None`: for
+    /// ever.
+    pub fn retention(&self, how: &How) -> Option<Duration> {
+        let asked = how.expires.unwrap_or(self.settings.retention.value);
+        asked.duration()
     }
 
     /// This host's files; no connection is needed to look at them.

@@ -415,6 +415,25 @@ impl From<retire::Error> for CliError {
                 message,
                 "the manifest.json beside each says how to restore by hand",
             ),
+            Error::ReasonRequired => {
+                unchanged(Exit::Refused, "reason-required", "add --reason TEXT")
+            }
+            Error::OverrideWithoutReason => unchanged(Exit::Usage, "usage", "add --reason TEXT"),
+            Error::SavesOne => Self::new(
+                Exit::Usage,
+                "usage",
+                message,
+                "save each domain's plan in a file of its own",
+            ),
+            Error::NotSaved(_) => Self::new(
+                Exit::Error,
+                "saved-plan",
+                message,
+                "run `undefine` without a saved plan",
+            ),
+            Error::NoSavedPlan(_) => {
+                unchanged(Exit::Error, "saved-plan", "name a file that does not exist")
+            }
             Error::NoJournal(_) => Self::new(
                 Exit::Error,
                 "no-journal",
@@ -435,6 +454,12 @@ impl From<retire::Error> for CliError {
                     "to see what it kept: virt-retire policy show {}",
                     domain.typed()
                 ),
+            ),
+            Error::NoSuchFile(_) => Self::new(
+                Exit::Error,
+                "no-such-file",
+                message,
+                "give a path, or POOL/VOLUME; to see them: virsh pool-list, virsh vol-list POOL",
             ),
             Error::LogDamaged(_) => Self::new(
                 Exit::Error,

@@ -2,6 +2,7 @@
 
 use crate::model::{Filter, TransactionId, quoted};
 use crate::ports::{JournalError, JournalReader};
+use crate::retire::retired_domain;
 
 use super::args::Meant;
 use super::context::Context;
@@ -62,14 +63,7 @@ pub fn meant_back(context: &Context, words: &[Meant]) -> Result<Vec<TransactionI
 /// # Errors
 /// There is none: exit 1, nothing changed.
 pub fn newest_of(context: &Context, domain: &str) -> Result<TransactionId, CliError> {
-    let mut found = None;
-    if context.has_journal()? {
-        found = context.reader("list")?.latest(&|summary| {
-            let one = &summary.domain;
-            let is_it = one.name == domain || one.uuid.to_string() == domain.to_lowercase();
-            is_it && summary.state.is_restorable()
-        })?;
-    }
+    let found = retired_domain(context, domain);
     found.map(|summary| summary.id).ok_or_else(|| {
         CliError::unchanged(
             Exit::Error,

@@ -1,11 +1,10 @@
 //! What the journal has to say besides the answer: a transaction that a crash has left open, for
 //! every command in one line; and of a name or a path that is not there, which transaction has it.
 
-use std::path::Path;
-
 use crate::adapters::sled_journal::ViewReader;
-use crate::model::{Claim, Summary, Transaction};
+use crate::model::{Claim, Summary};
 use crate::ports::JournalReader;
+use crate::retire::retired_domain;
 
 use super::args::{Command, Output};
 use super::commands;
@@ -84,9 +83,7 @@ pub fn with_retired(context: &Context, mut error: CliError) -> CliError {
     let Some(name) = error.no_such_domain() else {
         return error;
     };
-    let Some(summary) = latest(context, &|summary| {
-        summary.domain.name == name || summary.domain.uuid.to_string() == name.to_lowercase()
-    }) else {
+    let Some(summary) = retired_domain(context, name) else {
         return error;
     };
     let id = summary.id;
@@ -95,56 +92,4 @@ pub fn with_retired(context: &Context, mut error: CliError) -> CliError {
     error.hint =
         format!("undo that: virt-retire rollback {id}; or look at it: virt-retire show {id}");
     error
-}
-
-/// The newest transaction that could be rolled back and is asked for.
-fn latest(context: &Context, is_it: &dyn Fn(&Summary) -> bool) -> Option<Summary> {
-    if !context.has_journal().ok()? {
-        return None;
-    }
-    let reader = context.reader("look for a retired domain").ok()?;
-    let mut found = None;
-    let read = reader.newest(&mut |summary| {
-        if summary.state.is_restorable() && is_it(&summary) {
-            found = Some(summary);
-        }
-        Ok(found.is_none())
-    });
-    read.ok().and(found)
-}
-
-/// The newest transaction that has this file in quarantine.
-pub fn with_path(context: &Context, path: &Path) -> Option<Transaction> {
-    of_file(context, &|transaction| {
-        transaction.files().any(|(_, moved, _)| moved.path == path)
-            || transaction.plan.disks.iter().any(|disk| {
-                let goes = disk.fate == crate::model::Fate::Quarantine;
-                goes && disk.spelled.as_deref().map(Path::new) == Some(path)
-            })
-    })
-}
-
-/// The same of a volume.
-pub fn with_volume(context: &Context, pool: &str, volume: &str) -> Option<Transaction> {
-    of_file(context, &|transaction| {
-        transaction.files().any(|(_, moved, _)| {
-            let pooled = moved.pooled.as_ref();
-            pooled.is_some_and(|it| it.pool == pool && it.volume == volume)
-        })
-    })
-}
-
-fn of_file(context: &Context, is_it: &dyn Fn(&Transaction) -> bool) -> Option<Transaction> {
-    if !context.has_journal().ok()? {
-        return None;
-    }
-    let reader = context.reader("look for a retired file").ok()?;
-    let mut found = None;
-    let read = reader.newest(&mut |summary| {
-        if summary.state.is_restorable() {
-            found = Some(reader.read(summary.id)?).filter(|one| is_it(one));
-        }
-        Ok(found.is_none())
-    });
-    read.ok().and(found)
 }

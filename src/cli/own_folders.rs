@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::adapters::files::LocalFiles;
 use crate::ports::{StorageError, StorageView};
 
 use super::error::{CliError, Exit};
@@ -12,7 +11,7 @@ use super::settings::Settings;
 ///
 /// # Errors
 /// Which folder, and whose symlink. Nothing was changed.
-pub fn refuse_planted(files: &LocalFiles, settings: &Settings) -> Result<(), CliError> {
+pub fn refuse_planted(files: &dyn StorageView, settings: &Settings) -> Result<(), CliError> {
     let own = std::iter::once(&settings.state_dir.value).chain(&settings.quarantine.value);
     for folder in own {
         // One that cannot be looked up is told by whoever uses it.
@@ -29,7 +28,7 @@ pub fn refuse_planted(files: &LocalFiles, settings: &Settings) -> Result<(), Cli
 }
 
 /// Each part of the way, since the end of it may still have to be made.
-fn planted(files: &LocalFiles, folder: &Path) -> Result<Option<String>, StorageError> {
+fn planted(files: &dyn StorageView, folder: &Path) -> Result<Option<String>, StorageError> {
     let folder = std::path::absolute(folder)
         .map_err(|source| StorageError::io("look up", folder, source))?;
     for part in folder.ancestors() {
@@ -54,7 +53,11 @@ fn planted(files: &LocalFiles, folder: &Path) -> Result<Option<String>, StorageE
 ///
 /// # Errors
 /// Whose symlink is on the way; `code` is the error's. Nothing was changed.
-pub fn to_write(files: &LocalFiles, file: &Path, code: &'static str) -> Result<PathBuf, CliError> {
+pub fn to_write(
+    files: &dyn StorageView,
+    file: &Path,
+    code: &'static str,
+) -> Result<PathBuf, CliError> {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
         return Ok(file);

@@ -1,7 +1,7 @@
 //! Plans before they are carried out: shown, asked about, refused.
 
-use crate::model::{DomainRef, Plan, Removal, Step};
-use crate::retire::{self, Planned, Refused};
+use crate::model::{DomainRef, Plan, Step};
+use crate::retire::{self, Planned, Proposal, Refused};
 
 use super::args::{How, Output};
 use super::commands;
@@ -30,10 +30,10 @@ fn screen(context: &Context, planned: &[Planned]) -> String {
 /// The answer of `plan`; what is refused is the error's to tell.
 pub fn show(
     context: &Context,
-    planned: &[Planned],
-    removal: &Removal,
+    proposal: &Proposal,
     saved: Option<&std::path::Path>,
 ) -> Result<(), CliError> {
+    let planned = proposal.planned();
     text::out(&screen(context, planned))?;
     let plans: Vec<&Plan> = planned.iter().map(|one| &one.plan).collect();
     if !plans.iter().all(|plan| plan.is_executable()) {
@@ -55,7 +55,7 @@ pub fn show(
         }
         None => {
             let domains = plans.iter().map(|plan| &plan.domain);
-            commands::retire(context, domains, removal, None)
+            commands::retire(context, domains, proposal.removal(), None)
         }
     };
     text::out(&format!("Do it:  {command}"))

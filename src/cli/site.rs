@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::adapters::clock::SystemClock;
+use crate::adapters::libvirt::Libvirt;
 use crate::adapters::sled_journal::{self, Found};
+use crate::adapters::watchlist::WatchFiles;
 use crate::engine::{Finding, World};
 use crate::model::{DigestKind, DomainRef, Evidence};
 use crate::ports::{
@@ -12,6 +14,7 @@ use crate::ports::{
     StorageView,
 };
 use crate::retire::{Connected, Error, Lines, Site};
+use crate::watch::{self, Expiring};
 
 use super::context::{Context, Host};
 use super::evidence;
@@ -105,6 +108,10 @@ impl Site for Context {
         &SystemClock
     }
 
+    fn requires_reason(&self) -> bool {
+        self.settings.require_reason.value
+    }
+
     fn retention(&self) -> Option<Duration> {
         self.settings.retention.value.duration()
     }
@@ -123,5 +130,34 @@ impl Site for Context {
 
     fn evidence(&self, uri: &str, reason: Option<String>, unseen: Vec<String>) -> Evidence {
         evidence::gather(uri, reason, unseen)
+    }
+}
+
+/// What libvirt may take to answer: a list of what is retired needs none of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Context {
+    /// Domains that `watch` will retire. A libvirt that does not answer keeps nobody from reading
+    /// the list.
+    pub fn expiring(&self) -> Vec<Expiring> {
+        let uri = self.settings.uri.value.clone();
+        let (answer, answered) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let found = Libvirt::connect(uri.as_deref())
+                .ok()
+                .and_then(|libvirt| watch::expiring(&libvirt).ok());
+            let _ = answer.send(found.unwrap_or_default());
+        });
+        answered.recv_timeout(PATIENCE).unwrap_or_default()
+    }
+
+    /// The guests that `watch` follows, from one run of it to the next.
+    ///
+    /// # Errors
+    /// The state folder cannot be used.
+    pub fn watchlist(&self) -> Result<WatchFiles<'_>, Error> {
+        // Makes the state folder, or says what is wrong with it; nobody is kept waiting after this.
+        drop(self.journal("watch")?);
+        Ok(WatchFiles::open(self.files(), self.state_dir())?)
     }
 }

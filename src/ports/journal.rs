@@ -41,6 +41,10 @@ pub enum JournalError {
 
 /// What may be read while another process writes.
 pub trait JournalReader {
+    /// Another command is at work on it, so that what is open is not interrupted.
+    fn is_busy(&self) -> bool {
+        false
+    }
     fn read(&self, id: TransactionId) -> Result<Transaction, JournalError>;
     /// `None` where there is no such transaction.
     fn summary(&self, id: TransactionId) -> Result<Option<Summary>, JournalError> {

@@ -65,12 +65,25 @@ pub enum Error {
     /// Records that a rebuild could not take in, each with its reason.
     #[error("the journal was made, but without {}", .0.join("; "))]
     Unusable(Vec<String>),
+    #[error("this host's configuration requires a reason for every retirement")]
+    ReasonRequired,
+    #[error("--override-protection needs a reason, which the journal keeps")]
+    OverrideWithoutReason,
+    #[error("--save takes the plan of one domain")]
+    SavesOne,
+    #[error("the plan cannot be saved: {0}")]
+    NotSaved(String),
+    /// What is there is left alone.
+    #[error("{} is there already, and is no saved plan", .0.display())]
+    NoSavedPlan(PathBuf),
     #[error("there is no journal in {}", .0.display())]
     NoJournal(PathBuf),
     #[error("the export cannot be written: {0}")]
     Export(std::io::Error),
     #[error("libvirt did not keep the policy of {} as it was given", .0.name)]
     PolicyNotKept(DomainRef),
+    #[error("there is no file {}", .0.display())]
+    NoSuchFile(PathBuf),
     #[error("the log is not whole, and nothing of it can be proved: {0}")]
     LogDamaged(String),
     #[error("the connection to libvirt broke")]
@@ -112,10 +125,16 @@ impl Error {
             | Self::ImportedAmongOthers(_)
             | Self::Refused(_)
             | Self::Short(_)
+            | Self::ReasonRequired
+            | Self::OverrideWithoutReason
+            | Self::SavesOne
+            | Self::NotSaved(_)
+            | Self::NoSavedPlan(_)
             | Self::NoJournal(_)
             | Self::JournalHealthy(_)
             | Self::Export(_)
             | Self::PolicyNotKept(_)
+            | Self::NoSuchFile(_)
             | Self::LogDamaged(_)
             | Self::Broken
             | Self::Away => Changed::Nothing,

@@ -10,6 +10,7 @@ mod changed;
 mod decide;
 mod differences;
 mod error;
+mod history;
 mod holds;
 mod journal;
 mod overrides;
@@ -18,16 +19,19 @@ mod policy;
 mod purge;
 mod rebuild;
 mod recover;
+mod saved;
 mod site;
 mod undefine;
+mod users;
 mod verify;
 
 use std::time::Duration;
 
 pub use changed::Changed;
 pub use decide::{Decided, Decision, commit, listed, may_commit, may_roll_back, rollback};
-pub use differences::differences;
+use differences::differences;
 pub use error::Error;
+pub use history::{Listing, Whole, listing, whole};
 pub use holds::{Which, hold, release};
 pub use journal::{JournalInfo, Upgrade, export, import, journal_info, upgrade};
 pub use passing::Refused;
@@ -35,8 +39,10 @@ pub use policy::{PolicyChange, PolicyEdit, policy_decides, policy_of, refuse_inv
 pub use purge::{Purge, PurgeRequest, Purged, Shortfall};
 pub use rebuild::{Rebuild, Rebuilt, TakenIn};
 pub use recover::{LeftOpen, RecoveryReport, left_open, refuse_open};
+pub use saved::{Proposal, load as load_plan};
 pub use site::{Connected, Lines, Site};
-pub use undefine::{Failed, Request, Retired, Saved, Undefine};
+pub use undefine::{Failed, Request, Retired, Undefine};
+pub use users::{FileFound, Volumes, retired_domain, users, volumes};
 pub use verify::{Proved, Read, Verified, prove, verify};
 
 use crate::engine::{Batch, Engine, Retirement, World};

@@ -126,6 +126,9 @@ pub trait Site {
 
     fn clock(&self) -> &dyn Clock;
 
+    /// Whether this host wants a reason for every retirement.
+    fn requires_reason(&self) -> bool;
+
     /// How long what is retired is kept; `None`: for ever.
     fn retention(&self) -> Option<Duration>;
 

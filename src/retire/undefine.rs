@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use crate::engine::{Engine, World};
-use crate::model::{DomainRef, Evidence, Removal, Summary};
+use crate::journal::saved_plan::SavedPlan;
+use crate::model::{Evidence, Removal, Summary};
 use crate::ports::{HypervisorError, Journal};
 use crate::survey::SurveyError;
 
+use super::saved::differs;
 use super::{
     Connected, Error, Planned, Site, awaited, carry_out, changed, first_changed, named, plan,
     refuse, settled,
@@ -29,21 +31,13 @@ pub struct Request {
     pub purpose: String,
 }
 
-/// A plan that was made earlier, and is carried out only if it would be made again just so.
-pub struct Saved<'a> {
-    pub domain: DomainRef,
-    /// The URI where it was made.
-    pub made_at: String,
-    /// In what a plan made now is another one, in words; `None` where it is that one.
-    pub differs: &'a dyn Fn(&Planned) -> Option<Vec<String>>,
-}
-
 /// A retirement that has not begun.
 pub struct Undefine<'a> {
     site: &'a dyn Site,
     host: Box<dyn Connected>,
     request: Request,
-    saved: Option<Saved<'a>>,
+    /// A plan that was made earlier, and is carried out only if it would be made again just so.
+    saved: Option<SavedPlan>,
     shown: Option<Vec<Planned>>,
 }
 
@@ -64,8 +58,10 @@ pub enum Failed {
 
 impl<'a> Undefine<'a> {
     /// # Errors
-    /// libvirt is out of reach, a domain is not there, or a transaction has it.
+    /// [`Error::ReasonRequired`], [`Error::OverrideWithoutReason`]; libvirt is out of reach, a
+    /// domain is not there, or a transaction has it.
     pub fn new(site: &'a dyn Site, request: Request) -> Result<Self, Error> {
+        refuse_without_reason(site, &request)?;
         let host = site.connect()?;
         // Nobody waits for the journal only to hear of a typing error.
         awaited::present(site, &host.world(), &request.domains, &request.purpose)?;
@@ -80,8 +76,9 @@ impl<'a> Undefine<'a> {
 
     /// # Errors
     /// As [`Undefine::new`]; the plan would be another one now, or is refused.
-    pub fn of_saved(site: &'a dyn Site, request: Request, saved: Saved<'a>) -> Result<Self, Error> {
-        let host = site.connect_to(&saved.made_at)?;
+    pub fn of_saved(site: &'a dyn Site, request: Request, saved: SavedPlan) -> Result<Self, Error> {
+        refuse_without_reason(site, &request)?;
+        let host = site.connect_to(&saved.uri)?;
         let mut undefine = Self {
             site,
             host,
@@ -119,7 +116,7 @@ impl<'a> Undefine<'a> {
         let mut journal = site.journal(purpose)?;
         let world = self.host.world();
         let domains = match &self.saved {
-            Some(saved) => vec![saved.domain.clone()],
+            Some(saved) => vec![saved.plan.domain.clone()],
             None => named(&world, &self.request.domains)?,
         };
         let _locks = site.lock(&world, &domains, purpose)?;
@@ -162,13 +159,13 @@ impl<'a> Undefine<'a> {
             return Ok(planned?);
         };
         match planned {
-            Ok(planned) => match planned.iter().find_map(saved.differs) {
+            Ok(planned) => match planned.iter().find_map(|now| differs(saved, now)) {
                 None => Ok(planned),
-                Some(how) => Err(changed(&saved.domain, &how).into()),
+                Some(how) => Err(changed(&saved.plan.domain, &how).into()),
             },
             // A domain that is no more has changed, too.
             Err(SurveyError::Hypervisor(HypervisorError::NoSuchDomain(_))) => {
-                Err(changed(&saved.domain, &["it is gone".to_owned()]).into())
+                Err(changed(&saved.plan.domain, &["it is gone".to_owned()]).into())
             }
             Err(error) => Err(error.into()),
         }
@@ -248,5 +245,15 @@ impl<'a> Undefine<'a> {
                 false => Failed::Some(failed),
             },
         }
+    }
+}
+
+/// A rule of the host, and one of the journal's: who overrides a protection says why.
+fn refuse_without_reason(site: &dyn Site, request: &Request) -> Result<(), Error> {
+    let reason = request.reason.as_deref().unwrap_or_default();
+    match reason.trim().is_empty() {
+        true if request.removal.override_protection => Err(Error::OverrideWithoutReason),
+        true if site.requires_reason() => Err(Error::ReasonRequired),
+        _ => Ok(()),
     }
 }

@@ -80,12 +80,6 @@ impl Reader {
             Source::View(_) => None,
         }
     }
-
-    /// Whether another process holds the journal, and may be at work on what is open.
-    pub fn is_busy(&self) -> bool {
-        self.is_busy
-    }
-
     /// The same, to be written to.
     pub fn held_mut(&mut self) -> Option<&mut SledJournal> {
         match &mut self.source {
@@ -101,6 +95,10 @@ impl Reader {
 }
 
 impl JournalReader for Reader {
+    fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
     fn read(&self, id: TransactionId) -> Result<Transaction, JournalError> {
         let view = match &self.source {
             Source::Journal(journal) => return journal.read(id),

@@ -251,15 +251,3 @@ fn kind(word: &str) -> Result<&'static str, String> {
         format!("'{word}' is not a kind of entry; there are {all}")
     })
 }
-
-impl Command {
-    /// How a command that retires does it; `None` of the others.
-    pub fn how(&self) -> Option<&How> {
-        match self {
-            Command::Apply { how, .. }
-            | Command::Undefine { how, .. }
-            | Command::Destroy { how, .. } => Some(how),
-            _ => None,
-        }
-    }
-}

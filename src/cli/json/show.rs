@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{Circumstances, SavedVolume, Transaction};
+use crate::model::{Circumstances, SavedVolume};
+use crate::retire::Whole;
 
 use super::event::EventJson;
 use super::path;
@@ -35,12 +36,13 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn new(
-        transaction: &Transaction,
-        in_quarantine: &[usize],
-        gone: &[usize],
-        secrets: bool,
-    ) -> Self {
+    pub fn new(whole: &Whole, secrets: bool) -> Self {
+        let Whole {
+            transaction,
+            in_quarantine,
+            gone,
+            ..
+        } = whole;
         let evidence = &transaction.evidence;
         Self {
             transaction: (&transaction.summary()).into(),

@@ -2,6 +2,7 @@
 //! are in [`events`](super::events).
 
 use crate::model::{EventKind, Progress, State, Transaction, size};
+use crate::retire::Whole;
 
 use super::super::safe::{safe, safe_path};
 use super::done::until;
@@ -19,13 +20,18 @@ pub struct Asked {
 }
 
 /// `show`: what became of it, who, why, and what waits.
-pub fn show(
-    transaction: &Transaction,
-    in_quarantine: &[usize],
-    about: Circumstances,
-    asked: Asked,
-) -> String {
+pub fn show(whole: &Whole, asked: Asked) -> String {
     let Asked { secrets, look } = asked;
+    let Whole {
+        transaction,
+        in_quarantine,
+        ..
+    } = whole;
+    let about = Circumstances {
+        is_busy: whole.is_busy,
+        is_missing: !whole.gone.is_empty(),
+        held: None,
+    };
     let summary = transaction.summary();
     let evidence = &transaction.evidence;
     let id = transaction.id;

@@ -1,13 +1,9 @@
 //! `list`: one line a transaction, the newest first.
 
 use std::path::Path;
-use std::time::Duration;
 
-use crate::adapters::libvirt::Libvirt;
-use crate::engine;
-use crate::model::{Space, Summary};
-use crate::ports::JournalReader;
-use crate::watch::{self, Expiring};
+use crate::model::Summary;
+use crate::retire::{self, Listing};
 
 use super::super::args::{FilterArgs, Output};
 use super::super::context::Context;
@@ -18,18 +14,13 @@ use super::super::text::{Circumstances, Clock};
 use super::super::{json, pager, text};
 
 pub fn run(context: &Context, filter: &FilterArgs) -> Result<(), CliError> {
-    let mut is_busy = false;
-    let (summaries, space): (Vec<Summary>, Space) = if context.has_journal()? {
-        let reader = context.reader("list")?;
-        is_busy = reader.is_busy();
-        let summaries = reader.select(&filter.filter(), filter.limit)?;
-        let space = engine::space(&reader, context.files(), &summaries)?;
-        (summaries, space)
-    } else {
-        Default::default()
-    };
+    let Listing {
+        transactions: summaries,
+        space,
+        is_busy,
+    } = retire::listing(context, &filter.filter(), filter.limit)?;
     let expiring = match filter.is_nothing() {
-        true => expiring(context),
+        true => context.expiring(),
         false => Vec::new(),
     };
     if context.output == Output::Json {
@@ -82,21 +73,4 @@ fn nowhere(context: &Context) -> String {
         });
     }
     lines.join("\n")
-}
-
-/// What libvirt may take to answer: a list of what is retired needs none of it.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Domains that `watch` will retire. A libvirt that does not answer keeps nobody from reading the
-/// list.
-fn expiring(context: &Context) -> Vec<Expiring> {
-    let uri = context.settings.uri.value.clone();
-    let (answer, answered) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let found = Libvirt::connect(uri.as_deref())
-            .ok()
-            .and_then(|libvirt| watch::expiring(&libvirt).ok());
-        let _ = answer.send(found.unwrap_or_default());
-    });
-    answered.recv_timeout(PATIENCE).unwrap_or_default()
 }

@@ -29,7 +29,7 @@ pub use config::of_file as configuration_of;
 use super::args::{Arguments, Command, Power};
 use super::context::Context;
 use super::error::CliError;
-use super::{ids, notice, rules};
+use super::{ids, notice};
 use crate::model::Filter;
 
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
@@ -45,9 +45,6 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
             "csv is a form of `log` alone",
             "for programs: --output json",
         ));
-    }
-    if let Some(how) = arguments.command.how() {
-        rules::reason(&context, how)?;
     }
     let tells_by_itself = notice::tells_by_itself(&arguments.command);
     let result = carry_out(&context, arguments.command);

@@ -3,7 +3,7 @@
 use crate::cli::args::{How, Power, RemovalTargets};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
-use crate::cli::{plans, retired, rules};
+use crate::cli::{plans, retired};
 use crate::retire::{Request, Undefine};
 
 /// `power` says how to stop what runs: `destroy`.
@@ -16,14 +16,13 @@ pub fn run(
 ) -> Result<(), CliError> {
     context.look_ahead();
     let removal = what.removal.removal(power);
-    rules::override_reason(&removal, how)?;
     let request = Request {
         domains: what.domains.clone(),
         removal,
         prepare: how.prepare,
         each: how.each,
         reason: how.reason.clone(),
-        retention: rules::retention(context, how),
+        retention: context.retention(how),
         purpose: format!("{verb} {}", what.domains.join(" ")),
     };
     let mut undefine = Undefine::new(context, request)?;

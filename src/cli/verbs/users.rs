@@ -1,49 +1,29 @@
 //! `users`: the pool that owns a file, or that it is unmanaged, and everything that uses it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::model::{FileRef, Transaction};
-use crate::ports::HypervisorError;
-use crate::survey::{CachedStorage, Survey, SurveyError};
+use crate::retire::{self, FileFound};
 
 use super::super::args::Output;
 use super::super::context::Context;
-use super::super::error::{CliError, Exit};
+use super::super::error::CliError;
 use super::super::json::{self, UserJson};
-use super::super::notice;
 use super::super::safe::{lossless, safe, safe_path};
 use super::super::text;
 
 pub fn run(context: &Context, what: &Path) -> Result<(), CliError> {
     context.look_ahead();
-    let host = context.host()?;
-    let cached = CachedStorage::new(&host.storage);
-    let survey = Survey::new(&host.hypervisor, &cached, &host.census)?;
-    let path = match meant(&survey, what) {
-        Ok(path) => path,
-        Err(error) => {
-            let names = what.to_str().and_then(|text| text.split_once('/'));
-            let retired = names
-                .and_then(|(pool, volume)| notice::with_volume(context, pool, volume))
-                .ok_or(error)?;
-            return tell_retired(context, what, &retired);
-        }
+    let (file, unseen, retired) = match retire::users(context, what)? {
+        FileFound::Retired { path, by } => return tell_retired(context, &path, &by),
+        FileFound::There {
+            file,
+            unseen,
+            retired,
+        } => (file, unseen, retired),
     };
-    let retired = notice::with_path(context, &path);
-    let Some(file) = survey.users_of(&path)? else {
-        if let Some(retired) = retired {
-            return tell_retired(context, &path, &retired);
-        }
-        return Err(CliError::new(
-            Exit::Error,
-            "no-such-file",
-            format!("there is no file {}", path.display()),
-            "give a path, or POOL/VOLUME; to see them: virsh pool-list, virsh vol-list POOL",
-        ));
-    };
-    let unseen = survey.unseen();
     match context.output {
         Output::Json => {
             let pooled = file.pooled.as_ref();
@@ -94,35 +74,6 @@ fn tell_retired(context: &Context, what: &Path, by: &Transaction) -> Result<(), 
 
 fn way_back(by: &Transaction) -> String {
     format!("Undo:  virt-retire rollback {}", by.id)
-}
-
-/// A path where it can be one only; else a volume, if there is a pool of that name and the volume
-/// in it; else a path relative to the working folder.
-fn meant(survey: &Survey, what: &Path) -> Result<PathBuf, CliError> {
-    let is_path = what.is_absolute() || what.starts_with(".") || what.starts_with("..");
-    let volume = what
-        .to_str()
-        .filter(|_| !is_path)
-        .and_then(|text| text.split_once('/'));
-    if let Some((pool, volume)) = volume {
-        match survey.volume_path(pool, volume) {
-            Ok(path) => return Ok(path),
-            Err(error @ SurveyError::Hypervisor(HypervisorError::NoSuchVolume { .. })) => {
-                if std::fs::symlink_metadata(what).is_err() {
-                    return Err(error.into());
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    std::path::absolute(what).map_err(|error| {
-        CliError::new(
-            Exit::Error,
-            "no-such-file",
-            format!("{} is no path: {error}", what.display()),
-            "give an absolute path, or POOL/VOLUME",
-        )
-    })
 }
 
 #[derive(Serialize)]

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::model::{ChainFacts, FileRef, User};
-use crate::ports::HypervisorView;
-use crate::survey::{CachedStorage, Piece, Survey};
+use crate::retire::{self, Volumes};
+use crate::survey::Piece;
 
 use super::super::args::Output;
 use super::super::context::Context;
@@ -14,16 +14,16 @@ use super::super::safe::{lossless, safe, safe_path};
 use super::super::text;
 
 pub fn run(context: &Context, domain: &str) -> Result<(), CliError> {
-    let host = context.host()?;
-    let domain = host.hypervisor.find(domain)?;
-    let cached = CachedStorage::new(&host.storage);
-    let survey = Survey::new(&host.hypervisor, &cached, &host.census)?;
-    let pieces = survey.pieces(&domain)?;
+    let Volumes {
+        domain,
+        pieces,
+        unseen,
+    } = retire::volumes(context, domain)?;
     match context.output {
-        Output::Json => json::print(&Volumes {
+        Output::Json => json::print(&VolumesJson {
             domain: &domain.name,
             volumes: pieces.iter().map(PieceJson::from).collect(),
-            unseen: survey.unseen(),
+            unseen,
         }),
         Output::Text if pieces.is_empty() => text::out("It uses no storage."),
         Output::Text => text::out(&table(&pieces)),
@@ -31,7 +31,7 @@ pub fn run(context: &Context, domain: &str) -> Result<(), CliError> {
 }
 
 #[derive(Serialize)]
-struct Volumes<'a> {
+struct VolumesJson<'a> {
     domain: &'a str,
     volumes: Vec<PieceJson>,
     unseen: Vec<String>,

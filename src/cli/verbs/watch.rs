@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::adapters::watchlist::WatchFiles;
 use crate::model::{Ended, Summary};
 use crate::watch::{self, Listener, News};
 
@@ -18,10 +17,7 @@ use super::super::safe::safe;
 
 /// `interval`: how often every guest is looked at without an event.
 pub fn run(context: &Context, once: bool, interval: Duration) -> Result<(), CliError> {
-    // Makes the state folder, or says what is wrong with it; nobody is kept waiting after this.
-    drop(context.journal("watch")?);
-    let files = context.files();
-    let list = WatchFiles::open(files, context.state_dir())?;
+    let list = context.watchlist()?;
     let mut teller = Teller {
         context,
         once,

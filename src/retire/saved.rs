@@ -1,0 +1,119 @@
+//! A plan that is shown, and may be kept in a file until it is carried out.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+
+use crate::journal::saved_plan::{self, SavedPlan};
+use crate::model::{Removal, Step};
+
+use super::{Connected, Error, Planned, Site, plan, refuse};
+
+/// Plans that nobody has decided yet.
+pub struct Proposal {
+    host: Box<dyn Connected>,
+    removal: Removal,
+    planned: Vec<Planned>,
+}
+
+impl Proposal {
+    /// In the order in which the domains were named.
+    ///
+    /// # Errors
+    /// As [`plan`].
+    pub fn new(site: &dyn Site, domains: &[String], removal: Removal) -> Result<Self, Error> {
+        let host = site.connect()?;
+        let mut planned = plan(&host.world(), domains, &removal)?;
+        planned.sort_by_key(|one| one.position);
+        Ok(Self {
+            host,
+            removal,
+            planned,
+        })
+    }
+
+    pub fn planned(&self) -> &[Planned] {
+        &self.planned
+    }
+
+    pub fn removal(&self) -> &Removal {
+        &self.removal
+    }
+
+    /// # Errors
+    /// One of the plans is refused.
+    pub fn refuse(&self) -> Result<(), Error> {
+        refuse(&self.planned)
+    }
+
+    /// # Errors
+    /// A file could not leave its folder, which `undefine` tries before it begins.
+    pub fn reachable(&self) -> Result<(), Error> {
+        let folders: BTreeSet<&Path> = (self.planned.iter())
+            .flat_map(|planned| planned.plan.steps.iter().filter_map(Step::file))
+            .filter_map(|moved| moved.path.parent())
+            .collect();
+        let storage = self.host.world().storage;
+        for folder in folders {
+            storage.lets_out(folder)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the plan of the one domain to `file`, which is not there or is an older plan: a slip
+    /// of the finger must not cost a disk.
+    ///
+    /// # Errors
+    /// [`Error::SavesOne`], [`Error::NoSavedPlan`]; it cannot be written.
+    pub fn save(&self, file: &Path) -> Result<(), Error> {
+        let [one] = &self.planned[..] else {
+            return Err(Error::SavesOne);
+        };
+        let world = self.host.world();
+        let bytes = saved_plan::fingerprint(&one.facts.definition).and_then(|definition| {
+            saved_plan::encode(&SavedPlan {
+                uri: world.hypervisor.uri().to_owned(),
+                removal: self.removal.clone(),
+                plan: one.plan.clone(),
+                definition,
+            })
+        });
+        let bytes = bytes.map_err(|error| Error::NotSaved(error.to_string()))?;
+        let is_plan = |found: std::fs::Metadata| found.is_file() && load(file).is_ok();
+        if std::fs::symlink_metadata(file).is_ok_and(|found| !is_plan(found)) {
+            return Err(Error::NoSavedPlan(file.to_owned()));
+        }
+        world.storage.write(file, &bytes)?;
+        Ok(world.storage.settle()?)
+    }
+}
+
+/// Reads a plan that [`Proposal::save`] wrote.
+///
+/// # Errors
+/// Why it is none, in words.
+pub fn load(file: &Path) -> Result<SavedPlan, String> {
+    let bytes = read(file).map_err(|error| error.to_string())?;
+    saved_plan::decode(&bytes).map_err(|error| error.to_string())
+}
+
+/// Whatever it is, a pipe or a device without end, no more than a plan may have is read.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?
+        .take(saved_plan::LARGEST + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > saved_plan::LARGEST {
+        return Err(std::io::Error::other("it is too large"));
+    }
+    Ok(bytes)
+}
+
+/// In what a plan made now is another one than the saved one, in words; `None` where it is that
+/// one.
+pub(super) fn differs(saved: &SavedPlan, now: &Planned) -> Option<Vec<String>> {
+    let definition_is_same = saved_plan::fingerprint(&now.facts.definition)
+        .is_ok_and(|fingerprint| fingerprint == saved.definition);
+    let is_same = now.plan.is_same_as(&saved.plan) && definition_is_same;
+    (!is_same).then(|| super::differences(&saved.plan, &now.plan, definition_is_same))
+}
