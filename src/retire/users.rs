@@ -11,14 +11,14 @@ use super::{Error, Site};
 /// What there is of a path or a volume.
 pub enum FileFound {
     There {
-        file: FileRef,
+        file: Box<FileRef>,
         /// What could not be looked at for its users, in words.
         unseen: Vec<String>,
         /// Another file of that path is in quarantine: the newest transaction that has one.
-        retired: Option<Transaction>,
+        retired: Option<Box<Transaction>>,
     },
     /// It is not there, because a transaction has it.
-    Retired { path: PathBuf, by: Transaction },
+    Retired { path: PathBuf, by: Box<Transaction> },
 }
 
 /// Who uses a file: a path, or POOL/VOLUME.
@@ -36,15 +36,15 @@ pub fn users(site: &dyn Site, what: &Path) -> Result<FileFound, Error> {
             let names = what.to_str().and_then(|text| text.split_once('/'));
             let retired = names.and_then(|(pool, volume)| with_volume(site, pool, volume));
             return Ok(FileFound::Retired {
-                by: retired.ok_or(error)?,
+                by: Box::new(retired.ok_or(error)?),
                 path: what.to_owned(),
             });
         }
     };
-    let retired = with_path(site, &path);
+    let retired = with_path(site, &path).map(Box::new);
     match (survey.users_of(&path)?, retired) {
         (Some(file), retired) => Ok(FileFound::There {
-            file,
+            file: Box::new(file),
             unseen: survey.unseen(),
             retired,
         }),
