@@ -4,8 +4,8 @@ use crate::adapters::sled_journal::Audience;
 use crate::adapters::system_journal::SystemJournal;
 use crate::model::{EventKind, LogEntry, Logged};
 
+use super::answers;
 use super::safe::visible;
-use super::text;
 
 /// Syslog's numbers: what somebody may have to look at is a warning.
 const WARNING: &str = "4";
@@ -20,7 +20,7 @@ pub fn audience() -> Option<Audience> {
 
 fn fields(entry: &LogEntry) -> Vec<(&'static str, String)> {
     let mut fields = vec![
-        ("MESSAGE", visible(&text::message(entry))),
+        ("MESSAGE", visible(&answers::log::message(entry))),
         ("PRIORITY", priority(&entry.what).into()),
         ("SYSLOG_IDENTIFIER", "virt-retire".into()),
         ("VIRT_RETIRE_SEQUENCE", entry.sequence.to_string()),

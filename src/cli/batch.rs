@@ -5,12 +5,12 @@ use crate::model::{Transaction, TransactionId};
 use crate::ports::{JournalError, JournalReader};
 use crate::retire::{self, Changed, Decided, Decision};
 
+use super::answers;
 use super::confirm::{can_ask, confirm};
 use super::context::Context;
 use super::control::say;
 use super::error::CliError;
 use super::safe::safe;
-use super::{report, text};
 
 /// Asks whether these stand.
 ///
@@ -20,11 +20,11 @@ pub fn ask_commit(context: &Context, ids: &[TransactionId]) -> Result<(), CliErr
     let transactions = read(context, ids, Decision::Commit)?;
     retire::may_commit(context, ids)?;
     for transaction in &transactions {
-        say(&text::transaction(transaction));
+        say(&answers::rollback::transaction(transaction));
     }
     confirm(&format!(
         "Commit {}? Until it is purged, rollback still undoes it.",
-        text::ranges(ids)
+        answers::transactions::ranges(ids)
     ))
 }
 
@@ -39,7 +39,7 @@ pub fn ask_rollback(
 ) -> Result<(), CliError> {
     let transactions = read(context, ids, Decision::Rollback)?;
     // Whoever is refused is told of what, too: of an imported one, that it is imported.
-    say(&text::would_come_back(&transactions));
+    say(&answers::rollback::would_come_back(&transactions));
     retire::may_roll_back(context, ids, request)?;
     let mut how = String::new();
     if let Some(name) = &request.name {
@@ -51,7 +51,10 @@ pub fn ask_rollback(
     if request.files_only {
         how.push_str(", its files alone");
     }
-    confirm(&format!("Roll back {}{how}?", text::ranges(ids)))
+    confirm(&format!(
+        "Roll back {}{how}?",
+        answers::transactions::ranges(ids)
+    ))
 }
 
 fn read(
@@ -78,7 +81,7 @@ pub fn tell(context: &Context, decided: &mut Decided) -> Result<(), CliError> {
     let failed = std::mem::take(&mut decided.failed);
     let left = failed.iter().filter_map(EngineError::left_behind);
     touched.extend(left.map(Transaction::summary));
-    report::transactions(context, &touched);
+    answers::transactions::tell(context, &touched);
     let mut failed = failed.into_iter().map(|error| {
         let changed = Changed::by_decisions(decided, &error);
         CliError::from(error).having(changed)

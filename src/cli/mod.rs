@@ -1,6 +1,7 @@
 //! The command line: the only place that prints, asks, and turns results into exit codes.
 
 mod announce;
+mod answers;
 mod args;
 mod batch;
 mod commands;
@@ -13,7 +14,7 @@ mod error;
 mod evidence;
 mod help;
 mod ids;
-mod json;
+
 mod leave;
 mod limits;
 mod notice;
@@ -22,21 +23,20 @@ mod pager;
 mod patient;
 mod plans;
 mod progress;
-mod report;
 mod retired;
 mod running;
 mod safe;
 mod settings;
 mod site;
-mod text;
+
 mod usage;
 mod verbs;
 mod wiping;
 
 use clap::FromArgMatches;
 
+pub use answers::config::of_file as configuration_of;
 pub use error::Exit;
-pub use verbs::configuration_of;
 
 /// Runs the program with the process's arguments, and ends the process.
 pub fn main() -> ! {

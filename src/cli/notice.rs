@@ -6,12 +6,12 @@ use crate::model::{Claim, Summary};
 use crate::ports::JournalReader;
 use crate::retire::retired_domain;
 
+use super::answers::{self, Clock};
 use super::args::{Command, Output};
 use super::commands;
 use super::context::Context;
 use super::control::say;
 use super::error::CliError;
-use super::text::{self, Clock};
 
 /// One line on stderr for what is open and has nobody at work on it. Costs a look at a small file
 /// where nothing is.
@@ -44,7 +44,7 @@ pub fn interrupted(context: &Context) {
     }
     let what = match open.as_slice() {
         [] => return,
-        [one] => text::interrupted(one),
+        [one] => answers::recover::interrupted(one),
         many => format!("{} transactions were interrupted", many.len()),
     };
     say(&format!("{what}: virt-retire recover"));

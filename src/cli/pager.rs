@@ -5,11 +5,11 @@ use std::io::{IsTerminal, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use super::answers;
 use super::context::Context;
 use super::environment::variable;
 use super::error::CliError;
 use super::safe::visible;
-use super::text;
 
 /// The last thing that a command does. The pager takes this process's place, so that keys and
 /// signals are its own; the text waits in a file without a name.
@@ -31,7 +31,7 @@ pub fn show(context: &Context, answer: &str) -> Result<(), CliError> {
         // Comes back only where it could not be started.
         let _ = command.exec();
     }
-    text::out(answer)
+    answers::out(answer)
 }
 
 fn pager() -> Option<String> {

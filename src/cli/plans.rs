@@ -1,8 +1,9 @@
 //! Plans before they are carried out: shown, asked about, refused.
 
 use crate::model::{DomainRef, Plan, Step};
-use crate::retire::{self, Planned, Proposal, Refused};
+use crate::retire::{self, Planned, Refused};
 
+use super::answers::{self, Look, Width};
 use super::args::{How, Output};
 use super::commands;
 use super::confirm::{can_ask, confirm};
@@ -10,7 +11,6 @@ use super::context::Context;
 use super::control::say;
 use super::error::CliError;
 use super::safe::safe;
-use super::text::{self, Look, Width};
 
 impl Context {
     pub fn look(&self) -> Look {
@@ -21,52 +21,16 @@ impl Context {
     }
 }
 
-/// What each plan does, and what all of it comes to.
-fn screen(context: &Context, planned: &[Planned]) -> String {
-    let plans: Vec<&Plan> = planned.iter().map(|one| &one.plan).collect();
-    text::plans(&plans, context.look())
-}
-
-/// The answer of `plan`; what is refused is the error's to tell.
-pub fn show(
-    context: &Context,
-    proposal: &Proposal,
-    saved: Option<&std::path::Path>,
-) -> Result<(), CliError> {
-    let planned = proposal.planned();
-    text::out(&screen(context, planned))?;
-    let plans: Vec<&Plan> = planned.iter().map(|one| &one.plan).collect();
-    if !plans.iter().all(|plan| plan.is_executable()) {
-        return Ok(());
-    }
-    let more = match (context.verbose, plans.len()) {
-        (0, 1) => " Steps: -v",
-        (0, _) => " Disks and steps: -v",
-        _ => "",
-    };
-    text::out(&format!(
-        "{}\nNothing was changed.{more}",
-        text::total(&plans)
-    ))?;
-    let command = match saved {
-        Some(file) => {
-            let file = crate::model::quoted(&file.to_string_lossy());
-            format!("virt-retire apply {}", safe(&file))
-        }
-        None => {
-            let domains = plans.iter().map(|plan| &plan.domain);
-            commands::retire(context, domains, proposal.removal(), None)
-        }
-    };
-    text::out(&format!("Do it:  {command}"))
-}
-
 /// Shows the plans where the question is asked: on stderr, as stdout is for the answer.
 pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
     let plans: Vec<&Plan> = planned.iter().map(|one| &one.plan).collect();
-    let shown = format!("{}\n{}", screen(context, planned), text::total(&plans));
+    let shown = format!(
+        "{}\n{}",
+        answers::plan::screen(context, planned),
+        answers::plan::total(&plans)
+    );
     match context.output {
-        Output::Text => text::out(&shown)?,
+        Output::Text => answers::out(&shown)?,
         // Without anyone to ask, stderr has the one document that says so.
         Output::Json => {
             can_ask()?;
@@ -118,7 +82,7 @@ fn refusals(context: &Context, how: Option<&How>, refused: &Refused) -> String {
         lines.push(format!(
             "error: {name} cannot be retired yet. Nothing was changed."
         ));
-        lines.push(text::refused(plan, width));
+        lines.push(answers::refused::refused(plan, width));
     }
     let domains: Vec<&DomainRef> = plans.iter().map(|plan| &plan.domain).collect();
     lines.push(match passing {

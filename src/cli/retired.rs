@@ -3,9 +3,9 @@
 use crate::model::{State, Summary};
 use crate::retire::{Changed, Failed, Retired};
 
+use super::answers;
 use super::context::Context;
 use super::error::{CliError, Exit};
-use super::report;
 
 /// # Errors
 /// Not all were retired. Where each was a decision of its own: exit 4 if others were, else that of
@@ -13,7 +13,7 @@ use super::report;
 pub fn tell(context: &Context, retired: Retired) -> Result<(), CliError> {
     let Retired { touched, failed } = retired;
     if matches!(failed, Failed::Nothing) || !touched.is_empty() {
-        report::transactions(context, &touched);
+        answers::transactions::tell(context, &touched);
     }
     let is_retired =
         |summary: &Summary| matches!(summary.state, State::Prepared | State::Committed);

@@ -69,10 +69,10 @@
 //! with its words; the compiler then names its stored form, its stage in `course`, its effect and
 //! inverse in `engine::steps`
 //! (both idempotent: each looks at the world first and answers [`crate::ports::Moved::Already`]
-//! where nothing is left to do) and what it is about in `cli::text`. What would stand in the way of
-//! its inverse belongs into `engine::preflight`, and its place in the order into `planner::steps`:
-//! before `Undefine` stands what must be saved first and comes back last; after it, what may only
-//! happen once nobody can start the domain.
+//! where nothing is left to do) and what it is about in `cli::answers::plan`. What would stand in
+//! the way of its inverse belongs into `engine::preflight`, and its place in the order into
+//! `planner::steps`: before `Undefine` stands what must be saved first and comes back last; after
+//! it, what may only happen once nobody can start the domain.
 
 mod bases;
 mod batch;

@@ -6,12 +6,12 @@ use crate::retire::{self, listed};
 
 pub use crate::retire::Which;
 
+use super::super::answers;
 use super::super::args::Confirmation;
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
 use super::super::control::say;
 use super::super::error::{CliError, Exit};
-use super::super::{report, text};
 
 pub fn hold(
     context: &Context,
@@ -51,7 +51,7 @@ pub fn release(
 fn ask(context: &Context, ids: &[TransactionId], verb: &str) -> Result<(), CliError> {
     can_ask()?;
     for transaction in read(context, ids)? {
-        say(&text::transaction(&transaction));
+        say(&answers::rollback::transaction(&transaction));
     }
     confirm(&format!("{verb} {}?", listed(ids)))
 }
@@ -68,5 +68,5 @@ fn read(context: &Context, ids: &[TransactionId]) -> Result<Vec<Transaction>, Cl
 
 fn tell(context: &Context, changed: &[Transaction]) {
     let touched: Vec<_> = changed.iter().map(Transaction::summary).collect();
-    report::transactions(context, &touched);
+    answers::transactions::tell(context, &touched);
 }

@@ -2,7 +2,6 @@
 
 mod apply;
 mod commit;
-mod config;
 mod doctor;
 mod hold;
 mod journal;
@@ -24,9 +23,8 @@ mod watch;
 
 use std::time::Duration;
 
-pub use config::of_file as configuration_of;
-
-use super::args::{Arguments, Command, Power};
+use super::answers;
+use super::args::{Arguments, Command, ConfigCommand, Power};
 use super::context::Context;
 use super::error::CliError;
 use super::{ids, notice};
@@ -160,7 +158,9 @@ fn carry_out(context: &Context, command: Command) -> Result<(), CliError> {
         Command::Policy { what } => policy::run(context, what),
         Command::Volumes { domain } => volumes::run(context, &domain),
         Command::Users { what } => users::run(context, &what),
-        Command::Config { what } => config::run(context, what),
+        Command::Config {
+            what: ConfigCommand::Show,
+        } => answers::config::tell(context),
         Command::Doctor => doctor::run(context),
         Command::Manual { folder } => manual(&folder),
         Command::List { filter } => list::run(context, &filter),

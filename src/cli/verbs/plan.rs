@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::retire::Proposal;
 
-use super::super::args::{Output, Power, RemovalTargets};
+use super::super::args::{Power, RemovalTargets};
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::{json, own_folders, plans};
+use super::super::{answers, own_folders, plans};
 
 pub fn run(
     context: &Context,
@@ -23,11 +23,7 @@ pub fn run(
     if let Some(file) = save {
         proposal.save(&own_folders::to_write(context.files(), file, "saved-plan")?)?;
     }
-    let plans = proposal.planned().iter().map(|planned| &planned.plan);
-    match context.output {
-        Output::Json => json::print(&json::Plans::new(plans))?,
-        Output::Text => plans::show(context, &proposal, save)?,
-    }
+    answers::plan::tell(context, &proposal, save)?;
     let refused = proposal.refuse();
     refused.map_err(|error| plans::refused(context, None, error))?;
     Ok(reachable?)

@@ -1,16 +1,16 @@
 //! `purge`: what waits in quarantine goes for good.
 
-use crate::engine::{Fate, Row, Selection};
-use crate::model::{Summary, TransactionId, WipeMethod};
-use crate::retire::{Changed, Error, Purge, PurgeRequest, Purged, listed};
+use crate::engine::{Row, Selection};
+use crate::model::{TransactionId, WipeMethod};
+use crate::retire::{Purge, PurgeRequest, listed};
 
-use super::super::args::{Confirmation, Output, PurgeWhat};
+use super::super::args::{Confirmation, PurgeWhat};
 use super::super::confirm::{can_ask, confirm, confirm_name};
 use super::super::context::Context;
 use super::super::control::say;
 use super::super::error::{CliError, Exit};
 use super::super::safe::safe;
-use super::super::{ids, json, text};
+use super::super::{answers, ids};
 
 /// How it is done.
 pub struct How {
@@ -42,18 +42,18 @@ pub fn run(context: &Context, what: &PurgeWhat, how: How) -> Result<(), CliError
     let mut purge = Purge::new(context, request)?;
     if how.dry_run {
         let looked = purge.look();
-        show(context, &purge)?;
+        answers::purge::show(context, &purge)?;
         return Ok(looked.map(|_| ())?);
     }
     if purge.finds_nothing() {
-        tell_doubts(context, purge.rows());
+        answers::purge::doubts(context, purge.rows());
     } else if asks {
         // What will be refused anyway is refused without a question.
         let last = purge.look()?;
-        say(&text::selection(purge.rows(), &purge.space()?));
+        say(&answers::purge::selection(purge.rows(), &purge.space()?));
         ask(purge.rows(), &last)?;
     }
-    tell(context, purge.carry_out()?)
+    answers::purge::tell(context, purge.carry_out()?)
 }
 
 fn selection(context: &Context, what: &PurgeWhat) -> Result<Selection, CliError> {
@@ -67,29 +67,6 @@ fn selection(context: &Context, what: &PurgeWhat) -> Result<Selection, CliError>
         keep_last: what.keep_last,
         until_free: what.until_free.map(|size| size.0),
     })
-}
-
-/// `-n`: the same table, and the same refusals.
-fn show(context: &Context, purge: &Purge) -> Result<(), CliError> {
-    let (rows, space) = (purge.rows(), purge.space()?);
-    match context.output {
-        Output::Json => json::print(&json::Selected::new(rows, &space)),
-        Output::Text if rows.is_empty() => text::out("Nothing to purge."),
-        Output::Text => text::out(&text::selection(rows, &space)),
-    }
-}
-
-/// A clock that cannot be believed is no silence.
-fn tell_doubts(context: &Context, rows: &[Row]) {
-    if context.quiet || context.output == Output::Json {
-        return;
-    }
-    for row in rows
-        .iter()
-        .filter(|row| matches!(row.fate, Fate::Doubted(_)))
-    {
-        say(&text::rows(std::slice::from_ref(row)));
-    }
 }
 
 /// Before what has no way back. Where a domain has nothing else left (`last`), its name must be
@@ -111,38 +88,4 @@ fn ask(rows: &[Row], last: &[String]) -> Result<(), CliError> {
         );
         confirm_name(&question, name)
     })
-}
-
-/// Quiet with nothing to do, one line otherwise, and one for each that should have gone and is
-/// used.
-fn tell(context: &Context, purged: Purged) -> Result<(), CliError> {
-    let Purged {
-        mut decided,
-        skipped,
-        shortfall,
-    } = purged;
-    let failed = decided.failed.pop();
-    let done: Vec<Summary> = decided.done.iter().map(|one| one.summary()).collect();
-    if failed.is_none() || !done.is_empty() {
-        if context.output == Output::Text {
-            skipped.iter().for_each(|row| say(&text::skipped(row)));
-        }
-        let told = match context.output {
-            Output::Json => json::print(&json::Purged::new(&done, &skipped)),
-            Output::Text if context.quiet || done.is_empty() => Ok(()),
-            Output::Text => text::out(&text::purged(&done)),
-        };
-        if let Err(untold) = told {
-            // The work is done, and the exit code speaks of the work.
-            super::super::error::print(&untold, context.output);
-        }
-    }
-    match (failed, shortfall) {
-        (Some(error), _) => {
-            let changed = Changed::by_decisions(&decided, &error);
-            Err(CliError::from(error).having(changed))
-        }
-        (None, Some(shortfall)) => Err(Error::Short(shortfall).into()),
-        (None, None) => Ok(()),
-    }
 }

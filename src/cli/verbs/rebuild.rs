@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use crate::retire::Rebuild;
 
-use super::super::args::{Confirmation, Output};
+use super::super::answers;
+use super::super::args::Confirmation;
 use super::super::confirm::{can_ask, confirm};
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::{json, text};
 
 pub fn run(
     context: &Context,
@@ -25,10 +25,7 @@ pub fn run(
         confirm(&question(&rebuild))?;
     }
     let rebuilt = rebuild.carry_out()?;
-    match context.output {
-        Output::Json => json::print(&json::Rebuilt::new(&rebuilt))?,
-        Output::Text => text::out(&text::rebuilt(&rebuilt))?,
-    }
+    answers::rebuild::tell(context, &rebuilt)?;
     Ok(rebuilt.refuse_unusable()?)
 }
 

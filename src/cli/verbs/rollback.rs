@@ -11,7 +11,7 @@ use super::super::args::{Confirmation, Departure, Identity, Output};
 use super::super::context::Context;
 use super::super::error::{CliError, Exit};
 use super::super::safe::safe;
-use super::super::{batch, report, text};
+use super::super::{answers, batch};
 
 /// A domain's XML is some kilobytes; snapshots' trees are not in it.
 const LARGEST_XML: u64 = 16 << 20;
@@ -85,15 +85,15 @@ pub fn run(
 
 fn tell_of_guests(decided: &Decided, start: bool) {
     for transaction in &decided.done {
-        report::say(text::came_back(transaction));
+        answers::transactions::say(answers::rollback::came_back(transaction));
         let is_defined = transaction.amendment().is_none_or(|it| !it.files_only);
         if !start && is_defined && transaction.stopped_guest() {
-            report::say(offer_start(transaction));
+            answers::transactions::say(offer_start(transaction));
         }
     }
     for (domain, started) in &decided.started {
         if started.is_ok() {
-            report::say(format!("  domain {} runs again", safe(&domain.name)));
+            answers::transactions::say(format!("  domain {} runs again", safe(&domain.name)));
         }
     }
 }

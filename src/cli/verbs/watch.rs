@@ -8,11 +8,11 @@ use uuid::Uuid;
 use crate::model::{Ended, Summary};
 use crate::watch::{self, Listener, News};
 
+use super::super::answers;
 use super::super::args::Output;
 use super::super::context::Context;
 use super::super::control::say;
 use super::super::error::{CliError, Exit};
-use super::super::report;
 use super::super::safe::safe;
 
 /// `interval`: how often every guest is looked at without an event.
@@ -29,7 +29,7 @@ pub fn run(context: &Context, once: bool, interval: Duration) -> Result<(), CliE
     // One document, as of every other command that ends.
     let is_due = once && context.output == Output::Json;
     if is_due && (result.is_ok() || !teller.untold.is_empty()) {
-        report::transactions(context, &teller.untold);
+        answers::transactions::tell(context, &teller.untold);
     }
     result.map_err(|error| {
         let mut error = CliError::from(error);
@@ -125,7 +125,7 @@ impl Listener for Teller<'_> {
         if self.once && self.context.output == Output::Json {
             self.untold.extend(touched);
         } else if !touched.is_empty() {
-            report::transactions(self.context, &touched);
+            answers::transactions::tell(self.context, &touched);
         }
     }
 }
