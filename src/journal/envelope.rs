@@ -27,6 +27,7 @@ pub enum Kind {
     Mark = 8,
     Sealed = 9,
     Remembered = 10,
+    Block = 11,
 }
 
 /// A frame whose checksum holds; its payload has not been looked into.

@@ -12,8 +12,8 @@ use super::{v1, v2};
 use crate::model;
 
 pub use v2::{
-    Begin, Definition, Entry, EventKind, Extent, Format, Head, Mark, Notice, RECENT, SavedPlan,
-    Sealed, Summary, Watched,
+    Begin, Block, Definition, Entry, EventKind, Extent, Format, Head, Mark, Notice, RECENT,
+    SavedPlan, Sealed, Summary, Watched,
 };
 
 /// What is written.
@@ -47,6 +47,7 @@ record!(Head: Head);
 record!(Mark: Mark);
 record!(Summary: Summary);
 record!(Sealed: Sealed);
+record!(Block: Block);
 record!(Begin: Begin, 1 => |old: v1::Begin| Begin::from(&old.load()));
 record!(Event: Entry, 1 => |old: v1::Entry| Entry {
     sequence: old.sequence,

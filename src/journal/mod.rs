@@ -26,8 +26,8 @@ pub use codec::{Record, decode, decode_first, encode};
 pub use error::{DecodeError, EncodeError};
 pub use fault::Fault;
 pub use format::{
-    Begin, CURRENT, Entry, EventKind, Extent, Format, Head, Mark, RECENT, Sealed, Summary, Watched,
-    version_of,
+    Begin, Block, CURRENT, Entry, EventKind, Extent, Format, Head, Mark, RECENT, Sealed, Summary,
+    Watched, version_of,
 };
 pub use mirror::{Load, Mirror};
 pub use primitive::{Hash, Time};

@@ -118,6 +118,24 @@ fn journal() -> tempfile::TempDir {
     state
 }
 
+/// A journal whose transactions are all closed, and in one block but for the last.
+fn blocked() -> tempfile::TempDir {
+    let state = folder();
+    let mut journal = sample::open(state.path()).unwrap();
+    let entered = |state| EventKind::Entered { state, cause: None };
+    let drafts = (1..=65).map(|number| {
+        let mut draft = sample::draft();
+        draft.uuid = sample::uuid(number);
+        (
+            draft,
+            vec![entered(State::Executing), entered(State::RolledBack)],
+        )
+    });
+    journal.begin_all(drafts.collect()).unwrap();
+    drop(journal);
+    state
+}
+
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -208,8 +226,16 @@ fn flip(path: &Path, at: u64) {
 
 #[test]
 fn every_flipped_byte_is_found_or_changes_no_answer() {
-    let state = journal();
-    let state = state.path();
+    flips_are_found_or_change_nothing(journal().path(), [5, 2]);
+}
+
+#[test]
+fn so_is_every_flipped_byte_of_a_block() {
+    flips_are_found_or_change_nothing(blocked().path(), [65, 0]);
+}
+
+/// `kinds`: how many transactions there are, and how many of them claim something.
+fn flips_are_found_or_change_nothing(state: &Path, wanted: [usize; 2]) {
     let original = {
         let whole = folder();
         copy(state, whole.path());
@@ -218,7 +244,7 @@ fn every_flipped_byte_is_found_or_changes_no_answer() {
     let kinds: Vec<usize> = [&original.list.len(), &original.claiming.len()]
         .map(|it| *it)
         .into();
-    assert_eq!(kinds, [5, 2], "the sample is not what it says");
+    assert_eq!(kinds, wanted, "the sample is not what it says");
     let mut names = files(state, "journal");
     names.extend(files(state, ""));
     assert!(names.iter().any(|name| name.ends_with("journal.head")));

@@ -126,6 +126,137 @@ fn a_busy_log_is_whole_and_its_closed_transaction_is_one_record() {
     assert_eq!((log.head.count, log.head.transactions), (3, 4));
 }
 
+/// Sixty-six that came and went, but for number 7, which was never given.
+fn long() -> Log {
+    let mut log = Log::new();
+    for id in (1..=66).filter(|id| *id != 7) {
+        log.begin(id);
+        log.enter(id, State::RolledBack);
+    }
+    log
+}
+
+fn stored(log: &Log, tree: Tree) -> Vec<Vec<u8>> {
+    let keys = log.shelf.0.keys();
+    let keys = keys.filter(|(its, _)| *its == tree);
+    keys.map(|(_, key)| key.clone()).collect()
+}
+
+/// By their numbers, the newest first, as `list` asks for them.
+fn listed(log: &Log) -> Vec<u64> {
+    let mut ids = Vec::new();
+    summaries(&log.shelf, &log.head, &mut |summary| {
+        ids.push(summary.line.id.0);
+        Ok(true)
+    })
+    .unwrap();
+    ids
+}
+
+fn alone(ids: &[u64]) -> Vec<Vec<u8>> {
+    ids.iter().map(|id| id.to_be_bytes().to_vec()).collect()
+}
+
+/// sled's opening costs what its pages number, and of records that lie alone there is one page for
+/// a dozen.
+#[test]
+fn closed_neighbours_are_one_record_and_answer_as_before() {
+    let log = long();
+    assert_eq!(stored(&log, Tree::Sealed), alone(&[65, 66]));
+    assert_eq!(stored(&log, Tree::Summaries), alone(&[65, 66]));
+    assert_eq!(stored(&log, Tree::Blocks).len(), 2);
+    assert_eq!(log.findings(), Vec::<String>::new());
+    let ids: Vec<u64> = (1..=66).filter(|id| *id != 7).rev().collect();
+    assert_eq!(listed(&log), ids);
+    for id in 0..=70 {
+        let found = read(&log.shelf, id).unwrap();
+        assert_eq!(found.is_some(), ids.contains(&id), "{id}");
+        let states = found.map(|(transaction, _)| transaction.state());
+        assert!(states.is_none_or(|state| state == State::RolledBack));
+    }
+    let mut sequences = Vec::new();
+    entries(&log.shelf, &log.head, Order::NewestFirst, &mut |entry| {
+        sequences.push(entry.sequence);
+        Ok(true)
+    })
+    .unwrap();
+    sequences.reverse();
+    assert!(sequences.into_iter().eq(1..=log.head.sequence()));
+}
+
+/// One more event of one in a block, and one that is taken in late by `rebuild`.
+#[test]
+fn a_block_takes_in_what_comes_later() {
+    let mut log = long();
+    let held = sample::held();
+    log.write(|writer| {
+        writer.event(3, &held, now()).unwrap();
+    });
+    assert_eq!(stored(&log, Tree::Sealed), alone(&[65, 66]));
+    let (transaction, _) = read(&log.shelf, 3).unwrap().unwrap();
+    assert_eq!(transaction.events.last().unwrap().kind, held);
+    log.begin(7);
+    assert_eq!(stored(&log, Tree::Summaries), alone(&[7, 65, 66]));
+    assert_eq!(listed(&log), (1..=66).rev().collect::<Vec<u64>>());
+    assert_eq!(log.findings(), Vec::<String>::new());
+    log.enter(7, State::RolledBack);
+    assert_eq!(stored(&log, Tree::Summaries), alone(&[65, 66]));
+    assert_eq!(listed(&log), (1..=66).rev().collect::<Vec<u64>>());
+    assert_eq!(log.findings(), Vec::<String>::new());
+}
+
+#[test]
+fn one_that_waits_keeps_its_neighbours_apart() {
+    let mut log = Log::new();
+    log.write(|writer| {
+        for id in 1..=130 {
+            let draft = sample::draft();
+            let transaction = Transaction {
+                id: TransactionId(id),
+                draft,
+                events: Vec::new(),
+            };
+            writer.begin(&transaction, now()).unwrap();
+            let state = match id {
+                100 => State::Executing,
+                _ => State::RolledBack,
+            };
+            let kind = EventKind::Entered { state, cause: None };
+            writer.event(id, &kind, now()).unwrap();
+        }
+    });
+    assert_eq!(stored(&log, Tree::Blocks).len(), 2);
+    assert_eq!(stored(&log, Tree::Summaries).len(), 66);
+    assert_eq!(listed(&log), (1..=130).rev().collect::<Vec<u64>>());
+    assert_eq!(log.findings(), Vec::<String>::new());
+    log.enter(100, State::RollingBack);
+    log.enter(100, State::RolledBack);
+    assert_eq!(stored(&log, Tree::Blocks).len(), 4);
+    assert_eq!(stored(&log, Tree::Summaries), alone(&[129, 130]));
+    assert_eq!(log.findings(), Vec::<String>::new());
+}
+
+/// What is wrong with another transaction is `verify`'s to tell, and no reason to fail.
+#[test]
+fn a_damaged_neighbour_keeps_nothing_from_being_closed() {
+    for tree in [Tree::Summaries, Tree::Sealed] {
+        let mut log = Log::new();
+        for id in 1..=64 {
+            log.begin(id);
+            if id < 64 {
+                log.enter(id, State::RolledBack);
+            }
+        }
+        let key = (tree, 5u64.to_be_bytes().to_vec());
+        log.shelf.0.insert(key, b"not the one".to_vec());
+        log.enter(64, State::RolledBack);
+        assert_eq!(stored(&log, Tree::Blocks).len(), 0);
+        let (transaction, _) = read(&log.shelf, 64).unwrap().unwrap();
+        assert_eq!(transaction.state(), State::RolledBack);
+        assert_ne!(log.findings(), Vec::<String>::new());
+    }
+}
+
 /// An event after the end: the sealed record stays, or is made anew with it.
 #[test]
 fn a_closed_transaction_takes_one_more_event() {
@@ -172,7 +303,13 @@ fn the_log_is_read_in_its_order_both_ways() {
 /// Every record in turn: taken out, sealed again with another byte, put in the place of another.
 #[test]
 fn every_change_to_any_record_is_found() {
-    let log = busy();
+    for (log, least) in [(busy(), 100), (long(), 30)] {
+        let tried = every_change_is_found(&log);
+        assert!(tried > least, "only {tried}");
+    }
+}
+
+fn every_change_is_found(log: &Log) -> usize {
     let records: Vec<_> = log.shelf.0.clone().into_iter().collect();
     let mut tried = 0;
     for ((tree, key), value) in &records {
@@ -223,7 +360,7 @@ fn every_change_to_any_record_is_found() {
             shelf.0.insert((*tree, longer), value.clone());
         });
     }
-    assert!(tried > 100, "only {tried}");
+    tried
 }
 
 /// Whoever holds all the files makes everything fit: the check finds nothing, and a checkpoint that

@@ -1,9 +1,11 @@
-//! sled, as far as the journal needs it: a [`Shelf`] of six trees (`migrations/`), bytes in and
+//! sled, as far as the journal needs it: a [`Shelf`] of seven trees (`migrations/`), bytes in and
 //! bytes out. Everything that touches sled runs inside [`caught`].
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sled::transaction::{
@@ -15,7 +17,7 @@ use super::super::clock;
 use super::barrier::Barrier;
 use super::chunks::{joined, piece_key, pieces, prefix};
 use super::fault::{Fault, caught, is_lock, within};
-use crate::journal::log::{Change, Each, Shelf, Tree};
+use crate::journal::log::{BlockPart, Change, Each, Members, Shelf, Tree, read_block};
 
 /// Bytes. sled's own default is 1 GiB.
 const CACHE: u64 = 8 << 20;
@@ -41,7 +43,14 @@ pub(super) struct Store {
     /// `None` only while it is dropped.
     open: Option<Open>,
     failed: Cell<bool>,
+    /// The blocks that were asked for last.
+    blocks: RefCell<VecDeque<Unpacked>>,
 }
+
+type Unpacked = ((u64, BlockPart), Arc<Members>);
+
+/// A walk through the log goes through two parts of a block, and may come back to the one before.
+const BLOCKS: usize = 4;
 
 struct Open {
     db: sled::Db,
@@ -99,6 +108,7 @@ impl Store {
             Ok(Self {
                 open: Some(ManuallyDrop::into_inner(open)),
                 failed: Cell::new(false),
+                blocks: RefCell::default(),
             })
         };
         within(OPENING, open, || Ok(()))
@@ -117,6 +127,7 @@ impl Store {
         &mut self,
         work: impl FnOnce(&Open) -> Result<(), Fault> + Send + 'static,
     ) -> Result<(), Fault> {
+        self.blocks.borrow_mut().clear();
         // While it is away, the store is closed: a failure or a hang leaves it so.
         let Some(mut open) = self.open.take().map(ManuallyDrop::new) else {
             return Err(Fault::Io("the journal is closed".into()));
@@ -206,6 +217,19 @@ impl Shelf for Store {
         verdict
     }
 
+    fn block(&self, number: u64, part: BlockPart) -> Result<Option<Arc<Members>>, Fault> {
+        if let Some(members) = self.kept(number, part) {
+            return Ok(Some(members));
+        }
+        let Some(members) = read_block(self, number, part)? else {
+            return Ok(None);
+        };
+        let mut blocks = self.blocks.borrow_mut();
+        blocks.truncate(BLOCKS - 1);
+        blocks.push_front(((number, part), Arc::clone(&members)));
+        Ok(Some(members))
+    }
+
     fn before(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         self.with(|open| {
             let last = open.tree(tree).range(..key).next_back().transpose()?;
@@ -214,6 +238,14 @@ impl Shelf for Store {
                 false => found.to_vec(),
             }))
         })
+    }
+}
+
+impl Store {
+    fn kept(&self, number: u64, part: BlockPart) -> Option<Arc<Members>> {
+        let blocks = self.blocks.borrow();
+        let found = blocks.iter().find(|(key, _)| *key == (number, part));
+        found.map(|(_, members)| Arc::clone(members))
     }
 }
 

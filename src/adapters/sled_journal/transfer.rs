@@ -13,7 +13,7 @@ use crate::journal::log::{self, Appended, Writer};
 use crate::ports::{Intake, JournalError};
 
 /// Entries that are written at once.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 2000;
 
 /// Makes the journal in `state_dir`, where there is none or an empty one, from the lines of an
 /// export. Whole or not at all. Gives the number of entries.

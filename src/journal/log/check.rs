@@ -1,8 +1,9 @@
 //! Checking the log: a little at every open, all of it when asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::{self, begin_hash, number};
+use super::block::{self, Part};
+use super::read::{self, Downwards, begin_hash, number};
 use super::shelf::{HEAD, Shelf, Tree};
 use super::{key, records};
 use crate::journal::format::{self, Entry, EventKind, Format, Head, Mark};
@@ -105,11 +106,9 @@ pub fn whole(
     let mut count = 0;
     let mut claims = Vec::new();
     let mut ids = Vec::new();
-    let read = shelf.scan(Tree::Summaries, &[], &mut |key, _| {
-        ids.push(number(key)?);
-        Ok(())
-    });
+    let read = numbers(shelf, &mut ids);
     look.note(read)?;
+    ids.reverse();
     for id in &ids {
         count += 1;
         let state = look.transaction(shelf, *id);
@@ -135,6 +134,10 @@ pub fn whole(
                 tree.name()
             ));
         }
+    }
+    let strays = strays_in_blocks(shelf, &ids);
+    if look.note(strays)?.is_some_and(|stray| stray) {
+        look.say("there are blocks with records of no transaction");
     }
     let notices = look.notices(shelf);
     look.note(notices)?;
@@ -263,6 +266,34 @@ impl Look {
             findings: self.findings,
         }
     }
+}
+
+/// All that have a summary, the newest first.
+fn numbers(shelf: &impl Shelf, ids: &mut Vec<u64>) -> Result<(), Fault> {
+    let mut downwards = Downwards::new(shelf);
+    while let Some((id, _)) = downwards.next()? {
+        ids.push(id);
+    }
+    Ok(())
+}
+
+/// The same of the blocks, each of which has both its parts.
+fn strays_in_blocks(shelf: &impl Shelf, ids: &[u64]) -> Result<bool, Fault> {
+    let mut blocks = BTreeSet::new();
+    shelf.scan(Tree::Blocks, &[], &mut |key, _| {
+        blocks.insert(block::number_in(key)?);
+        Ok(())
+    })?;
+    let mut found = false;
+    for number in blocks {
+        for part in Part::BOTH {
+            let members = shelf.block(number, part)?;
+            let members =
+                members.ok_or_else(|| Fault::Damaged(format!("block {number} is not whole")))?;
+            found |= members.keys().any(|id| ids.binary_search(id).is_err());
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a tree has records of a transaction that is not among `ids`.

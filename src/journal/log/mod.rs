@@ -1,7 +1,9 @@
 //! The log: what is written with an append, how a transaction is read back, and what a check finds.
 //! Pure code over records; whoever keeps their bytes is a [`Shelf`].
 
+mod block;
 mod check;
+mod fold;
 mod order;
 mod page;
 mod read;
@@ -9,10 +11,11 @@ mod seal;
 mod shelf;
 mod write;
 
+pub use block::{Members, Part as BlockPart};
 pub use check::{Checked, at_open, whole};
 pub use page::{entries, entries_since, records_in_order};
 pub use read::{Records, claiming, outstanding, read, records, summaries, summary};
-pub use shelf::{Change, Each, FORMAT, HEAD, Memory, Shelf, Tree};
+pub use shelf::{Change, Each, FORMAT, HEAD, Memory, Shelf, Tree, read_block};
 pub use write::{Appended, Part, Writer};
 
 /// The key of what is one transaction's alone.

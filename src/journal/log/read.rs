@@ -1,5 +1,8 @@
 //! One transaction, read back and checked against what is known of it.
 
+use std::sync::Arc;
+
+use super::block::{self, Members, Part};
 use super::shelf::{Shelf, Tree};
 use super::{key, seal};
 use crate::journal::format::{Begin, Entry, EventKind, Extent, Head, Summary, version_of};
@@ -21,15 +24,19 @@ pub struct Records {
 /// # Errors
 /// [`Fault::Damaged`] where half of it is there.
 pub fn records(shelf: &impl Shelf, id: u64) -> Result<Option<Records>, Fault> {
-    let mut records = match shelf.get(Tree::Sealed, &key(id))? {
-        Some(sealed) => seal::unseal(id, &sealed)?,
-        None => match shelf.get(Tree::Begins, &key(id))? {
-            Some(begin) => Records {
-                begin,
-                entries: Vec::new(),
-            },
+    let mut records = if let Some(sealed) = shelf.get(Tree::Sealed, &key(id))? {
+        seal::unseal(id, &sealed)?
+    } else if let Some(begin) = shelf.get(Tree::Begins, &key(id))? {
+        Records {
+            begin,
+            entries: Vec::new(),
+        }
+    } else {
+        let block = shelf.block(block::number_of(id), Part::Records)?;
+        match block.as_ref().and_then(|members| members.get(&id)) {
+            Some(whole) => seal::apart(id, whole)?,
             None => return Ok(None),
-        },
+        }
     };
     shelf.scan(Tree::Events, &key(id), &mut |_, entry| {
         records.entries.push(entry);
@@ -134,11 +141,15 @@ pub(super) fn begin_hash(version: u16, begin: &[u8]) -> Hash {
 /// # Errors
 /// [`Fault::Damaged`] where it does not decode.
 pub fn summary(shelf: &impl Shelf, id: u64) -> Result<Option<Summary>, Fault> {
-    let record = shelf.get(Tree::Summaries, &key(id))?;
-    record.map(|record| opened(id, &record)).transpose()
+    if let Some(record) = shelf.get(Tree::Summaries, &key(id))? {
+        return opened(id, &record).map(Some);
+    }
+    let block = shelf.block(block::number_of(id), Part::Summaries)?;
+    let record = block.as_ref().and_then(|members| members.get(&id));
+    record.map(|record| opened(id, record)).transpose()
 }
 
-fn opened(id: u64, record: &[u8]) -> Result<Summary, Fault> {
+pub(super) fn opened(id: u64, record: &[u8]) -> Result<Summary, Fault> {
     let name = format!("the summary of transaction {id}");
     let summary: Summary = decode(record).map_err(|error| Fault::record(&name, error))?;
     if summary.line.id.0 != id {
@@ -156,16 +167,13 @@ pub fn summaries(
     head: &Head,
     each: &mut dyn FnMut(Summary) -> Result<bool, Fault>,
 ) -> Result<(), Fault> {
-    let mut below = key(u64::MAX);
     let mut count = 0;
-    while let Some(found) = shelf.before(Tree::Summaries, &below)? {
-        let id = number(&found)?;
-        let record = shelf.get(Tree::Summaries, &found)?.unwrap_or_default();
+    let mut downwards = Downwards::new(shelf);
+    while let Some((id, record)) = downwards.next()? {
         count += 1;
         if !each(opened(id, &record)?)? {
             return Ok(());
         }
-        below = found;
     }
     if count != head.count {
         return Fault::damaged(format!(
@@ -174,6 +182,78 @@ pub fn summaries(
         ));
     }
     Ok(())
+}
+
+/// The summaries as they are stored, alone or in a block, the newest first.
+pub(super) struct Downwards<'a, S> {
+    shelf: &'a S,
+    below: u64,
+    /// The next one that is stored alone, where that has been looked for.
+    alone: Option<Option<u64>>,
+    /// The block that was come to last; `None` before the first.
+    block: Option<(u64, Arc<Members>)>,
+}
+
+impl<'a, S: Shelf> Downwards<'a, S> {
+    pub(super) fn new(shelf: &'a S) -> Self {
+        Self {
+            shelf,
+            below: u64::MAX,
+            alone: None,
+            block: None,
+        }
+    }
+
+    /// # Errors
+    /// [`Fault::Damaged`] where a block is.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Vec<u8>)>, Fault> {
+        let alone = match self.alone {
+            Some(alone) => alone,
+            None => {
+                let found = self.shelf.before(Tree::Summaries, &key(self.below))?;
+                found.as_deref().map(number).transpose()?
+            }
+        };
+        let member = self.member()?;
+        self.alone = Some(alone);
+        // What is alone is newer than what a block has of the same transaction.
+        let (id, record) = match (alone, member) {
+            (None, None) => return Ok(None),
+            (Some(id), member) if member.as_ref().is_none_or(|(other, _)| *other <= id) => {
+                self.alone = None;
+                let record = self.shelf.get(Tree::Summaries, &key(id))?;
+                (id, record.unwrap_or_default())
+            }
+            (_, Some(member)) => member,
+            (Some(_), None) => return Ok(None),
+        };
+        self.below = id;
+        Ok(Some((id, record)))
+    }
+
+    /// The greatest one of a block.
+    fn member(&mut self) -> Result<Option<(u64, Vec<u8>)>, Fault> {
+        loop {
+            let bound = match &self.block {
+                Some((number, members)) => {
+                    if let Some((id, record)) = members.range(..self.below).next_back() {
+                        return Ok(Some((*id, record.clone())));
+                    }
+                    *number
+                }
+                None => block::number_of(self.below) + 1,
+            };
+            let bound = block::key(bound, Part::Summaries);
+            let Some(found) = self.shelf.before(Tree::Blocks, &bound)? else {
+                return Ok(None);
+            };
+            let number = block::number_in(&found)?;
+            let members = self.shelf.block(number, Part::Summaries)?;
+            let members =
+                members.ok_or_else(|| Fault::Damaged(format!("block {number} is not whole")))?;
+            self.block = Some((number, members));
+        }
+    }
 }
 
 /// Those that are not closed, oldest first. What is closed is sealed, and lies in another tree: it

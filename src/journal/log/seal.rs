@@ -15,10 +15,7 @@ const LEVEL: u8 = 6;
 
 /// `None` where the whole is too large for one record.
 pub(super) fn seal(id: u64, records: &Records) -> Result<Option<Vec<u8>>, Fault> {
-    let mut whole = records.begin.clone();
-    for entry in &records.entries {
-        whole.extend_from_slice(entry);
-    }
+    let whole = together(records);
     if whole.len() > LARGEST {
         return Ok(None);
     }
@@ -30,7 +27,21 @@ pub(super) fn seal(id: u64, records: &Records) -> Result<Option<Vec<u8>>, Fault>
     Ok(Some(encode(&sealed)?))
 }
 
+/// The records one after the other.
+pub(super) fn together(records: &Records) -> Vec<u8> {
+    let mut whole = records.begin.clone();
+    for entry in &records.entries {
+        whole.extend_from_slice(entry);
+    }
+    whole
+}
+
 pub(super) fn unseal(id: u64, record: &[u8]) -> Result<Records, Fault> {
+    apart(id, &unpacked(id, record)?)
+}
+
+/// The records that are sealed, one after the other.
+pub(super) fn unpacked(id: u64, record: &[u8]) -> Result<Vec<u8>, Fault> {
     let name = || format!("the sealed transaction {id}");
     let sealed: Sealed = decode(record).map_err(|error| Fault::record(name(), error))?;
     if sealed.id != id {
@@ -41,8 +52,14 @@ pub(super) fn unseal(id: u64, record: &[u8]) -> Result<Records, Fault> {
     if whole.len() as u64 != sealed.size {
         return Fault::damaged(format!("{} has another size", name()));
     }
+    Ok(whole)
+}
+
+/// Takes apart what [`together`] has made.
+pub(super) fn apart(id: u64, whole: &[u8]) -> Result<Records, Fault> {
+    let name = || format!("the sealed transaction {id}");
     let mut parts = Vec::new();
-    let mut rest = whole.as_slice();
+    let mut rest = whole;
     while !rest.is_empty() {
         let frame = envelope::open(rest).map_err(|error| Fault::record(name(), error))?;
         let (part, after) = rest.split_at(rest.len() - frame.rest.len());

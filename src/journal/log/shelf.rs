@@ -1,7 +1,9 @@
 //! Where records lie: bytes under keys, in trees (`migrations/`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::block::{self, Members, Part};
 use crate::journal::Fault;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,16 +21,19 @@ pub enum Tree {
     Claims,
     /// Closed transactions, by number.
     Sealed,
+    /// Closed transactions, many in a record, by the block's number and part.
+    Blocks,
 }
 
 impl Tree {
-    pub const ALL: [Tree; 6] = [
+    pub const ALL: [Tree; 7] = [
         Tree::Meta,
         Tree::Begins,
         Tree::Events,
         Tree::Summaries,
         Tree::Claims,
         Tree::Sealed,
+        Tree::Blocks,
     ];
 
     /// Its name on the disk.
@@ -40,6 +45,7 @@ impl Tree {
             Tree::Summaries => "summaries",
             Tree::Claims => "claims",
             Tree::Sealed => "sealed",
+            Tree::Blocks => "blocks",
         }
     }
 }
@@ -55,6 +61,22 @@ pub struct Change {
     pub value: Option<Vec<u8>>,
 }
 
+pub(super) fn put(tree: Tree, key: Vec<u8>, value: Vec<u8>) -> Change {
+    Change {
+        tree,
+        key,
+        value: Some(value),
+    }
+}
+
+pub(super) fn gone(tree: Tree, key: Vec<u8>) -> Change {
+    Change {
+        tree,
+        key,
+        value: None,
+    }
+}
+
 /// What is handed each record with its key, until it fails.
 pub type Each<'a> = dyn FnMut(&[u8], Vec<u8>) -> Result<(), Fault> + 'a;
 
@@ -66,6 +88,24 @@ pub trait Shelf {
 
     /// The greatest key below this one.
     fn before(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// One part of a block, unpacked; `None` where there is no such block. Whoever can, keeps a few
+    /// of them: they are asked for again.
+    fn block(&self, number: u64, part: Part) -> Result<Option<Arc<Members>>, Fault> {
+        read_block(self, number, part)
+    }
+}
+
+/// # Errors
+/// [`Fault::Damaged`] where it is not the block that was written.
+pub fn read_block<S: Shelf + ?Sized>(
+    shelf: &S,
+    number: u64,
+    part: Part,
+) -> Result<Option<Arc<Members>>, Fault> {
+    let record = shelf.get(Tree::Blocks, &block::key(number, part))?;
+    let members = record.map(|record| block::unpack(number, part, &record));
+    Ok(members.transpose()?.map(Arc::new))
 }
 
 /// Records in memory: for tests and fuzzing.

@@ -3,12 +3,14 @@
 //! Everything that one append changes comes out of it as a list, which the store writes whole or
 //! not at all.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::{self, Records};
-use super::shelf::{Change, HEAD, Shelf, Tree};
-use super::{entry_key, key, seal};
+use super::block;
+use super::fold::{self, Closed, New};
+use super::read;
+use super::shelf::{Change, HEAD, Shelf, Tree, put};
+use super::{entry_key, key};
 use crate::journal::format::{Begin, Entry, EventKind, Extent, Head, Notice, Summary};
 use crate::journal::mirror::Mirror;
 use crate::journal::primitive::{Hash, Time};
@@ -186,6 +188,8 @@ impl<'a, S: Shelf> Writer<'a, S> {
         let mut head = self.head;
         let mut changes = Vec::new();
         let mut parts = Vec::new();
+        let mut closed = BTreeMap::new();
+        let mut open = BTreeSet::new();
         for (sequence, record) in self.notices {
             changes.push(put(Tree::Events, entry_key(0, sequence), record));
         }
@@ -208,11 +212,21 @@ impl<'a, S: Shelf> Writer<'a, S> {
             parts.push(Part {
                 id,
                 entries: entries.collect(),
-                summary,
+                summary: summary.clone(),
             });
-            match sealed(self.shelf, id, &touched)? {
-                Some(folded) => changes.extend(folded),
+            let is_closed = touched.line.state.is_closed();
+            let sealed = match is_closed {
+                true => fold::sealed(self.shelf, id, touched.begin.as_deref(), &touched.entries)?,
+                false => None,
+            };
+            match sealed {
+                Some(sealed) => {
+                    changes.extend(sealed.changes);
+                    let whole = sealed.whole;
+                    closed.insert(id, Closed { summary, whole });
+                }
                 None => {
+                    open.insert(id);
                     if let Some(begin) = touched.begin {
                         changes.push(put(Tree::Begins, key(id), begin));
                     }
@@ -220,6 +234,19 @@ impl<'a, S: Shelf> Writer<'a, S> {
                         changes.push(put(Tree::Events, entry_key(id, sequence), record));
                     }
                 }
+            }
+        }
+        let numbers: BTreeSet<u64> = closed.keys().map(|id| block::number_of(*id)).collect();
+        for number in numbers {
+            let new = New {
+                closed: &closed,
+                open: &open,
+                last: head.transactions,
+            };
+            match fold::blocked(self.shelf, number, &new, &mut changes) {
+                // What is wrong with its neighbours keeps no transaction from being closed.
+                Err(Fault::Damaged(_)) => {}
+                other => other?,
             }
         }
         head.remember();
@@ -263,53 +290,4 @@ fn touch<'t, S: Shelf>(
             }))
         }
     }
-}
-
-fn put(tree: Tree, key: Vec<u8>, value: Vec<u8>) -> Change {
-    Change {
-        tree,
-        key,
-        value: Some(value),
-    }
-}
-
-/// The changes that fold a closed transaction into one record; `None` of one that goes on, or is
-/// too large.
-fn sealed<S: Shelf>(shelf: &S, id: u64, touched: &Touched) -> Result<Option<Vec<Change>>, Fault> {
-    if !touched.line.state.is_closed() {
-        return Ok(None);
-    }
-    let new = touched.entries.iter().map(|(_, record)| record.clone());
-    let records = match &touched.begin {
-        Some(begin) => Records {
-            begin: begin.clone(),
-            entries: new.collect(),
-        },
-        None => {
-            let stored = read::records(shelf, id)?;
-            let mut stored =
-                stored.ok_or_else(|| Fault::Damaged(format!("transaction {id} is missing")))?;
-            stored.entries.extend(new);
-            stored
-        }
-    };
-    let Some(record) = seal::seal(id, &records)? else {
-        return Ok(None);
-    };
-    let mut changes = vec![put(Tree::Sealed, key(id), record)];
-    if touched.begin.is_none() {
-        let gone = |tree, key| Change {
-            tree,
-            key,
-            value: None,
-        };
-        if shelf.get(Tree::Begins, &key(id))?.is_some() {
-            changes.push(gone(Tree::Begins, key(id)));
-        }
-        shelf.scan(Tree::Events, &key(id), &mut |key, _| {
-            changes.push(gone(Tree::Events, key.to_vec()));
-            Ok(())
-        })?;
-    }
-    Ok(Some(changes))
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod begin;
+mod block;
 mod common;
 mod definition;
 mod event;
@@ -23,6 +24,7 @@ mod watched;
 mod wipe;
 
 pub use begin::Begin;
+pub use block::Block;
 pub use common::DomainRef;
 pub use definition::Definition;
 pub use event::{Entry, EventKind};

@@ -98,7 +98,7 @@ impl<'a> Purge<'a> {
     /// # Errors
     /// The journal cannot be read.
     pub fn space(&self) -> Result<Space, Error> {
-        if !self.has_journal {
+        if self.finds_nothing() {
             return Ok(Space::default());
         }
         let going = self.rows.iter().filter(|row| row.goes());

@@ -11,8 +11,8 @@ use virt_retire::journal::lines::{self, Part};
 use virt_retire::journal::log::{self, Change, Memory, Tree};
 use virt_retire::journal::manifest::{self, Key};
 use virt_retire::journal::{
-    Begin, Entry, Format, Head, Load, Mark, Mirror, Record, Sealed, Summary, Watched, decode,
-    encode, legacy, saved_plan, version_of,
+    Begin, Block, Entry, Format, Head, Load, Mark, Mirror, Record, Sealed, Summary, Watched,
+    decode, encode, legacy, saved_plan, version_of,
 };
 use virt_retire::model;
 
@@ -22,7 +22,7 @@ pub fn record(data: &[u8]) {
     every_kind(data);
     if let Some((kind, payload)) = data.split_first() {
         for version in 1..=2 {
-            every_kind(&envelope::seal(u16::from(kind % 10), version, payload));
+            every_kind(&envelope::seal(u16::from(kind % 12), version, payload));
         }
     }
 }
@@ -31,6 +31,7 @@ fn every_kind(bytes: &[u8]) {
     again::<Format>(bytes);
     again::<Mark>(bytes);
     again::<Sealed>(bytes);
+    again::<Block>(bytes);
     again::<Watched>(bytes);
     if let Some(head) = again::<Head>(bytes)
         && head.frontier.is_sound()
@@ -87,6 +88,41 @@ pub fn sealed(data: &[u8]) {
         }]);
         let _ = log::records(&shelf, 1);
         let _ = log::read(&shelf, 1);
+    }
+    block(data);
+}
+
+/// The same of many in one record: what is compressed, and how it is said to be divided.
+fn block(data: &[u8]) {
+    let half = data.len() as u64 / 2;
+    let packed = miniz_oxide::deflate::compress_to_vec(data, 1);
+    for part in [0, 1] {
+        let honest = |members, packed: &[u8]| Block {
+            number: 0,
+            part,
+            members,
+            packed: packed.to_vec(),
+        };
+        let mut records = vec![envelope::seal(Kind::Block as u16, 2, data)];
+        for members in [
+            vec![(1, data.len() as u64)],
+            vec![(1, half), (2, data.len() as u64 - half)],
+        ] {
+            records.extend(encode(&honest(members.clone(), &packed)).ok());
+            records.extend(encode(&honest(members, data)).ok());
+        }
+        for record in records {
+            let mut shelf = Memory::default();
+            let mut key = 0_u64.to_be_bytes().to_vec();
+            key.push(part);
+            shelf.apply(&[Change {
+                tree: Tree::Blocks,
+                key,
+                value: Some(record),
+            }]);
+            let _ = log::records(&shelf, 1);
+            let _ = log::summary(&shelf, 2);
+        }
     }
 }
 
