@@ -13,8 +13,39 @@ use super::error::{CliError, Exit};
 /// # Errors
 /// A word leads beyond what the journal has: exit 1, nothing changed.
 pub fn meant(context: &Context, words: &[Meant]) -> Result<Vec<TransactionId>, CliError> {
+    Ok(once(ranges(context, words)?.into_iter().flatten()))
+}
+
+/// The same, and then for a way back: a later transaction may have taken what an earlier one's
+/// domain stands on, so that a range begins with its newest. What is named one by one is in the
+/// operator's order. Both from one look at the journal, so that `last` is the same in both.
+///
+/// # Errors
+/// As [`meant`].
+pub fn meant_back(
+    context: &Context,
+    words: &[Meant],
+) -> Result<(Vec<TransactionId>, Vec<TransactionId>), CliError> {
+    let ranges = ranges(context, words)?;
+    let named = once(ranges.iter().flatten().copied());
+    let back = once(ranges.into_iter().flat_map(|range| range.into_iter().rev()));
+    Ok((named, back))
+}
+
+fn once(ids: impl Iterator<Item = TransactionId>) -> Vec<TransactionId> {
+    let mut found = Vec::new();
+    for id in ids {
+        if !found.contains(&id) {
+            found.push(id);
+        }
+    }
+    found
+}
+
+/// What each word means.
+fn ranges(context: &Context, words: &[Meant]) -> Result<Vec<Vec<TransactionId>>, CliError> {
     let mut newest = None;
-    let mut ids = Vec::new();
+    let mut ranges = Vec::new();
     for word in words {
         let (first, last) = match *word {
             Meant::One(id) => (id, id),
@@ -31,31 +62,9 @@ pub fn meant(context: &Context, words: &[Meant]) -> Result<Vec<TransactionId>, C
                 (id, id)
             }
         };
-        for id in (first.0..=last.0).map(TransactionId) {
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
+        ranges.push((first.0..=last.0).map(TransactionId).collect());
     }
-    Ok(ids)
-}
-
-/// The same for a way back: a later transaction may have taken what an earlier one's domain stands
-/// on, so that a range begins with its newest. What is named one by one is in the operator's order.
-///
-/// # Errors
-/// As [`meant`].
-pub fn meant_back(context: &Context, words: &[Meant]) -> Result<Vec<TransactionId>, CliError> {
-    let mut ids = Vec::new();
-    for word in words {
-        let one = meant(context, std::slice::from_ref(word))?;
-        for id in one.into_iter().rev() {
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
-    }
-    Ok(ids)
+    Ok(ranges)
 }
 
 /// The newest transaction of a domain that `rollback` could bring back.
