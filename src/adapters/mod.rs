@@ -5,7 +5,7 @@ pub mod clock;
 pub mod domain_lock;
 pub mod files;
 pub mod libvirt;
-pub mod memory;
 pub mod sled_journal;
+pub mod survey_cache;
 pub mod system_journal;
 pub mod watchlist;

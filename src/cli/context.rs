@@ -9,8 +9,8 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::domain_lock::{DomainLocks, Waiting};
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
-use crate::adapters::memory::Memory;
 use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
+use crate::adapters::survey_cache::SurveyCache;
 use crate::engine::{self, Comparison, EngineError, Finding, World};
 use crate::model::{DomainRef, Notice, Topic};
 use crate::ports::{Control, HypervisorView, Journal, JournalReader, Log, Migrated, Quarantine};
@@ -55,12 +55,12 @@ pub struct Host {
     clock: SystemClock,
     control: Terminal,
     protect: Vec<glob::Pattern>,
-    memory: Arc<Memory>,
+    cache: Arc<SurveyCache>,
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.memory.keep();
+        self.cache.keep();
     }
 }
 
@@ -157,15 +157,15 @@ impl Context {
         if let Some(refusal) = survey::out_of_reach(hypervisor.uri(), &hypervisor.files()) {
             return Err(SurveyError::Refused(Box::new(refusal)).into());
         }
-        let memory = Arc::new(Memory::below(self.state_dir()));
+        let cache = Arc::new(SurveyCache::below(self.state_dir()));
         Ok(Host {
-            hypervisor: hypervisor.remembering(Arc::clone(&memory)),
-            storage: files(&self.settings).remembering(Arc::clone(&memory)),
+            hypervisor: hypervisor.caching(Arc::clone(&cache)),
+            storage: files(&self.settings).caching(Arc::clone(&cache)),
             census: self.census.clone(),
             clock: SystemClock,
             control: self.control.clone(),
             protect: self.settings.protect.value.clone(),
-            memory,
+            cache,
         })
     }
 

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::image_name::{add, refusal};
 use super::{qemu_img, sys};
-use crate::adapters::memory::{self, Memory};
+use crate::adapters::survey_cache::{self, SurveyCache};
 use crate::image::{self, HeaderError, LABEL_BYTES, MAGIC_BYTES, Outcome, POOL_PROBE, Qcow2};
 use crate::model::SecretXml;
 use crate::ports::{Image, Part, StorageError};
@@ -27,7 +27,7 @@ pub fn image(
     path: &Path,
     format: Option<&str>,
     offset: u64,
-    memory: Option<&Memory>,
+    cache: Option<&SurveyCache>,
 ) -> Result<Image, StorageError> {
     if !path.is_absolute() {
         return Err(refusal(path, "a relative path is no image's".into()));
@@ -36,7 +36,7 @@ pub fn image(
         sys::open_at(CWD, path, OFlags::PATH).map_err(|errno| unopened(path, errno))?;
         return Ok(Image::alone(raw));
     }
-    let then = memory::now();
+    let then = survey_cache::now();
     let Opened {
         file,
         stat,
@@ -54,13 +54,13 @@ pub fn image(
     }?;
     // Under the format that its magic tells, and that nobody contradicts.
     let told = guessed.unwrap_or("raw");
-    if let Some(memory) = memory
+    if let Some(cache) = cache
         && keeps_times
         && offset == 0
         && found == Image::alone(told)
         && format.is_none_or(|format| format == told)
     {
-        memory.note_alone(memory::stamp(&stat), then, told);
+        cache.note_alone(survey_cache::stamp(&stat), then, told);
     }
     Ok(found)
 }
@@ -70,7 +70,7 @@ pub fn remembered(
     path: &Path,
     format: Option<&str>,
     offset: u64,
-    memory: &Memory,
+    cache: &SurveyCache,
 ) -> Option<Image> {
     if !path.is_absolute() || offset != 0 || format.is_some_and(|format| RAW.contains(&format)) {
         return None;
@@ -80,7 +80,7 @@ pub fn remembered(
     if FileType::from_raw_mode(stat.stx_mode.into()) != FileType::RegularFile {
         return None;
     }
-    let told = memory.alone(&memory::stamp(&stat))?;
+    let told = cache.alone(&survey_cache::stamp(&stat))?;
     format
         .is_none_or(|format| format == told)
         .then(|| Image::alone(&told))

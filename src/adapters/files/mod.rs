@@ -47,7 +47,7 @@ use crate::ports::{
     Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError, StorageView,
 };
 
-use super::memory::{Memory, stamp};
+use super::survey_cache::{SurveyCache, stamp};
 use crate::journal::remembered::Stamp;
 
 /// Files as this host's kernel sees them.
@@ -58,7 +58,7 @@ pub struct LocalFiles {
     /// Quarantine folders of the operator's choice, tried before all others.
     configured: Vec<PathBuf>,
     unsynced: Unsynced,
-    memory: Option<Arc<Memory>>,
+    cache: Option<Arc<SurveyCache>>,
 }
 
 impl LocalFiles {
@@ -68,14 +68,14 @@ impl LocalFiles {
             quarantine,
             configured,
             unsynced: Unsynced::default(),
-            memory: None,
+            cache: None,
         }
     }
 
     /// Remembers what it has read of images.
     #[must_use]
-    pub fn remembering(mut self, memory: Arc<Memory>) -> Self {
-        self.memory = Some(memory);
+    pub fn caching(mut self, cache: Arc<SurveyCache>) -> Self {
+        self.cache = Some(cache);
         self
     }
 }
@@ -117,9 +117,9 @@ impl StorageView for LocalFiles {
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError> {
-        match self.memory.as_deref() {
+        match self.cache.as_deref() {
             None => list(folder),
-            Some(memory) => facts::list(folder, &|stat| memory.alone(&stamp(stat)).is_some()),
+            Some(cache) => facts::list(folder, &|stat| cache.alone(&stamp(stat)).is_some()),
         }
     }
 
@@ -135,11 +135,11 @@ impl StorageView for LocalFiles {
     }
 
     fn image(&self, path: &Path, format: Option<&str>, offset: u64) -> Result<Image, StorageError> {
-        header_io::image(path, format, offset, self.memory.as_deref())
+        header_io::image(path, format, offset, self.cache.as_deref())
     }
 
     fn remembered(&self, path: &Path, format: Option<&str>, offset: u64) -> Option<Image> {
-        header_io::remembered(path, format, offset, self.memory.as_deref()?)
+        header_io::remembered(path, format, offset, self.cache.as_deref()?)
     }
 
     fn is_ours(&self, folder: &Path) -> bool {

@@ -61,7 +61,7 @@ impl Libvirt {
             library,
             unsynced: super::durable::Unsynced::default(),
             daemon,
-            recollection: None,
+            cached_definitions: None,
             emulator: OnceLock::new(),
             known_pools: Mutex::default(),
         })

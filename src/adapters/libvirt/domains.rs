@@ -8,8 +8,8 @@ use virt::enumutil::Enum;
 use virt::error::ErrorNumber;
 use virt::sys;
 
+use super::cached_definitions::DefinitionFile;
 use super::overlapped::overlapped;
-use super::recollection::DefinitionFile;
 use super::sys::backup;
 use super::{Libvirt, errors, flags};
 use crate::model::{DomainRef, SecretXml, UndefineCall};
@@ -193,7 +193,7 @@ impl Libvirt {
                 persistent: !transient.contains(&reference.uuid),
                 domain: reference,
             };
-            let file = self.recollection.as_ref();
+            let file = self.cached_definitions.as_ref();
             let file = file.and_then(|it| it.file_of(&status.domain));
             let remembered = file.as_ref().filter(|_| !status.active);
             let remembered = remembered.and_then(DefinitionFile::remembered);

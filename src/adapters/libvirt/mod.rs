@@ -5,6 +5,7 @@
 //! where a rule was found by running libvirt 11.3, the comment says so.
 
 mod autostart;
+mod cached_definitions;
 mod chains;
 mod connect;
 mod definable;
@@ -22,13 +23,12 @@ mod overlapped;
 mod peer;
 mod pools;
 mod power;
-mod recollection;
 mod sys;
 
 pub use names::Names;
 
+use cached_definitions::CachedDefinitions;
 use overlapped::overlapped;
-use recollection::Recollection;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -39,7 +39,7 @@ use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::storage_pool::StoragePool;
 
-use super::memory::Memory;
+use super::survey_cache::SurveyCache;
 use crate::journal::remembered::Daemon;
 use crate::model::{
     Autostart, Checkpoint, Definition, DomainRef, SecretXml, Snapshot, UndefineCall,
@@ -63,7 +63,7 @@ pub struct Libvirt {
     unsynced: durable::Unsynced,
     /// Who answers, if it reads its definitions where this process sees them.
     daemon: Option<Daemon>,
-    recollection: Option<Recollection>,
+    cached_definitions: Option<CachedDefinitions>,
     /// What QEMU says it is, asked once.
     emulator: OnceLock<Option<u32>>,
     /// By name, as they were found.
@@ -73,12 +73,12 @@ pub struct Libvirt {
 impl Libvirt {
     /// Remembers what it has been told of domains, where that can be told to be so still.
     #[must_use]
-    pub fn remembering(mut self, memory: Arc<Memory>) -> Self {
+    pub fn caching(mut self, cache: Arc<SurveyCache>) -> Self {
         let folder = locality::definitions(&self.uri, &locality::Surroundings::of_this_process());
         let daemon = self.daemon.take();
         let parts = daemon.zip(folder);
-        self.recollection =
-            parts.and_then(|(daemon, folder)| Recollection::new(memory, daemon, folder));
+        self.cached_definitions =
+            parts.and_then(|(daemon, folder)| CachedDefinitions::new(cache, daemon, folder));
         self
     }
 

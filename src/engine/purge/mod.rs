@@ -4,6 +4,12 @@
 //! next `purge` of it, or `recover`, goes on. Everything is looked at again before the first file
 //! ([`look`]), and each file once more where it is unlinked: only the inode that was recorded goes.
 //! The journal's record stays.
+//!
+//! It is no course of the runner's (`super::course`), and on purpose. A run writes the intents of
+//! many steps in one record, for whoever recovers looks at the world and can tell what was done.
+//! Of what is destroyed nobody can: a file that is not there was destroyed, or its file system is
+//! not mounted. So each file has its intent by itself, right before it goes, and what was freed is
+//! durable before the next one's.
 
 mod look;
 mod select;

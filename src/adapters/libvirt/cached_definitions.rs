@@ -13,12 +13,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::super::files;
-use super::super::memory::{self, Memory};
+use super::super::survey_cache::{self, SurveyCache};
 use crate::journal::remembered::{Daemon, Stamp};
 use crate::model::{DomainRef, SecretXml};
 
-pub(super) struct Recollection {
-    memory: Arc<Memory>,
+pub(super) struct CachedDefinitions {
+    cache: Arc<SurveyCache>,
     daemon: Daemon,
     /// Where the daemon has its definitions.
     folder: PathBuf,
@@ -26,18 +26,18 @@ pub(super) struct Recollection {
 
 /// libvirt's own file of one domain, as it is before libvirt is asked.
 pub(super) struct DefinitionFile<'a> {
-    owner: &'a Recollection,
+    owner: &'a CachedDefinitions,
     domain: Uuid,
     path: PathBuf,
     stamp: Stamp,
     then: Option<Duration>,
 }
 
-impl Recollection {
+impl CachedDefinitions {
     /// `None` where the folder's times are not to be relied on.
-    pub(super) fn new(memory: Arc<Memory>, daemon: Daemon, folder: PathBuf) -> Option<Self> {
+    pub(super) fn new(cache: Arc<SurveyCache>, daemon: Daemon, folder: PathBuf) -> Option<Self> {
         files::keeps_times(&folder).then_some(Self {
-            memory,
+            cache,
             daemon,
             folder,
         })
@@ -48,7 +48,7 @@ impl Recollection {
         // libvirt takes no name with a slash.
         let name = Some(&domain.name).filter(|name| !name.contains('/'))?;
         let path = self.folder.join(format!("{name}.xml"));
-        let then = memory::now();
+        let then = survey_cache::now();
         Some(DefinitionFile {
             owner: self,
             domain: domain.uuid,
@@ -61,18 +61,18 @@ impl Recollection {
 
 impl DefinitionFile<'_> {
     pub(super) fn remembered(&self) -> Option<SecretXml> {
-        let Recollection { memory, daemon, .. } = self.owner;
-        memory
+        let CachedDefinitions { cache, daemon, .. } = self.owner;
+        cache
             .definition(daemon, self.domain, &self.stamp)
             .map(SecretXml::new)
     }
 
     /// This is what libvirt says, asked since the file was looked at.
     pub(super) fn remember(&self, xml: &SecretXml) {
-        let Recollection { memory, daemon, .. } = self.owner;
+        let CachedDefinitions { cache, daemon, .. } = self.owner;
         if look(&self.path) == Some(self.stamp) {
             let moment = (self.stamp, self.then);
-            memory.note_definition(daemon, self.domain, moment, xml.reveal());
+            cache.note_definition(daemon, self.domain, moment, xml.reveal());
         }
     }
 }

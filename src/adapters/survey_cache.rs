@@ -39,7 +39,7 @@ const MOST_IMAGES: usize = 200_000;
 /// Many ticks of any kernel's clock.
 const SETTLED: Duration = Duration::from_millis(100);
 
-pub struct Memory {
+pub struct SurveyCache {
     /// Where it is kept; `None`: nowhere.
     path: Option<PathBuf>,
     known: Mutex<Option<Known>>,
@@ -56,9 +56,9 @@ struct Known {
     news: usize,
 }
 
-impl std::fmt::Debug for Memory {
+impl std::fmt::Debug for SurveyCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Memory").finish_non_exhaustive()
+        f.debug_struct("SurveyCache").finish_non_exhaustive()
     }
 }
 
@@ -89,7 +89,7 @@ fn is_settled(stamp: &Stamp, then: Option<Duration>) -> bool {
     nanoseconds != 0 && then.is_some_and(|then| changed + SETTLED <= then)
 }
 
-impl Memory {
+impl SurveyCache {
     /// Kept below a state folder. Nothing is read before it is asked for, and none is made.
     pub fn below(state_dir: &Path) -> Self {
         Self {
@@ -271,5 +271,5 @@ fn write(path: &Path, remembered: &Remembered) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "memory_tests.rs"]
+#[path = "survey_cache_tests.rs"]
 mod tests;

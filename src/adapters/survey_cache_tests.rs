@@ -35,12 +35,12 @@ fn folder() -> tempfile::TempDir {
 fn kept() -> (tempfile::TempDir, Uuid) {
     let state = folder();
     fs::write(state.path().join("journal.head"), "").unwrap();
-    let memory = Memory::below(state.path());
+    let cache = SurveyCache::below(state.path());
     let web = Uuid::from_u128(1);
-    memory.note_alone(stamp(1, 10), LATER, "qcow2");
-    memory.note_alone(stamp(2, 10), LATER, "raw");
-    memory.note_definition(&daemon(5), web, (stamp(3, 10), LATER), "<domain/>");
-    memory.keep();
+    cache.note_alone(stamp(1, 10), LATER, "qcow2");
+    cache.note_alone(stamp(2, 10), LATER, "raw");
+    cache.note_definition(&daemon(5), web, (stamp(3, 10), LATER), "<domain/>");
+    cache.keep();
     (state, web)
 }
 
@@ -49,10 +49,10 @@ fn it_holds_as_long_as_everything_is_the_same() {
     let (state, web) = kept();
     let file = state.path().join(NAME);
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
-    let memory = Memory::below(state.path());
-    assert_eq!(memory.alone(&stamp(1, 10)).as_deref(), Some("qcow2"));
+    let cache = SurveyCache::below(state.path());
+    assert_eq!(cache.alone(&stamp(1, 10)).as_deref(), Some("qcow2"));
     let file = stamp(3, 10);
-    let told = |pid, domain, file: &Stamp| memory.definition(&daemon(pid), domain, file);
+    let told = |pid, domain, file: &Stamp| cache.definition(&daemon(pid), domain, file);
     assert_eq!(told(5, web, &file).as_deref(), Some("<domain/>"));
     assert_eq!(told(6, web, &file), None, "another process");
     assert_eq!(told(5, Uuid::nil(), &file), None);
@@ -76,32 +76,32 @@ fn it_holds_as_long_as_everything_is_the_same() {
         stamp(4, 10),
     ];
     for other in others {
-        assert_eq!(memory.alone(&other), None, "{other:?}");
+        assert_eq!(cache.alone(&other), None, "{other:?}");
     }
     // What another process says replaces all of it.
-    memory.note_definition(&daemon(6), Uuid::nil(), (stamp(4, 10), LATER), "<x/>");
+    cache.note_definition(&daemon(6), Uuid::nil(), (stamp(4, 10), LATER), "<x/>");
     assert_eq!(told(5, web, &file), None);
 }
 
 #[test]
 fn what_changed_a_moment_ago_may_change_again_unseen() {
-    let memory = Memory::below(Path::new("/nonexistent"));
+    let cache = SurveyCache::below(Path::new("/nonexistent"));
     let then = Some(Duration::new(10, 1) + SETTLED - Duration::from_nanos(1));
-    memory.note_alone(stamp(1, 10), then, "qcow2");
+    cache.note_alone(stamp(1, 10), then, "qcow2");
     // Times in whole seconds tell too little.
     let coarse = Stamp {
         changed: (10, 0),
         ..stamp(2, 10)
     };
-    memory.note_alone(coarse, LATER, "qcow2");
-    memory.note_alone(stamp(3, 10), None, "qcow2");
+    cache.note_alone(coarse, LATER, "qcow2");
+    cache.note_alone(stamp(3, 10), None, "qcow2");
     for stamp in [stamp(1, 10), coarse, stamp(3, 10)] {
-        assert_eq!(memory.alone(&stamp), None);
+        assert_eq!(cache.alone(&stamp), None);
     }
     // Nowhere to keep it: no error either.
-    memory.note_alone(stamp(1, 10), LATER, "qcow2");
-    memory.keep();
-    assert!(memory.alone(&stamp(1, 10)).is_some());
+    cache.note_alone(stamp(1, 10), LATER, "qcow2");
+    cache.keep();
+    assert!(cache.alone(&stamp(1, 10)).is_some());
 }
 
 #[test]
@@ -111,10 +111,10 @@ fn damage_costs_time_and_never_an_answer() {
     let good = fs::read(&path).unwrap();
     let knows = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
-        let memory = Memory::below(state.path());
-        memory.alone(&stamp(1, 10)).is_some()
-            || memory.alone(&stamp(2, 10)).is_some()
-            || memory.definition(&daemon(5), web, &stamp(3, 10)).is_some()
+        let cache = SurveyCache::below(state.path());
+        cache.alone(&stamp(1, 10)).is_some()
+            || cache.alone(&stamp(2, 10)).is_some()
+            || cache.definition(&daemon(5), web, &stamp(3, 10)).is_some()
     };
     assert!(knows(&good));
     for at in 0..good.len() {
@@ -130,7 +130,11 @@ fn damage_costs_time_and_never_an_answer() {
 fn only_a_file_of_ours_alone_is_read_and_only_a_used_state_folder_gets_one() {
     let (state, _) = kept();
     let path = state.path().join(NAME);
-    let knows = || Memory::below(state.path()).alone(&stamp(1, 10)).is_some();
+    let knows = || {
+        SurveyCache::below(state.path())
+            .alone(&stamp(1, 10))
+            .is_some()
+    };
     fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
     assert!(!knows(), "others could have written it");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -141,8 +145,8 @@ fn only_a_file_of_ours_alone_is_read_and_only_a_used_state_folder_gets_one() {
     assert!(!knows(), "it is a symlink");
 
     let unused = folder();
-    let memory = Memory::below(unused.path());
-    memory.note_alone(stamp(1, 10), LATER, "qcow2");
-    memory.keep();
+    let cache = SurveyCache::below(unused.path());
+    cache.note_alone(stamp(1, 10), LATER, "qcow2");
+    cache.keep();
     assert_eq!(fs::read_dir(unused.path()).unwrap().count(), 0);
 }
