@@ -17,7 +17,7 @@ use super::safe::safe;
 /// # Errors
 /// No terminal, or a no; one of them would be refused anyway, which nobody is asked about.
 pub fn ask_commit(context: &Context, ids: &[TransactionId]) -> Result<(), CliError> {
-    let transactions = read(context, ids, Decision::Commit)?;
+    let transactions = read(context, ids, Decision::Commit.verb())?;
     retire::may_commit(context, ids)?;
     for transaction in &transactions {
         say(&answers::rollback::transaction(transaction));
@@ -37,7 +37,7 @@ pub fn ask_rollback(
     ids: &[TransactionId],
     request: &RollbackRequest,
 ) -> Result<(), CliError> {
-    let transactions = read(context, ids, Decision::Rollback)?;
+    let transactions = read(context, ids, Decision::Rollback.verb())?;
     // Whoever is refused is told of what, too: of an imported one, that it is imported.
     say(&answers::rollback::would_come_back(&transactions));
     retire::may_roll_back(context, ids, request)?;
@@ -57,17 +57,21 @@ pub fn ask_rollback(
     ))
 }
 
-fn read(
+/// What a question about them shows; `purpose` is what another process is told that it waits for.
+///
+/// # Errors
+/// No terminal to ask at; one of them is not there.
+pub fn read(
     context: &Context,
     ids: &[TransactionId],
-    decision: Decision,
+    purpose: &str,
 ) -> Result<Vec<Transaction>, CliError> {
     can_ask()?;
     if let (Some(first), false) = (ids.first(), context.has_journal()?) {
         return Err(JournalError::NoSuchTransaction(*first).into());
     }
     // Nobody else is kept waiting while the operator reads.
-    let reader = context.reader(decision.verb())?;
+    let reader = context.reader(purpose)?;
     let read = ids.iter().map(|id| reader.read(*id));
     Ok(read.collect::<Result<_, _>>()?)
 }

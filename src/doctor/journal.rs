@@ -10,7 +10,7 @@ use crate::engine::{self, EngineError, Selection};
 use crate::model::{Claim, Fate, FileSystem, State, Step, Summary, Transaction, TransactionId};
 use crate::ports::{JournalReader, Medium};
 
-use super::hints::{counted, listed};
+use super::hints::{counted, listed, path};
 use super::{JournalFound, Patient, Report, Status};
 
 /// What the journal knows, for whoever finds something without an owner.
@@ -149,10 +149,12 @@ impl Transactions<'_> {
         }
         self.interrupted(&open, report);
         if !undecided.is_empty() {
+            let ids: Vec<String> = undecided.iter().map(|it| it.id.to_string()).collect();
+            let ids = ids.join(" ");
             report.warn(
                 "prepared",
                 format!("{} for a decision: {}", wait(&undecided), named(&undecided)),
-                "virt-retire commit ID, or: virt-retire rollback ID",
+                format!("virt-retire commit {ids}, or: virt-retire rollback {ids}"),
             );
         }
         for one in &differences {
@@ -299,9 +301,18 @@ pub(super) fn durability(patient: &dyn Patient, report: &mut Report) {
         None => report.warn(
             "durability",
             format!("it cannot be told what {shown} lies on"),
-            "look at it with: findmnt --target DIR",
+            format!(
+                "look at it with: findmnt --target {}",
+                path(there(patient, state))
+            ),
         ),
     }
+}
+
+/// The folder, or the nearest one above that is there.
+fn there<'a>(patient: &dyn Patient, folder: &'a Path) -> &'a Path {
+    let is_there = |it: &&Path| matches!(patient.storage().glance(it), Ok(Some(_)));
+    folder.ancestors().find(is_there).unwrap_or(folder)
 }
 
 fn real_room(patient: &dyn Patient, folder: &Path) -> Option<Medium> {

@@ -209,7 +209,7 @@ fn each(
     decided
 }
 
-fn read(
+pub(super) fn read(
     journal: &(impl JournalReader + ?Sized),
     ids: &[TransactionId],
 ) -> Result<Vec<Transaction>, Error> {

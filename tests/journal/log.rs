@@ -236,6 +236,26 @@ fn one_that_waits_keeps_its_neighbours_apart() {
     assert_eq!(log.findings(), Vec::<String>::new());
 }
 
+/// To read one would be to read all of them.
+#[test]
+fn huge_neighbours_stay_apart() {
+    let mut log = Log::new();
+    for id in 1..=64 {
+        let mut draft = sample::draft();
+        draft.definition.xml = SecretXml::new("<!-- long -->".repeat(6000));
+        let transaction = Transaction {
+            id: TransactionId(id),
+            draft,
+            events: Vec::new(),
+        };
+        log.write(|writer| writer.begin(&transaction, now()).unwrap());
+        log.enter(id, State::RolledBack);
+    }
+    assert_eq!(stored(&log, Tree::Blocks).len(), 0);
+    assert_eq!(stored(&log, Tree::Sealed).len(), 64);
+    assert_eq!(log.findings(), Vec::<String>::new());
+}
+
 /// What is wrong with another transaction is `verify`'s to tell, and no reason to fail.
 #[test]
 fn a_damaged_neighbour_keeps_nothing_from_being_closed() {

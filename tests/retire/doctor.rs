@@ -251,6 +251,54 @@ fn a_host_that_is_well_has_no_leftovers() {
     assert_eq!(told.status("durability"), "ok");
 }
 
+/// What only a person decides, and what only a person frees.
+#[test]
+fn what_waits_for_a_word_is_told() {
+    let host = PrivateHost::start();
+    host.shell(
+        "mkdir -p /etc/virt-retire && echo 'minimum-age = \"0s\"' >/etc/virt-retire/config.toml",
+    );
+    for name in ["web1", "web2"] {
+        GuestBuilder::new(name)
+            .disk(Disk::pool(&format!("{name}.qcow2")))
+            .define(&host);
+    }
+    let remove = |more: &[&str]| {
+        let line = [&["undefine"], more, &["--remove-all-storage", "--yes"]].concat();
+        host.retire(&line).expect(0);
+    };
+    remove(&["web1", "--expires", "1h"]);
+    let told = Told::of(&host, 0);
+    assert_eq!(told.status("expired"), "ok");
+    assert!(told.checks("prepared").is_empty());
+
+    remove(&["web2", "--prepare"]);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    remove(&["web1", "--expires", "1s"]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let told = Told::of(&host, 0);
+    let (status, message) = &told.checks("expired")[0];
+    assert!(
+        status == "warning" && message.contains("3 of web1"),
+        "{message}"
+    );
+    let (status, message) = &told.checks("prepared")[0];
+    assert!(
+        status == "warning" && message.contains("2 of web2"),
+        "{message}"
+    );
+    let text = host.retire(&["doctor"]).expect(0).stdout;
+    for line in [
+        "virt-retire purge --expired",
+        "virt-retire commit 2, or: virt-retire rollback 2",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    host.retire(&["hold", "3", "--reason", "audit", "--yes"])
+        .expect(0);
+    assert_eq!(Told::of(&host, 0).status("expired"), "ok");
+}
+
 #[test]
 fn what_others_left_is_told_with_the_command_that_fixes_it() {
     let host = PrivateHost::start();

@@ -38,7 +38,17 @@ pub fn tell(context: &Context) -> Result<(), CliError> {
 }
 
 fn told(settings: &Settings, key: Key) -> Told {
-    let (value, source) = match key {
+    let (value, source) = found(settings, key);
+    Told {
+        key: key.name(),
+        value,
+        source: place(source),
+    }
+}
+
+/// A setting's value, in the form in which the file would have it.
+fn found(settings: &Settings, key: Key) -> (serde_json::Value, &Source) {
+    match key {
         Key::Uri => of(&settings.uri, |uri| uri.clone().into()),
         Key::StateDir => of(&settings.state_dir, |folder| {
             lossless(folder.as_os_str()).into()
@@ -64,11 +74,6 @@ fn told(settings: &Settings, key: Key) -> Told {
         Key::Digest => of(&settings.digest, |kind| {
             kind.map_or("none", crate::model::DigestKind::word).into()
         }),
-    };
-    Told {
-        key: key.name(),
-        value,
-        source: place(source),
     }
 }
 
@@ -83,16 +88,16 @@ pub fn of_file(text: &str) -> Result<String, String> {
     let settings = Settings::of_text(bare, text).map_err(|error| error.message)?;
     let mut lines = String::new();
     for key in Key::ALL {
-        let Told { key, value, source } = told(&settings, key);
-        if !source.starts_with("file ") {
+        let (value, Source::File(_) | Source::FileAndEnvironment(..)) = found(&settings, key)
+        else {
             continue;
-        }
+        };
         // TOML has JSON's strings, but for this character, and no number as large as ours.
         let value = match value.as_u64() {
             Some(number) => format!("\"{number}\""),
             None => value.to_string().replace('\u{7f}', "\\u007f"),
         };
-        lines.push_str(&format!("{key} = {value}\n"));
+        lines.push_str(&format!("{} = {value}\n", key.name()));
     }
     Ok(lines)
 }

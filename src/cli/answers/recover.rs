@@ -169,6 +169,8 @@ fn goes_back(transaction: &Transaction) -> String {
     let files = begun.iter().filter_map(|step| step.file());
     let (disks, others): (Vec<_>, Vec<_>) =
         files.partition(|moved| matches!(moved.role, FileRole::Disk { .. }));
+    let undefined = begun.iter().any(|step| matches!(step, Step::Undefine(_)));
+    let things = disks.len() + others.len() + usize::from(undefined);
     let mut parts = Vec::new();
     if !disks.is_empty() {
         parts.push(count(disks.len(), "disk"));
@@ -181,19 +183,13 @@ fn goes_back(transaction: &Transaction) -> String {
         };
         parts.push(count(others.len(), what));
     }
-    if begun.iter().any(|step| matches!(step, Step::Undefine(_))) {
+    if undefined {
         parts.push("the definition".to_owned());
     }
     match parts.as_slice() {
         [] => "nothing of it had been taken away yet".to_owned(),
-        [one] => format!(
-            "{one} {}",
-            if one.starts_with("1 ") {
-                "goes back"
-            } else {
-                "go back"
-            }
-        ),
+        [one] if things == 1 => format!("{one} goes back"),
+        [many] => format!("{many} go back"),
         [first @ .., last] => format!("{} and {last} go back", first.join(", ")),
     }
 }

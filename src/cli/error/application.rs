@@ -1,7 +1,7 @@
 //! What the application says.
 
 use crate::engine::{Finding, Recovered, Recovery};
-use crate::model::Refusal;
+use crate::model::{Refusal, quoted};
 use crate::retire;
 
 use super::{CliError, Exit};
@@ -21,10 +21,13 @@ impl From<retire::Error> for CliError {
                 "other-connection",
                 "leave --connect out: the connection is recorded",
             ),
-            Error::ImportedElsewhere { .. } => unchanged(
+            Error::ImportedElsewhere { made_at, .. } => unchanged(
                 Exit::Error,
                 "other-connection",
-                "if you trust it, say so: virt-retire --connect URI rollback ID",
+                &format!(
+                    "if you trust it, say so, with: --connect {}",
+                    quoted(&made_at)
+                ),
             ),
             Error::Scattered { .. } => unchanged(
                 Exit::Error,
@@ -146,17 +149,25 @@ impl From<retire::Error> for CliError {
 
 impl CliError {
     fn open(recoveries: &[Recovery], message: String) -> Self {
-        let is_stuck = |it: &Recovery| matches!(it.result, Recovered::Stuck { .. });
-        Self::new(
-            Exit::Unfinished,
-            match recoveries.iter().any(is_stuck) {
-                true => "stuck",
-                false => "unfinished",
-            },
-            message,
-            "fix the cause (one of the two, of what is stuck), then: virt-retire recover; what is \
-             stuck because libvirt does not take its definition back comes back with virt-retire \
-             rollback ID --xml FILE, or its files alone with virt-retire rollback ID --files",
-        )
+        let is_stuck = |it: &&Recovery| matches!(it.result, Recovered::Stuck { .. });
+        match recoveries.iter().find(is_stuck) {
+            None => Self::new(
+                Exit::Unfinished,
+                "unfinished",
+                message,
+                "fix the cause, then: virt-retire recover",
+            ),
+            Some(stuck) => Self::new(
+                Exit::Unfinished,
+                "stuck",
+                message,
+                format!(
+                    "fix one of the two causes, then: virt-retire recover; where libvirt does not \
+                     take its definition back: virt-retire rollback {0} --xml FILE (a repaired \
+                     one), or virt-retire rollback {0} --files (its files alone)",
+                    stuck.transaction.id
+                ),
+            ),
+        }
     }
 }

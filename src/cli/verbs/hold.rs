@@ -1,17 +1,16 @@
 //! `hold` and `release`: what must not be purged, and why.
 
 use crate::model::{Transaction, TransactionId};
-use crate::ports::{JournalError, JournalReader};
 use crate::retire::{self, listed};
 
 pub use crate::retire::Which;
 
-use super::super::answers;
 use super::super::args::Confirmation;
-use super::super::confirm::{can_ask, confirm};
+use super::super::confirm::confirm;
 use super::super::context::Context;
 use super::super::control::say;
 use super::super::error::{CliError, Exit};
+use super::super::{answers, batch};
 
 pub fn hold(
     context: &Context,
@@ -49,21 +48,10 @@ pub fn release(
 
 /// Shows what each transaction is, and asks.
 fn ask(context: &Context, ids: &[TransactionId], verb: &str) -> Result<(), CliError> {
-    can_ask()?;
-    for transaction in read(context, ids)? {
+    for transaction in batch::read(context, ids, "hold")? {
         say(&answers::rollback::transaction(&transaction));
     }
     confirm(&format!("{verb} {}?", listed(ids)))
-}
-
-fn read(context: &Context, ids: &[TransactionId]) -> Result<Vec<Transaction>, CliError> {
-    // Without a journal there is no such transaction.
-    if let (Some(first), false) = (ids.first(), context.has_journal()?) {
-        return Err(JournalError::NoSuchTransaction(*first).into());
-    }
-    let reader = context.reader("hold")?;
-    let read = ids.iter().map(|id| reader.read(*id));
-    Ok(read.collect::<Result<_, _>>()?)
 }
 
 fn tell(context: &Context, changed: &[Transaction]) {

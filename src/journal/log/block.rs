@@ -11,13 +11,15 @@ use std::ops::RangeInclusive;
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 
-use crate::journal::envelope::MAX_PAYLOAD;
 use crate::journal::format::Block;
 use crate::journal::{Fault, decode, encode};
 
 /// Transactions that a block has at most. What one of them says is read with all of them, so not
 /// too many.
 const SIZE: u64 = 64;
+/// Bytes that are packed into one record. What one transaction says costs as much to read; those
+/// whose definitions are huge stay apart.
+const LARGEST: usize = 4 << 20;
 /// Of zlib's ten levels.
 const LEVEL: u8 = 6;
 
@@ -63,12 +65,14 @@ pub(super) fn number_in(key: &[u8]) -> Result<u64, Fault> {
     }
 }
 
-/// `None` where it would be too large for one record.
+/// `None` where it would be too large.
 pub(super) fn pack(number: u64, part: Part, members: &Members) -> Result<Option<Vec<u8>>, Fault> {
-    let whole: Vec<u8> = members.values().flatten().copied().collect();
-    if whole.len() > MAX_PAYLOAD {
+    let size: usize = members.values().map(Vec::len).sum();
+    if size > LARGEST {
         return Ok(None);
     }
+    let mut whole = Vec::with_capacity(size);
+    members.values().for_each(|own| whole.extend(own));
     let lengths = members.iter().map(|(id, bytes)| (*id, bytes.len() as u64));
     let block = Block {
         number,
@@ -87,7 +91,7 @@ pub(super) fn unpack(number: u64, part: Part, record: &[u8]) -> Result<Members, 
     if (block.number, block.part) != (number, part as u8) {
         return Fault::damaged(format!("{} is stored as another", name()));
     }
-    let whole = decompress_to_vec_with_limit(&block.packed, MAX_PAYLOAD)
+    let whole = decompress_to_vec_with_limit(&block.packed, LARGEST)
         .map_err(|error| Fault::Damaged(format!("{}: {error}", name())))?;
     let mut members = Members::new();
     let mut rest = whole.as_slice();

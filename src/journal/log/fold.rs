@@ -115,13 +115,21 @@ fn neighbours<S: Shelf>(shelf: &S, number: u64, new: &New) -> Result<Option<[Mem
     if *ids.end() > new.last || ids.clone().any(|id| new.open.contains(&id)) {
         return Ok(None);
     }
+    // Before anything is unpacked: the newest ones are those that wait.
+    for id in ids.clone().rev().filter(|id| !new.closed.contains_key(id)) {
+        if let Some(summary) = shelf.get(Tree::Summaries, &key(id))?
+            && !is_closed(id, &summary)?
+        {
+            return Ok(None);
+        }
+    }
     let mut found = [Members::new(), Members::new()];
     for id in ids {
         let Closed { summary, whole } = match new.closed.get(&id) {
             Some(one) => one.clone(),
             None => match alone(shelf, id)? {
                 Alone::Closed(one) => one,
-                Alone::Open => return Ok(None),
+                Alone::Apart => return Ok(None),
                 Alone::Nothing => match in_block(shelf, id)? {
                     Some(one) => one,
                     None => continue,
@@ -137,7 +145,8 @@ fn neighbours<S: Shelf>(shelf: &S, number: u64, new: &New) -> Result<Option<[Mem
 /// How a transaction is stored outside of blocks.
 enum Alone {
     Nothing,
-    Open,
+    /// Not all of it is in one record.
+    Apart,
     Closed(Closed),
 }
 
@@ -145,13 +154,8 @@ fn alone<S: Shelf>(shelf: &S, id: u64) -> Result<Alone, Fault> {
     let Some(summary) = shelf.get(Tree::Summaries, &key(id))? else {
         return Ok(Alone::Nothing);
     };
-    let line: model::Summary = read::opened(id, &summary)?.into();
-    let sealed = match line.state.is_closed() {
-        true => shelf.get(Tree::Sealed, &key(id))?,
-        false => None,
-    };
-    let Some(sealed) = sealed else {
-        return Ok(Alone::Open);
+    let Some(sealed) = shelf.get(Tree::Sealed, &key(id))? else {
+        return Ok(Alone::Apart);
     };
     let mut has_more = false;
     shelf.scan(Tree::Events, &key(id), &mut |_, _| {
@@ -159,12 +163,17 @@ fn alone<S: Shelf>(shelf: &S, id: u64) -> Result<Alone, Fault> {
         Ok(())
     })?;
     Ok(match has_more {
-        true => Alone::Open,
+        true => Alone::Apart,
         false => Alone::Closed(Closed {
             summary,
             whole: seal::unpacked(id, &sealed)?,
         }),
     })
+}
+
+fn is_closed(id: u64, summary: &[u8]) -> Result<bool, Fault> {
+    let line: model::Summary = read::opened(id, summary)?.into();
+    Ok(line.state.is_closed())
 }
 
 fn in_block<S: Shelf>(shelf: &S, id: u64) -> Result<Option<Closed>, Fault> {

@@ -8,6 +8,7 @@ use crate::engine::{self, Engine, EngineError, Fate, Row, Selection};
 use crate::model::{Refusal, Space, State, Topic, Transaction, TransactionId, WipeMethod};
 use crate::ports::{Journal, JournalError, JournalReader};
 
+use super::decide::read;
 use super::site::{Site, note_done};
 use super::{Decided, Decision, Error};
 use goal::Goal;
@@ -319,9 +320,4 @@ fn told(refusals: &[Refusal]) -> String {
         rest.map_or(text, |(_, rest)| rest)
     });
     messages.collect::<Vec<_>>().join("; ")
-}
-
-fn read(reader: &dyn JournalReader, ids: &[TransactionId]) -> Result<Vec<Transaction>, Error> {
-    let read = ids.iter().map(|id| reader.read(*id));
-    Ok(read.collect::<Result<_, _>>()?)
 }
