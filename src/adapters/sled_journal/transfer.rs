@@ -12,8 +12,9 @@ use crate::journal::lines::Part;
 use crate::journal::log::{self, Appended, Writer};
 use crate::ports::{Intake, JournalError};
 
-/// Entries that are written at once.
-const AT_ONCE: usize = 2000;
+/// Entries that are written at once, at most: fewer where a block ends. A history that is over goes
+/// into its blocks right away then, and sled's log keeps nothing of what lay alone before.
+const AT_ONCE: usize = 3000;
 
 /// Makes the journal in `state_dir`, where there is none or an empty one, from the lines of an
 /// export. Whole or not at all. Gives the number of entries.
@@ -96,6 +97,9 @@ fn chunk(
             None => return Ok(false),
         }
         taken += 1;
+        if writer.ends_a_block() {
+            break;
+        }
     }
     Ok(true)
 }

@@ -43,6 +43,11 @@ pub fn number_of(id: u64) -> u64 {
     id.saturating_sub(1) / SIZE
 }
 
+/// Whether a block's last transaction has this number.
+pub(super) fn ends_with(id: u64) -> bool {
+    id > 0 && id.is_multiple_of(SIZE)
+}
+
 /// The numbers that belong to a block.
 pub(super) fn range(number: u64) -> RangeInclusive<u64> {
     let first = number.saturating_mul(SIZE).saturating_add(1);

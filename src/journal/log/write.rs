@@ -180,6 +180,13 @@ impl<'a, S: Shelf> Writer<'a, S> {
         Ok(event)
     }
 
+    /// Whether all that was begun is closed, up to the last of a block: what ends here lies in
+    /// blocks from the beginning.
+    pub fn ends_a_block(&self) -> bool {
+        let is_closed = |touched: &Touched| touched.line.state.is_closed();
+        block::ends_with(self.head.transactions) && self.touched.values().all(is_closed)
+    }
+
     /// All that is to be written.
     ///
     /// # Errors
