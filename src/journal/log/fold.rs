@@ -91,17 +91,20 @@ pub(super) fn blocked<S: Shelf>(
         return Ok(());
     };
     let alone = [Tree::Summaries, Tree::Sealed];
+    let mut moved = Vec::new();
+    for id in summaries.keys() {
+        for tree in alone {
+            if shelf.get(tree, &key(*id))?.is_some() {
+                moved.push(gone(tree, key(*id)));
+            }
+        }
+    }
+    // From here on nothing fails: half of it would be a transaction without a record.
     let is_in = |change: &Change| {
         alone.contains(&change.tree) && summaries.keys().any(|id| key(*id) == change.key)
     };
     changes.retain(|change| !is_in(change));
-    for id in summaries.keys() {
-        for tree in alone {
-            if shelf.get(tree, &key(*id))?.is_some() {
-                changes.push(gone(tree, key(*id)));
-            }
-        }
-    }
+    changes.extend(moved);
     for (part, record) in [(Part::Summaries, lines), (Part::Records, wholes)] {
         changes.push(put(Tree::Blocks, block::key(number, part), record));
     }
