@@ -13,6 +13,17 @@ use super::super::look::{Claimed, in_use, used_in_quarantine};
 use super::super::{Engine, places};
 use super::is_record;
 
+/// The transaction that cannot be purged, and why; without its number, which may stand beside.
+pub(super) type InTheWay = (TransactionId, Refusal);
+
+/// The same where its number stands nowhere else.
+pub fn named(id: TransactionId, refusal: Refusal) -> Refusal {
+    Refusal {
+        message: format!("transaction {id}: {}", refusal.message),
+        ..refusal
+    }
+}
+
 impl Engine<'_> {
     /// What stands in the way of purging these, once all of `going` are purged.
     pub(super) fn in_the_way(
@@ -23,15 +34,17 @@ impl Engine<'_> {
         let all: Vec<&Transaction> = transactions.iter().collect();
         let mut refusals = self.used(&all)?;
         refusals.extend(self.stood_upon(transactions, going)?);
-        Ok(refusals)
+        let told = refusals.into_iter();
+        Ok(told.map(|(id, refusal)| named(id, refusal)).collect())
     }
 
     /// Who uses what waits of these, but for other transactions, and what of it is not there.
-    pub(super) fn used(&self, transactions: &[&Transaction]) -> Result<Vec<Refusal>, EngineError> {
+    pub(super) fn used(&self, transactions: &[&Transaction]) -> Result<Vec<InTheWay>, EngineError> {
         let mut refusals = Vec::new();
         let used = used_in_quarantine(&self.world, transactions)?;
         for (transaction, used) in transactions.iter().zip(used) {
-            refusals.extend(self.used_of(transaction, &used)?);
+            let found = self.used_of(transaction, &used)?.into_iter();
+            refusals.extend(found.map(|refusal| (transaction.id, refusal)));
         }
         Ok(refusals)
     }
@@ -141,7 +154,7 @@ impl Engine<'_> {
         &self,
         transactions: &[Transaction],
         going: &[TransactionId],
-    ) -> Result<Vec<Refusal>, EngineError> {
+    ) -> Result<Vec<InTheWay>, EngineError> {
         let mut refusals = Vec::new();
         for summary in self.journal.outstanding()? {
             let is_going = going.contains(&summary.id);
@@ -159,13 +172,14 @@ impl Engine<'_> {
                             other.id,
                             other.domain().name
                         );
-                        refusals.push(Refusal {
+                        let refusal = Refusal {
                             hint: format!(
                                 "purge both: virt-retire purge {} {}; or neither",
                                 other.id, transaction.id
                             ),
                             ..used_by(transaction, &path, &phrase)
-                        });
+                        };
+                        refusals.push((transaction.id, refusal));
                     }
                 }
             }
@@ -179,7 +193,7 @@ fn used_by(transaction: &Transaction, original: &Path, phrase: &str) -> Refusal 
     Refusal {
         code: RefusalCode::InUse,
         subject: original.display().to_string(),
-        message: format!("transaction {id}: {phrase}"),
+        message: phrase.to_owned(),
         hint: format!(
             "end that use, then: virt-retire purge {id}; or keep it from being selected: \
              virt-retire hold {id} --reason TEXT"
@@ -193,7 +207,7 @@ fn read_only(transaction: &Transaction, folder: &Path) -> Refusal {
         code: RefusalCode::PlaceChanged,
         subject: folder.display().to_string(),
         message: format!(
-            "transaction {id}: {} is on a file system that is mounted read-only",
+            "{} is on a file system that is mounted read-only",
             folder.display()
         ),
         hint: format!("mount -o remount,rw, then: virt-retire purge {id}"),
@@ -205,8 +219,7 @@ fn another(transaction: &Transaction, original: &Path, stored: &Path) -> Refusal
         code: RefusalCode::ChangedSincePlan,
         subject: original.display().to_string(),
         message: format!(
-            "transaction {}: {} is another file than was put there, and not ours to destroy",
-            transaction.id,
+            "{} is another file than was put there, and not ours to destroy",
             stored.display()
         ),
         hint: format!(

@@ -29,7 +29,9 @@ use super::error::{EngineError, Failure};
 use super::look::in_use;
 use super::run::Unwritten;
 use super::{Engine, steps};
+use look::InTheWay;
 
+pub use look::named;
 pub use select::{Fate, Row, Rules, Selection, Waiting, select};
 pub use waiting::waiting;
 
@@ -64,7 +66,8 @@ impl Engine<'_> {
         }
     }
 
-    /// Which of `ids` cannot be purged now, each with the reasons, if all of `going` but those went
+    /// Which of `ids` cannot be purged now, each with the reasons ([`named`]: without its number), if
+    /// all of `going` but those went
     /// together: what a selection leaves out, where a number would be refused.
     ///
     /// # Errors
@@ -78,12 +81,12 @@ impl Engine<'_> {
         let mut left = Vec::new();
         for id in ids {
             let transaction = self.journal.read(*id)?;
-            let mut refusals: Vec<Refusal> = held(&transaction).into_iter().collect();
+            let mut refusals: Vec<Refusal> = is_held(&transaction).into_iter().collect();
             if refusals.is_empty() {
                 refusals = match self.used(&[&transaction]) {
                     // What waits of it cannot be looked at: that concerns no other one.
                     Err(EngineError::Storage(error)) => vec![out_of_reach(&transaction, &error)],
-                    other => other?,
+                    other => alone(other?),
                 };
             }
             match refusals.is_empty() {
@@ -100,6 +103,7 @@ impl Engine<'_> {
             let before = kept.len();
             for transaction in left {
                 let refusals = self.stood_upon(std::slice::from_ref(&transaction), &going)?;
+                let refusals = alone(refusals);
                 match refusals.is_empty() {
                     true => next.push(transaction),
                     false => kept.push((transaction.id, refusals)),
@@ -331,6 +335,10 @@ impl Engine<'_> {
     }
 }
 
+fn alone(refusals: Vec<InTheWay>) -> Vec<Refusal> {
+    refusals.into_iter().map(|(_, refusal)| refusal).collect()
+}
+
 fn can_be_purged(transaction: &Transaction) -> bool {
     matches!(transaction.state(), State::Committed | State::Purging)
 }
@@ -339,7 +347,7 @@ fn out_of_reach(transaction: &Transaction, error: &StorageError) -> Refusal {
     Refusal {
         code: RefusalCode::PlaceChanged,
         subject: transaction.id.to_string(),
-        message: format!("transaction {}: {error}", transaction.id),
+        message: error.to_string(),
         hint: format!("fix that, then: virt-retire purge {}", transaction.id),
     }
 }
@@ -377,6 +385,20 @@ pub(super) fn gone(transaction: &Transaction) -> Vec<&Path> {
 
 /// A hold stands above every other word.
 pub fn held(transaction: &Transaction) -> Option<Refusal> {
+    let refusal = is_held(transaction)?;
+    Some(Refusal {
+        message: format!(
+            "transaction {} (domain {}) is {}",
+            transaction.id,
+            transaction.domain().name,
+            refusal.message
+        ),
+        ..refusal
+    })
+}
+
+/// The same without the transaction's number.
+fn is_held(transaction: &Transaction) -> Option<Refusal> {
     let holds = transaction.holds();
     let first = holds.first()?;
     let why: Vec<String> = holds
@@ -386,12 +408,7 @@ pub fn held(transaction: &Transaction) -> Option<Refusal> {
     Some(Refusal {
         code: RefusalCode::Held,
         subject: transaction.id.to_string(),
-        message: format!(
-            "transaction {} (domain {}) is held as {}",
-            transaction.id,
-            transaction.domain().name,
-            why.join("; as ")
-        ),
+        message: format!("held as {}", why.join("; as ")),
         hint: format!(
             "if that is over: virt-retire release {} --name {}",
             transaction.id,

@@ -306,18 +306,16 @@ fn leave_out(
 }
 
 fn refused(left_out: LeftOut) -> Error {
-    let refusals: Vec<Refusal> = left_out.into_iter().flat_map(|(_, all)| all).collect();
-    EngineError::Refused { refusals }.into()
+    let named = |(id, all): (TransactionId, Vec<Refusal>)| {
+        all.into_iter().map(move |one| engine::named(id, one))
+    };
+    EngineError::Refused {
+        refusals: left_out.into_iter().flat_map(named).collect(),
+    }
+    .into()
 }
 
-/// Without the number, which the row has.
 fn told(refusals: &[Refusal]) -> String {
-    let messages = refusals.iter().map(|one| {
-        let text = one.message.as_str();
-        let rest = text
-            .strip_prefix("transaction ")
-            .and_then(|it| it.split_once(": "));
-        rest.map_or(text, |(_, rest)| rest)
-    });
+    let messages = refusals.iter().map(|one| one.message.as_str());
     messages.collect::<Vec<_>>().join("; ")
 }
