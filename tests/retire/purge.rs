@@ -311,7 +311,9 @@ fn what_somebody_uses_by_now_is_not_destroyed() {
     ));
     let told = refused(host.retire_json(&["purge", "1", "--yes"]), "in-use");
     assert!(told.stderr.contains("overlay.qcow2"), "{told}");
-    refused(host.retire_json(&["purge", "1", "-n"]), "in-use");
+    // A table that says that it goes would be believed.
+    let told = refused(host.retire_json(&["purge", "1", "-n"]), "in-use");
+    assert_eq!(told.stdout, "", "{told}");
     host.shell(&format!("rm {overlay}"));
     // A domain's disk.
     GuestBuilder::new("thief")
@@ -377,7 +379,9 @@ fn one_that_is_used_keeps_no_other_from_a_selection() {
     assert_eq!(states(&host), ["committed", "purged", "purged"]);
     // With nothing else to do it is the whole answer; by its number it is refused, too.
     refused(host.retire_json(&["purge", "--expired", "--yes"]), "in-use");
-    refused(host.retire_json(&["purge", "--expired", "-n"]), "in-use");
+    let told = refused(host.retire_json(&["purge", "--expired", "-n"]), "in-use");
+    let row = &told.json()["transactions"][0];
+    assert_eq!(row["purge"], false, "{told}");
     refused(host.retire_json(&["purge", "1", "--yes"]), "in-use");
     host.shell(&format!("rm {overlay}"));
     let told = host

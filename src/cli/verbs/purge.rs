@@ -41,9 +41,13 @@ pub fn run(context: &Context, what: &PurgeWhat, how: How) -> Result<(), CliError
     };
     let mut purge = Purge::new(context, request)?;
     if how.dry_run {
-        let looked = purge.look();
+        let looked = purge.look().map(|_| ());
+        // Refused as they were named: the table would say that they go.
+        if looked.is_err() && !purge.finds_nothing() {
+            return Ok(looked?);
+        }
         answers::purge::show(context, &purge)?;
-        return Ok(looked.map(|_| ())?);
+        return Ok(looked?);
     }
     if purge.finds_nothing() {
         answers::purge::doubts(context, purge.rows());
