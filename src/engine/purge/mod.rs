@@ -66,9 +66,9 @@ impl Engine<'_> {
         }
     }
 
-    /// Which of `ids` cannot be purged now, each with the reasons ([`named`]: without its number), if
-    /// all of `going` but those went
-    /// together: what a selection leaves out, where a number would be refused.
+    /// Which of `ids` cannot be purged now, each with the reasons ([`named`]: without its number),
+    /// if all of `going` but those went together: what a selection leaves out, where a number would
+    /// be refused.
     ///
     /// # Errors
     /// The journal cannot be read, or libvirt does not answer.
