@@ -100,19 +100,32 @@ fn programs(patient: &dyn Patient, report: &mut Report) {
 }
 
 fn pools(pools: &[Pool], report: &mut Report) {
-    let stopped: Vec<String> = pools
-        .iter()
-        .filter(|pool| !pool.active)
-        .map(|pool| pool.name.clone())
-        .collect();
+    let names = |wanted: &dyn Fn(&Pool) -> bool| -> Vec<String> {
+        let wanted = pools.iter().filter(|pool| wanted(pool));
+        wanted.map(|pool| pool.name.clone()).collect()
+    };
+    let stopped = names(&|pool| !pool.active);
     let told = counted(pools.len(), "pool");
     match stopped.first() {
+        None if pools.is_empty() => report.ok("pools", "libvirt has no pool"),
         None => report.ok("pools", format!("{told}, all of them started")),
         Some(first) => report.warn(
             "pools",
             format!("{told}; not started: {}", hints::listed(&stopped)),
             format!("virsh pool-start {}", crate::model::quoted(first)),
         ),
+    }
+    // A volume group has the host's own volumes too, and a cluster those of other hosts: that no
+    // domain of this host uses one says little.
+    let without_files = names(&|pool| !survey::is_of_files(pool));
+    if !without_files.is_empty() {
+        report.ok(
+            "pools",
+            format!(
+                "what no domain uses is not looked for where volumes are no files: {}",
+                hints::listed(&without_files)
+            ),
+        );
     }
 }
 
@@ -249,5 +262,39 @@ fn disks(found: &Leftovers, report: &mut Report) {
     }
     if found.away.is_empty() && found.gone.is_empty() {
         report.ok("disks", "every domain's disks are there");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(name: &str, kind: &str, active: bool) -> Pool {
+        Pool {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            active,
+            target: None,
+        }
+    }
+
+    // No host of the tests has a volume group.
+    #[test]
+    fn pools_in_which_nothing_is_looked_for_are_told() {
+        let mut report = Report::default();
+        let all = [
+            pool("default", "dir", true),
+            pool("vg0", "logical", true),
+            pool("ceph", "rbd", false),
+        ];
+        pools(&all, &mut report);
+        let told: Vec<&str> = report.checks.iter().map(|it| it.message.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "3 pools; not started: ceph",
+                "what no domain uses is not looked for where volumes are no files: vg0, ceph"
+            ]
+        );
     }
 }

@@ -43,6 +43,7 @@ pub use cached::CachedStorage;
 pub use leftovers::{Away, Gone, Leftovers, Nature, Ownerless, Part, StateKind, Unused};
 pub use pieces::{Piece, Role};
 pub use policy::PolicyFound;
+pub use pools::is_of_files;
 pub use recheck::{As, Leaving, newcomers};
 
 #[derive(Debug, Error)]

@@ -17,6 +17,11 @@ const FOLDERS: [&str; 4] = ["dir", "fs", "netfs", "vstorage"];
 /// Pools whose volumes are no files of this host.
 const NETWORK: [&str; 4] = ["rbd", "sheepdog", "gluster", "iscsi-direct"];
 
+/// Whether a pool's volumes are the entries of a folder.
+pub fn is_of_files(pool: &Pool) -> bool {
+    FOLDERS.contains(&pool.kind.as_str())
+}
+
 struct Known {
     pool: Pool,
     folder: (u64, u64),
@@ -60,7 +65,7 @@ impl<'a> Pools<'a> {
         };
         for pool in hypervisor.pools()? {
             pools.names.insert(pool.name.clone());
-            if FOLDERS.contains(&pool.kind.as_str()) {
+            if is_of_files(&pool) {
                 pools.add_folder(pool);
             } else if NETWORK.contains(&pool.kind.as_str()) {
                 continue;
