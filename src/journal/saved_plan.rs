@@ -7,7 +7,7 @@ use super::mirror::{Load, Mirror};
 use super::{DecodeError, EncodeError, codec};
 use crate::model::{Definition, Plan, Removal};
 
-/// Bytes. No plan is larger; a larger file is no plan.
+/// Bytes. No file of plans is larger; a larger file is none.
 pub const LARGEST: u64 = 64 << 20;
 
 /// A plan with what is needed to make it again and compare.
@@ -37,30 +37,45 @@ pub fn fingerprint(definition: &Definition) -> Result<Fingerprint, EncodeError> 
     )))
 }
 
+/// One record after the other, of a domain each.
+///
 /// # Errors
 /// [`EncodeError::TooLarge`].
-pub fn encode(saved: &SavedPlan) -> Result<Vec<u8>, EncodeError> {
-    codec::encode(&format::SavedPlan {
-        uri: saved.uri.clone(),
-        removal: Mirror::store(&saved.removal),
-        plan: Mirror::store(&saved.plan),
-        definition: saved.definition,
-    })
+pub fn encode(all: &[SavedPlan]) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = Vec::new();
+    for saved in all {
+        bytes.extend(codec::encode(&format::SavedPlan {
+            uri: saved.uri.clone(),
+            removal: Mirror::store(&saved.removal),
+            plan: Mirror::store(&saved.plan),
+            definition: saved.definition,
+        })?);
+    }
+    Ok(bytes)
 }
 
+/// At least one.
+///
 /// # Errors
 /// Any [`DecodeError`]: the file comes from outside.
-pub fn decode(bytes: &[u8]) -> Result<SavedPlan, DecodeError> {
-    let format::SavedPlan {
-        uri,
-        removal,
-        plan,
-        definition,
-    } = codec::decode(bytes)?;
-    Ok(SavedPlan {
-        uri,
-        removal: removal.load(),
-        plan: plan.load(),
-        definition,
-    })
+pub fn decode(bytes: &[u8]) -> Result<Vec<SavedPlan>, DecodeError> {
+    let mut all = Vec::new();
+    let mut rest = bytes;
+    while all.is_empty() || !rest.is_empty() {
+        let (first, following) = codec::decode_first(rest)?;
+        let format::SavedPlan {
+            uri,
+            removal,
+            plan,
+            definition,
+        } = first;
+        all.push(SavedPlan {
+            uri,
+            removal: removal.load(),
+            plan: plan.load(),
+            definition,
+        });
+        rest = following;
+    }
+    Ok(all)
 }

@@ -21,6 +21,10 @@ pub enum JournalError {
         path: PathBuf,
         cause: String,
     },
+    /// A write was begun and failed: what it was to record may be there, or not.
+    #[error("cannot write the journal in {}, and whether this is recorded is not known: \
+             {cause}", path.display())]
+    Unwritten { path: PathBuf, cause: String },
     /// Written by a newer version of this program.
     #[error("the journal in {} has format {found}; this version knows formats up to \
              {known}", path.display())]

@@ -6,34 +6,39 @@ use crate::ports::{HypervisorError, JournalError, JournalReader};
 
 use super::{Error, Site};
 
-/// Waits for whoever is retiring one of these domains or bringing it back: it may be there again
+/// The domains that are not there, each with why: nobody has it, or a transaction that nobody works
+/// at has it. Waits for whoever is retiring one of them or bringing it back: it may be there again
 /// afterwards. "No such domain" would be an answer that is wrong a moment later.
 ///
 /// # Errors
-/// - a domain is not there, and no transaction has it
+/// - libvirt does not answer
 /// - the other command takes longer than `--wait`: exit 6
-/// - a transaction that nobody works at has it: which one
-pub(super) fn present(
+pub(super) fn absent(
     site: &dyn Site,
     world: &World,
     domains: &[String],
     purpose: &str,
-) -> Result<(), Error> {
+) -> Result<Vec<(String, Error)>, Error> {
+    let mut absent: Vec<(String, Error)> = Vec::new();
     for (spec, found) in domains.iter().zip(world.hypervisor.find_each(domains)) {
         let Err(missing) = found else {
             continue;
         };
-        if !matches!(missing, HypervisorError::NoSuchDomain(_))
-            || !site.has_journal()?
-            || claimant(&*site.reader(purpose)?, spec)?.is_none()
-        {
+        if absent.iter().any(|(told, _)| told == spec) {
+            continue;
+        }
+        if !matches!(missing, HypervisorError::NoSuchDomain(_)) {
             return Err(missing.into());
+        }
+        if !site.has_journal()? || claimant(&*site.reader(purpose)?, spec)?.is_none() {
+            absent.push((spec.clone(), missing.into()));
+            continue;
         }
         let journal = site.journal(purpose)?;
         if world.hypervisor.find(spec).is_ok() {
             continue;
         }
-        return Err(match claimant(&*journal, spec)? {
+        let why = match claimant(&*journal, spec)? {
             Some(open) => EngineError::Claimed {
                 subject: format!("domain {}", open.domain.name),
                 by: open.id,
@@ -41,9 +46,10 @@ pub(super) fn present(
             }
             .into(),
             None => missing.into(),
-        });
+        };
+        absent.push((spec.clone(), why));
     }
-    Ok(())
+    Ok(absent)
 }
 
 /// The latest transaction that claims the domain.

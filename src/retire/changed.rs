@@ -2,6 +2,7 @@
 
 use crate::engine::{EngineError, NotRetired};
 use crate::model::TransactionId;
+use crate::ports::JournalError;
 
 use super::{Decided, Decision, listed};
 
@@ -31,7 +32,9 @@ impl Changed {
     pub fn by(error: &EngineError) -> Self {
         match error {
             EngineError::PutBack { .. } => Self::PutBack,
-            EngineError::Stuck { .. } | EngineError::Unfinished { .. } => Self::Unfinished,
+            EngineError::Stuck { .. }
+            | EngineError::Unfinished { .. }
+            | EngineError::Journal(JournalError::Unwritten { .. }) => Self::Unfinished,
             EngineError::Journal(_)
             | EngineError::Hypervisor(_)
             | EngineError::Storage(_)

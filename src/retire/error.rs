@@ -69,8 +69,6 @@ pub enum Error {
     ReasonRequired,
     #[error("--override-protection needs a reason, which the journal keeps")]
     OverrideWithoutReason,
-    #[error("--save takes the plan of one domain")]
-    SavesOne,
     #[error("the plan cannot be saved: {0}")]
     NotSaved(String),
     /// What is there is left alone.
@@ -127,7 +125,6 @@ impl Error {
             | Self::Short(_)
             | Self::ReasonRequired
             | Self::OverrideWithoutReason
-            | Self::SavesOne
             | Self::NotSaved(_)
             | Self::NoSavedPlan(_)
             | Self::NoJournal(_)

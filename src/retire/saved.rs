@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
+use crate::engine::EngineError;
 use crate::journal::saved_plan::{self, SavedPlan};
-use crate::model::{Removal, Step};
+use crate::model::{DomainRef, Refusal, Removal, Step};
 
 use super::{Connected, Error, Planned, Site, plan, refuse};
 
@@ -60,25 +61,27 @@ impl Proposal {
         Ok(())
     }
 
-    /// Writes the plan of the one domain to `file`, which is not there or is an older plan: a slip
-    /// of the finger must not cost a disk.
+    /// Writes the plans to `file`, which is not there or has older plans: a slip of the finger must
+    /// not cost a disk.
     ///
     /// # Errors
-    /// [`Error::SavesOne`], [`Error::NoSavedPlan`]; it cannot be written.
+    /// [`Error::NotSaved`], [`Error::NoSavedPlan`]; it cannot be written.
     pub fn save(&self, file: &Path) -> Result<(), Error> {
-        let [one] = &self.planned[..] else {
-            return Err(Error::SavesOne);
-        };
         let world = self.host.world();
-        let bytes = saved_plan::fingerprint(&one.facts.definition).and_then(|definition| {
-            saved_plan::encode(&SavedPlan {
+        let saved = self.planned.iter().map(|one| {
+            Ok(SavedPlan {
                 uri: world.hypervisor.uri().to_owned(),
                 removal: self.removal.clone(),
                 plan: one.plan.clone(),
-                definition,
+                definition: saved_plan::fingerprint(&one.facts.definition)?,
             })
         });
+        let bytes = saved.collect::<Result<Vec<_>, _>>();
+        let bytes = bytes.and_then(|saved| saved_plan::encode(&saved));
         let bytes = bytes.map_err(|error| Error::NotSaved(error.to_string()))?;
+        if bytes.len() as u64 > saved_plan::LARGEST {
+            return Err(Error::NotSaved("there are too many of them".to_owned()));
+        }
         let is_plan = |found: std::fs::Metadata| found.is_file() && load(file).is_ok();
         if std::fs::symlink_metadata(file).is_ok_and(|found| !is_plan(found)) {
             return Err(Error::NoSavedPlan(file.to_owned()));
@@ -88,13 +91,64 @@ impl Proposal {
     }
 }
 
-/// Reads a plan that [`Proposal::save`] wrote.
+/// Plans of one host that were made for one request.
+pub struct Saved {
+    plans: Vec<SavedPlan>,
+}
+
+/// Reads the plans that [`Proposal::save`] wrote.
 ///
 /// # Errors
 /// Why it is none, in words.
-pub fn load(file: &Path) -> Result<SavedPlan, String> {
+pub fn load(file: &Path) -> Result<Saved, String> {
     let bytes = read(file).map_err(|error| error.to_string())?;
-    saved_plan::decode(&bytes).map_err(|error| error.to_string())
+    let plans = saved_plan::decode(&bytes).map_err(|error| error.to_string())?;
+    let of_one = |two: &[SavedPlan]| match two {
+        [one, other] => one.uri == other.uri && one.removal == other.removal,
+        _ => true,
+    };
+    match plans.windows(2).all(of_one) {
+        true => Ok(Saved { plans }),
+        false => Err("its plans were not made together".to_owned()),
+    }
+}
+
+impl Saved {
+    pub fn domains(&self) -> impl Iterator<Item = &DomainRef> {
+        self.plans.iter().map(|saved| &saved.plan.domain)
+    }
+
+    /// Those of all are the same, and there is at least one.
+    fn first(&self) -> &SavedPlan {
+        &self.plans[0]
+    }
+
+    pub fn uri(&self) -> &str {
+        &self.first().uri
+    }
+
+    pub fn removal(&self) -> &Removal {
+        &self.first().removal
+    }
+
+    /// # Errors
+    /// A plan made now is another one than the saved one, or its domain is gone.
+    pub(super) fn refuse_changed(&self, now: &[Planned]) -> Result<(), Error> {
+        let changed = self.plans.iter().filter_map(|saved| {
+            let domain = &saved.plan.domain;
+            let now = now.iter().find(|now| now.plan.domain.uuid == domain.uuid);
+            let how = match now {
+                Some(now) => differs(saved, now)?,
+                None => vec!["it is gone".to_owned()],
+            };
+            Some(super::changed(domain, &how))
+        });
+        let refusals: Vec<Refusal> = changed.collect();
+        match refusals.is_empty() {
+            true => Ok(()),
+            false => Err(EngineError::Refused { refusals }.into()),
+        }
+    }
 }
 
 /// Whatever it is, a pipe or a device without end, no more than a plan may have is read.
@@ -111,7 +165,7 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
 
 /// In what a plan made now is another one than the saved one, in words; `None` where it is that
 /// one.
-pub(super) fn differs(saved: &SavedPlan, now: &Planned) -> Option<Vec<String>> {
+fn differs(saved: &SavedPlan, now: &Planned) -> Option<Vec<String>> {
     let definition_is_same = saved_plan::fingerprint(&now.facts.definition)
         .is_ok_and(|fingerprint| fingerprint == saved.definition);
     let is_same = now.plan.is_same_as(&saved.plan) && definition_is_same;

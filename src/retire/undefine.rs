@@ -4,12 +4,10 @@
 use std::time::Duration;
 
 use crate::engine::{Engine, World};
-use crate::journal::saved_plan::SavedPlan;
 use crate::model::{Evidence, Removal, Summary};
-use crate::ports::{HypervisorError, Journal};
-use crate::survey::SurveyError;
+use crate::ports::Journal;
 
-use super::saved::differs;
+use super::saved::Saved;
 use super::{
     Connected, Error, Planned, Site, awaited, carry_out, changed, first_changed, named, plan,
     refuse, settled,
@@ -36,8 +34,10 @@ pub struct Undefine<'a> {
     site: &'a dyn Site,
     host: Box<dyn Connected>,
     request: Request,
-    /// A plan that was made earlier, and is carried out only if it would be made again just so.
-    saved: Option<SavedPlan>,
+    /// Plans that were made earlier, and are carried out only if they would be made again just so.
+    saved: Option<Saved>,
+    /// Of decisions of their own, those that are none: as they were typed, each with why.
+    absent: Vec<(String, Error)>,
     shown: Option<Vec<Planned>>,
 }
 
@@ -59,31 +59,39 @@ pub enum Failed {
 impl<'a> Undefine<'a> {
     /// # Errors
     /// [`Error::ReasonRequired`], [`Error::OverrideWithoutReason`]; libvirt is out of reach, a
-    /// domain is not there, or a transaction has it.
-    pub fn new(site: &'a dyn Site, request: Request) -> Result<Self, Error> {
+    /// domain is not there, or a transaction has it. Where each is a decision of its own: that is
+    /// so of all.
+    pub fn new(site: &'a dyn Site, mut request: Request) -> Result<Self, Error> {
         refuse_without_reason(site, &request)?;
         let host = site.connect()?;
         // Nobody waits for the journal only to hear of a typing error.
-        awaited::present(site, &host.world(), &request.domains, &request.purpose)?;
+        let mut absent = awaited::absent(site, &host.world(), &request.domains, &request.purpose)?;
+        let is_there = |spec: &String| absent.iter().all(|(absent, _)| absent != spec);
+        request.domains.retain(is_there);
+        if !absent.is_empty() && (!request.each || request.domains.is_empty()) {
+            return Err(absent.swap_remove(0).1);
+        }
         Ok(Self {
             site,
             host,
             request,
             saved: None,
+            absent,
             shown: None,
         })
     }
 
     /// # Errors
     /// As [`Undefine::new`]; the plan would be another one now, or is refused.
-    pub fn of_saved(site: &'a dyn Site, request: Request, saved: SavedPlan) -> Result<Self, Error> {
+    pub fn of_saved(site: &'a dyn Site, request: Request, saved: Saved) -> Result<Self, Error> {
         refuse_without_reason(site, &request)?;
-        let host = site.connect_to(&saved.uri)?;
+        let host = site.connect_to(saved.uri())?;
         let mut undefine = Self {
             site,
             host,
             request,
             saved: Some(saved),
+            absent: Vec::new(),
             shown: None,
         };
         undefine.propose()?;
@@ -100,6 +108,12 @@ impl<'a> Undefine<'a> {
         Ok(self.shown.insert(planned))
     }
 
+    /// Domains that are left out because there is no such domain, as they were typed, each with why.
+    /// They are among the failed afterwards.
+    pub fn absent(&self) -> &[(String, Error)] {
+        &self.absent
+    }
+
     /// What [`Undefine::propose`] has given.
     pub fn shown(&self) -> &[Planned] {
         self.shown.as_deref().unwrap_or_default()
@@ -107,7 +121,8 @@ impl<'a> Undefine<'a> {
 
     /// # Errors
     /// Nothing was changed: they are refused, or are not as they were shown.
-    pub fn carry_out(self) -> Result<Retired, Error> {
+    pub fn carry_out(mut self) -> Result<Retired, Error> {
+        let absent = std::mem::take(&mut self.absent);
         let (site, purpose) = (self.site, self.request.purpose.as_str());
         // A command that is refused leaves nothing behind, not even a new journal.
         if self.shown.is_none() && !site.has_journal()? {
@@ -116,7 +131,7 @@ impl<'a> Undefine<'a> {
         let mut journal = site.journal(purpose)?;
         let world = self.host.world();
         let domains = match &self.saved {
-            Some(saved) => vec![saved.plan.domain.clone()],
+            Some(saved) => saved.domains().cloned().collect(),
             None => named(&world, &self.request.domains)?,
         };
         let _locks = site.lock(&world, &domains, purpose)?;
@@ -138,7 +153,7 @@ impl<'a> Undefine<'a> {
         }
         let journal = &mut *journal;
         match self.request.each {
-            true => Ok(self.one_by_one(&world, journal, planned)),
+            true => Ok(self.one_by_one(&world, journal, planned, absent)),
             false => {
                 let (touched, result) = self.batch(&world, journal, planned);
                 Ok(Retired {
@@ -150,25 +165,22 @@ impl<'a> Undefine<'a> {
     }
 
     fn plan(&self) -> Result<Vec<Planned>, Error> {
-        let planned = plan(
-            &self.host.world(),
-            &self.request.domains,
-            &self.request.removal,
-        );
+        let Request {
+            domains, removal, ..
+        } = &self.request;
+        let world = self.host.world();
         let Some(saved) = &self.saved else {
-            return Ok(planned?);
+            return Ok(plan(&world, domains, removal)?);
         };
-        match planned {
-            Ok(planned) => match planned.iter().find_map(|now| differs(saved, now)) {
-                None => Ok(planned),
-                Some(how) => Err(changed(&saved.plan.domain, &how).into()),
-            },
-            // A domain that is no more has changed, too.
-            Err(SurveyError::Hypervisor(HypervisorError::NoSuchDomain(_))) => {
-                Err(changed(&saved.plan.domain, &["it is gone".to_owned()]).into())
-            }
-            Err(error) => Err(error.into()),
-        }
+        // A domain that is no more has changed, too.
+        let uuids: Vec<_> = saved.domains().map(|domain| domain.uuid).collect();
+        let there = world.hypervisor.which_are_there(&uuids)?;
+        let there: Vec<String> = there.iter().map(ToString::to_string).collect();
+        let is_there = |spec: &&String| there.contains(spec);
+        let domains: Vec<String> = domains.iter().filter(is_there).cloned().collect();
+        let planned = plan(&world, &domains, removal)?;
+        saved.refuse_changed(&planned)?;
+        Ok(planned)
     }
 
     fn refuse(&self, planned: &[Planned]) -> Result<(), Error> {
@@ -207,22 +219,32 @@ impl<'a> Undefine<'a> {
         ))
     }
 
+    /// Its plan as it is now, which a saved one must be, too.
+    fn again(&self, world: &World, planned: Planned) -> Result<Vec<Planned>, Error> {
+        let domain = planned.plan.domain.uuid.to_string();
+        let now = plan(world, &[domain], &self.request.removal)?;
+        match first_changed(&[planned], &now) {
+            Some((domain, how)) if self.saved.is_some() => Err(changed(domain, &how).into()),
+            _ => Ok(now),
+        }
+    }
+
     /// One that is refused or fails keeps no other from being retired.
     fn one_by_one(
         &self,
         world: &World,
         journal: &mut dyn Journal,
         planned: Vec<Planned>,
+        absent: Vec<(String, Error)>,
     ) -> Retired {
         let mut touched = Vec::new();
-        let mut failed: Vec<(String, Error)> = Vec::new();
+        let mut failed = absent;
         for (index, planned) in planned.into_iter().enumerate() {
             let domain = planned.plan.domain.clone();
             // Whatever became of those before it, its own plan is of now.
             let again = match index {
                 0 => Ok(vec![planned]),
-                _ => plan(world, &[domain.uuid.to_string()], &self.request.removal)
-                    .map_err(Error::from),
+                _ => self.again(world, planned),
             };
             let result = again.and_then(|planned| {
                 refuse(&planned)?;

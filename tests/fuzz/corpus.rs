@@ -167,12 +167,12 @@ fn records() {
         put("import_line", &format!("line-{number}"), line);
     }
     watched();
-    let saved = saved_plan::encode(&SavedPlan {
+    let saved = saved_plan::encode(&[SavedPlan {
         uri: "qemu:///system".into(),
         removal: sample::removal(),
         plan: sample::plan(),
         definition: saved_plan::fingerprint(&sample::definition()).unwrap(),
-    });
+    }]);
     let saved = saved.unwrap();
     put("saved_plan", "framed", &saved);
     put(

@@ -41,7 +41,7 @@ fn fill(state: &Path) {
         match begun {
             Ok(id) => println!("acknowledged {id}"),
             Err(error) => {
-                assert!(matches!(error, JournalError::Io { .. }), "{error}");
+                assert!(matches!(error, JournalError::Unwritten { .. }), "{error}");
                 // And stays so: nobody knows what is on the disk.
                 assert!(journal.begin(sample::draft()).is_err());
                 assert!(journal.summaries().is_err());

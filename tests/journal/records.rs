@@ -165,8 +165,12 @@ fn a_saved_plan_comes_back_without_the_secrets() {
         plan: sample::plan(),
         definition: fingerprint(&sample::definition()).unwrap(),
     };
-    let bytes = saved_plan::encode(&saved).unwrap();
-    assert_eq!(saved_plan::decode(&bytes).unwrap(), saved);
+    let both = [saved.clone(), saved.clone()];
+    let bytes = saved_plan::encode(&both).unwrap();
+    assert_eq!(saved_plan::decode(&bytes).unwrap(), both);
+    let cut = saved_plan::decode(&bytes[..bytes.len() - 1]);
+    assert!(cut.is_err(), "{cut:?}");
+    assert!(saved_plan::decode(&[]).is_err());
     let text = String::from_utf8_lossy(&bytes);
     assert!(!text.contains(sample::PASSWORD));
     let mut other = sample::definition();

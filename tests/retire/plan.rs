@@ -277,15 +277,44 @@ fn a_file_that_is_no_plan_is_refused() {
     host.retire(&["plan", "web1", "--save", &saved(&host)])
         .expect(3);
     refused(&host, 3, "undecided-disk");
-    // A plan is of one domain.
-    guest(&host, "web2");
-    let words = [
-        "plan",
-        "web1",
-        "web2",
-        "--remove-all-storage",
-        "--save",
-        "/tmp/x",
-    ];
-    host.retire_json(&words).expect(2).json_error();
+}
+
+/// Several plans in one file are one batch, and all of them are what they were or none is run.
+#[test]
+fn plans_of_several_domains_are_saved_together() {
+    let host = PrivateHost::start();
+    for name in ["web1", "web2", "web3"] {
+        guest(&host, name);
+    }
+    let save = |names: &[&str]| {
+        let words = ["--remove-all-storage", "--save", &saved(&host)].map(str::to_owned);
+        let names = names.iter().map(|it| (*it).to_owned());
+        let words: Vec<String> = ["plan".to_owned()]
+            .into_iter()
+            .chain(names)
+            .chain(words)
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        host.retire(&words).expect(0)
+    };
+    save(&["web2", "web1", "web3"]);
+    host.virsh(&["desc", "web1", "--config", "another text"]);
+    host.virsh(&["undefine", "web3"]);
+    let told = host
+        .retire_json(&["apply", &saved(&host), "--yes"])
+        .expect(3);
+    let told = told.json_error()["error"]["message"].to_string();
+    assert!(
+        told.contains("web1") && told.contains("web3") && !told.contains("web2"),
+        "{told}"
+    );
+    assert_eq!(host.domains(), ["web1", "web2"]);
+    let shown = save(&["web2", "web1"]);
+    let command = format!("virt-retire apply {}", saved(&host));
+    assert!(shown.stdout.contains(&command), "{shown}");
+    let done = host
+        .retire_json(&["apply", &saved(&host), "--yes"])
+        .expect(0);
+    assert_eq!(done.json()["transactions"].as_array().unwrap().len(), 2);
+    assert!(host.domains().is_empty());
 }

@@ -391,8 +391,7 @@ pub fn hypervisor(call: &'static str) -> impl FnOnce(Halt) -> HypervisorError {
 }
 
 pub fn journal(_: Halt) -> JournalError {
-    JournalError::Io {
-        doing: "write",
+    JournalError::Unwritten {
         path: "/state".into(),
         cause: "the disk does not answer".into(),
     }

@@ -180,8 +180,7 @@ impl SledJournal {
     fn usable(&self) -> Result<(), JournalError> {
         match &self.broken {
             None => Ok(()),
-            Some(cause) => Err(JournalError::Io {
-                doing: "go on with",
+            Some(cause) => Err(JournalError::Unwritten {
                 path: self.names.state_dir.clone(),
                 cause: format!("an earlier write failed: {cause}"),
             }),
@@ -202,9 +201,11 @@ impl SledJournal {
             .write(changes)
             .and_then(|()| self.watermark.set(&head.mark(), sync));
         if let Err(fault) = written {
-            let error = fault.at("write", &self.names.state_dir);
-            self.broken = Some(error.to_string());
-            return Err(error);
+            self.broken = Some(fault.to_string());
+            return Err(JournalError::Unwritten {
+                path: self.names.state_dir.clone(),
+                cause: fault.to_string(),
+            });
         }
         self.unsynced = if sync { 0 } else { self.unsynced + 1 };
         self.head = head;

@@ -28,7 +28,8 @@ pub fn checkpoint(context: &Context, checkpoint: &Checkpoint) -> Result<(), CliE
 pub struct Page {
     form: Form,
     out: std::io::BufWriter<std::io::Stdout>,
-    is_first: bool,
+    /// Nothing is written before there is something to tell: an error has stdout empty.
+    is_begun: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,34 +40,26 @@ enum Form {
 }
 
 impl Page {
-    /// # Errors
-    /// stdout is full.
-    pub fn begin(context: &Context) -> Result<Self, CliError> {
+    pub fn new(context: &Context) -> Self {
         let form = match (context.csv, context.output) {
             (true, _) => Form::Csv,
             (false, Output::Json) => Form::Json,
             (false, Output::Text) => Form::Text,
         };
-        let mut page = Self {
+        Self {
             form,
             out: std::io::BufWriter::new(std::io::stdout()),
-            is_first: true,
-        };
-        match form {
-            Form::Json => page.write("{\"events\":[\n")?,
-            Form::Csv => page.write(&format!("{}\r\n", CSV_HEADER))?,
-            Form::Text => true,
-        };
-        Ok(page)
+            is_begun: false,
+        }
     }
 
     /// Whether anybody reads on.
     ///
     /// # Errors
-    /// As [`Page::begin`].
+    /// stdout is full.
     pub fn print(&mut self, entry: &LogEntry) -> Result<bool, CliError> {
-        let comma = if self.is_first { "" } else { ",\n" };
-        self.is_first = false;
+        let comma = if self.is_begun { ",\n" } else { "" };
+        self.begin()?;
         let line = match self.form {
             Form::Text => format!("{}\n", visible(&logged(entry))),
             Form::Csv => format!("{}\r\n", visible(&csv(entry))),
@@ -80,8 +73,9 @@ impl Page {
     }
 
     /// # Errors
-    /// As [`Page::begin`].
+    /// As [`Page::print`].
     pub fn end(mut self) -> Result<(), CliError> {
+        self.begin()?;
         if self.form == Form::Json {
             self.write("\n]}\n")?;
         }
@@ -89,6 +83,17 @@ impl Page {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(unwritten(&error)),
             _ => Ok(()),
         }
+    }
+
+    fn begin(&mut self) -> Result<(), CliError> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            match self.form {
+                Form::Json => self.write("{\"events\":[\n")?,
+                Form::Csv => self.write(&format!("{}\r\n", CSV_HEADER))?,
+                Form::Text => true,
+            };
+        }
+        Ok(())
     }
 
     fn write(&mut self, line: &str) -> Result<bool, CliError> {

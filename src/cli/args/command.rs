@@ -21,7 +21,7 @@ pub enum Command {
     Plan {
         #[command(flatten)]
         what: RemovalTargets,
-        /// Save the plan of one domain for `apply`
+        /// Save the plan for `apply`
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
         /// Plan what `destroy` would do

@@ -80,12 +80,6 @@ impl From<retire::Error> for CliError {
                 unchanged(Exit::Refused, "reason-required", "add --reason TEXT")
             }
             Error::OverrideWithoutReason => unchanged(Exit::Usage, "usage", "add --reason TEXT"),
-            Error::SavesOne => Self::new(
-                Exit::Usage,
-                "usage",
-                message,
-                "save each domain's plan in a file of its own",
-            ),
             Error::NotSaved(_) => Self::new(
                 Exit::Error,
                 "saved-plan",

@@ -99,6 +99,12 @@ impl From<JournalError> for CliError {
                 "journal-io",
                 "is the disk full or read-only? To see: df -h".to_owned(),
             ),
+            JournalError::Unwritten { .. } => (
+                Exit::Unfinished,
+                "journal-io",
+                "is the disk full or read-only? To see: df -h. Then: virt-retire recover"
+                    .to_owned(),
+            ),
             JournalError::Newer { .. } => (
                 Exit::Error,
                 "journal-newer",

@@ -19,15 +19,15 @@ pub fn run(context: &Context, file: &Path, how: &How) -> Result<(), CliError> {
         )
     };
     let saved = load_plan(file).map_err(unusable)?;
-    let domain = &saved.plan.domain;
+    let names: Vec<&str> = saved.domains().map(|it| it.name.as_str()).collect();
     let request = Request {
-        domains: vec![domain.uuid.to_string()],
-        removal: saved.removal.clone(),
+        domains: saved.domains().map(|it| it.uuid.to_string()).collect(),
+        removal: saved.removal().clone(),
         prepare: how.prepare,
-        each: false,
+        each: how.each,
         reason: how.reason.clone(),
         retention: context.retention(how),
-        purpose: format!("apply {}", domain.name),
+        purpose: format!("apply {}", names.join(" ")),
     };
     let undefine = Undefine::of_saved(context, request, saved)?;
     if !how.confirmation.yes {

@@ -10,7 +10,7 @@ use super::super::error::CliError;
 
 /// At most `limit` entries, the newest, and of those the oldest first.
 pub fn run(context: &Context, filter: &Filter, limit: Option<usize>) -> Result<(), CliError> {
-    let mut page = Page::begin(context)?;
+    let mut page = Page::new(context);
     if context.has_journal()? {
         let mut failed = None;
         context

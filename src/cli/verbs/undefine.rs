@@ -2,7 +2,9 @@
 
 use crate::cli::args::{How, Power, RemovalTargets};
 use crate::cli::context::Context;
+use crate::cli::control::say;
 use crate::cli::error::CliError;
+use crate::cli::safe::safe;
 use crate::cli::{plans, retired};
 use crate::retire::{Request, Undefine};
 
@@ -27,6 +29,13 @@ pub fn run(
     };
     let mut undefine = Undefine::new(context, request)?;
     if !how.confirmation.yes {
+        for (name, why) in undefine.absent() {
+            say(&format!(
+                "{} is left out: {}",
+                safe(name),
+                safe(&why.to_string())
+            ));
+        }
         let proposed = undefine.propose();
         let planned = proposed.map_err(|error| plans::refused(context, Some(how), error))?;
         plans::ask(context, planned)?;
