@@ -11,6 +11,7 @@ mod journal;
 mod keeper;
 mod lock;
 mod log;
+mod overlays;
 mod quarantine;
 mod storage;
 mod watchlist;
@@ -29,6 +30,7 @@ pub use journal::{Journal, JournalError, JournalReader};
 pub use keeper::{Finder, Keeper, Seen};
 pub use lock::{LockError, LockedDomains};
 pub use log::{Log, Migrated, Outlook};
+pub use overlays::{Layered, Mounted, Overlays};
 pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
 pub use storage::{
     Below, Demand, Entry, Image, Medium, Moved, Part, Reference, Resolved, Room, Root, Storage,

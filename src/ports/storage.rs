@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::overlays::Overlays;
 use crate::model::{
     Allocation, Digest, DigestKind, FileFacts, FileKind, FileTime, Identity, SecretXml, WipeMethod,
     Wiped,
@@ -235,6 +236,10 @@ pub trait StorageView {
     /// Places at which this host is told to mount something (fstab, systemd) and nothing is mounted
     /// now.
     fn unmounted(&self) -> Vec<PathBuf>;
+    /// What is mounted where, as far as files of overlays concern it.
+    fn overlays(&self) -> Overlays {
+        Overlays::default()
+    }
     /// Whether libvirt would stop the pool in whose folder this is, or this symlink leads from, if
     /// it were refreshed.
     fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError>;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{
     Allocation, Digest, DigestKind, FileFacts, FileKind, FileMove, FileTime, Identity, SecretXml,
 };
-use crate::ports::{Entry, Image, Resolved, Room, StorageError, StorageView};
+use crate::ports::{Entry, Image, Overlays, Resolved, Room, StorageError, StorageView};
 
 /// An image as it was read: under which name, in which format, from which byte on.
 type Reading = (PathBuf, Option<String>, u64);
@@ -32,6 +32,7 @@ pub struct CachedStorage<'a> {
     /// Files that are taken as if they still were where they came from.
     moved: HashMap<FolderEntry, FileFacts>,
     unmounted: OnceCell<Vec<PathBuf>>,
+    overlays: OnceCell<Overlays>,
     unseen: RefCell<BTreeSet<String>>,
 }
 
@@ -46,6 +47,7 @@ impl<'a> CachedStorage<'a> {
             remembers: Cell::new(false),
             moved: HashMap::new(),
             unmounted: OnceCell::new(),
+            overlays: OnceCell::new(),
             unseen: RefCell::default(),
         }
     }
@@ -63,6 +65,21 @@ impl<'a> CachedStorage<'a> {
             }
         }
         cached
+    }
+
+    /// The inodes that the file at the real path is: its own, and on an overlay that of the layer
+    /// whose file it is. Whoever uses the one uses the other.
+    pub(super) fn faces(&self, path: &Path, facts: &FileFacts) -> Vec<(u64, u64)> {
+        let mut keys = vec![facts.identity.key()];
+        if facts.kind == FileKind::Regular {
+            let overlays = self.overlays.get_or_init(|| self.inner.overlays());
+            let names = overlays.names(path);
+            let found = names
+                .iter()
+                .find_map(|name| self.inner.glance(name).ok().flatten());
+            keys.extend(found.map(|found| found.identity.key()));
+        }
+        keys
     }
 
     /// What `work` asks of images may be remembered: who uses what, of all that is on the host. Of

@@ -253,6 +253,7 @@ impl<'a> Survey<'a> {
     /// A file with all that decides whether it may be moved.
     fn file(&self, owner: Uuid, path: PathBuf, mut facts: FileFacts) -> FileRef {
         let protected = self.storage.protected(&path, &facts);
+        let protected = protected.or_else(|| self.of_libvirt(&path));
         if protected.is_none() {
             match facts.kind {
                 // Its size is that of all below it, which is asked of nobody's root folder.
@@ -279,9 +280,31 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// In the folders in which libvirt has its own records of domains: they are no image of
+    /// anybody's, whatever a domain says, and what they tell of is lost with them.
+    fn of_libvirt(&self, path: &Path) -> Option<String> {
+        let folders = self.hypervisor.state_folders().ok()?;
+        let real = |folder: &PathBuf| Some(self.storage.resolve(folder).ok()?.real);
+        // Beside the definitions of a session lie its guests' NVRAM and saved states.
+        let directly = [folders.definitions, folders.autostart].into_iter();
+        let directly = directly.map(|folder| (folder, true));
+        let anywhere = [folders.snapshots, folders.checkpoints].into_iter();
+        let mut all = anywhere.map(|folder| (folder, false)).chain(directly);
+        let (found, _) = all.find(|(folder, is_directly)| {
+            real(folder).is_some_and(|real| match is_directly {
+                true => path.parent() == Some(&real),
+                false => path.starts_with(&real),
+            } || real.starts_with(path))
+        })?;
+        Some(format!(
+            "it is in {}: libvirt's own records of domains",
+            found.display()
+        ))
+    }
+
     fn users(&self, owner: Uuid, path: &Path, facts: &FileFacts, protected: bool) -> Vec<User> {
         let graph = self.graph.borrow();
-        let mut users = graph.users(&facts.identity, owner);
+        let mut users = graph.users_of(self.cached, path, facts, owner);
         if protected {
             return users;
         }
@@ -342,7 +365,7 @@ impl<'a> Survey<'a> {
                     return;
                 }
                 left -= 1;
-                users.extend(graph.users(&entry.identity, owner));
+                users.extend(graph.users(entry.identity.key(), owner));
                 if entry.kind == FileKind::Directory {
                     pending.push(entry.path);
                 }

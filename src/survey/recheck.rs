@@ -85,10 +85,14 @@ pub fn newcomers(
         .iter()
         .zip(&now)
         .map(|(one, files)| {
-            files
-                .iter()
-                .map(|file| graph.users(&file.facts.identity, one.owner))
-                .collect()
+            let users = |(file, (_, stored)): (&FileMove, &(Taken, PathBuf))| {
+                let path = match how {
+                    As::BeforeTheMoves => &file.path,
+                    As::TheyAre => stored,
+                };
+                graph.users_of(&cached, path, &file.facts, one.owner)
+            };
+            files.iter().zip(&one.taken).map(users).collect()
         })
         .collect())
 }

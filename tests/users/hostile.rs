@@ -32,6 +32,10 @@ fn what_is_not_a_guest_s_is_refused_by_every_name() {
 s=socket.socket(socket.AF_UNIX); s.bind(\"socket\")'
         mkdir -m 1777 sticky; truncate -s 1M real.img; ln -s ../real.img sticky/planted
         chown -h 1207:1207 sticky/planted
+        mkdir -p /var/lib/libvirt/qemu/snapshot/s; touch /var/lib/libvirt/qemu/snapshot/s/s1.xml
+        mkdir -p /etc/libvirt/qemu; touch /etc/libvirt/qemu/s.xml
+        mkdir -p other/journal other/quarantine/1-x; touch other/journal.head other/journal/db
+        touch other/quarantine/1-x/{record.bin,manifest.json,000}
         mkdir mnt; mount -t tmpfs none mnt; touch mnt/f; touch point; mount --bind mnt/f point",
     );
     // A second name for one of the system's own files, on the file system that both are on.
@@ -75,6 +79,20 @@ s=socket.socket(socket.AF_UNIX); s.bind(\"socket\")'
         ("file", format!("{h}/sticky/planted"), "raw", protected),
         ("file", format!("{h}/mnt"), "raw", protected),
         ("file", format!("{h}/point"), "raw", protected),
+        (
+            "file",
+            "/var/lib/libvirt/qemu/snapshot/s/s1.xml".into(),
+            "raw",
+            protected,
+        ),
+        ("file", "/etc/libvirt/qemu/s.xml".into(), "raw", protected),
+        ("file", format!("{h}/other/journal/db"), "raw", protected),
+        (
+            "file",
+            format!("{h}/other/quarantine/1-x/000"),
+            "raw",
+            protected,
+        ),
         ("file", "/".into(), "raw", protected),
         ("file", "/dev/null".into(), "raw", protected),
         ("file", "/dev/zero".into(), "qcow2", protected),

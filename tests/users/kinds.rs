@@ -203,6 +203,80 @@ fn another_domain_through_a_bind_mount_of_the_folder() {
     goes(&host, &guest);
 }
 
+/// The layer's inode is another one, and the kernel tells who has it open of that one alone.
+#[test]
+fn another_domain_or_a_process_through_an_overlay() {
+    let host = host();
+    let below = guest(&host, "layer-a");
+    host.shell(&format!(
+        "cd /var/lib/libvirt; mkdir lower work merged; mount -t overlay none \
+         -o lowerdir=$PWD/lower,upperdir={},workdir=$PWD/work merged",
+        host.images
+    ));
+    let through = "/var/lib/libvirt/merged/layer-a.raw";
+    define(&host, "layer-b", "", &file_disk(through, "raw"));
+    refused(&host, &below, "domain", "layer-b", "disk vda of");
+    // The same from above.
+    let above = ["undefine", "layer-b", "--remove-all-storage", "--yes"];
+    let told = host.retire_json(&above).expect(3).json_error();
+    assert_eq!(told["error"]["code"], "in-use", "{told:#}");
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.contains("layer-a"), "{message}");
+    host.virsh(&["undefine", "layer-a"]);
+    let helper = Helper::python(&host, "file=open(path,'rb')", below.path("vda"));
+    let told = host.retire_json(&above).expect(3).json_error();
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.contains("(python3)"), "{message}");
+    helper.end();
+    host.retire(&above).expect(0);
+    assert!(!host.exists(below.path("vda")));
+    host.retire(&["rollback", "last", "--yes"]).expect(0);
+    assert!(host.exists(below.path("vda")));
+    host.virsh(&["undefine", "layer-b"]);
+    host.shell("umount /var/lib/libvirt/merged");
+}
+
+/// A folder is shared with a guest, with all that is in it.
+#[test]
+fn another_domain_with_which_the_folder_is_shared() {
+    let host = host();
+    host.shell(&format!("mkdir -p {}/shared/below", host.images));
+    let guest = GuestBuilder::new("share-a")
+        .disk(Disk::unmanaged("shared/below/share-a.raw"))
+        .define(&host);
+    let share = format!(
+        "<filesystem type='mount'><source dir='{}/shared'/><target dir='x'/></filesystem>",
+        host.images
+    );
+    define(&host, "share-b", "", &share);
+    refused(&host, &guest, "domain", "share-b", "below");
+    host.virsh(&["undefine", "share-b"]);
+    goes(&host, &guest);
+}
+
+/// The state of a guest's TPM is a file, and somebody has it for a disk.
+#[test]
+fn another_domain_s_tpm_state() {
+    let host = host();
+    let owner = guest(&host, "tpm-owner");
+    let state = format!("/var/lib/libvirt/swtpm/{}/tpm2", owner.uuid);
+    host.shell(&format!(
+        "mkdir -p {state}; truncate -s 64K {state}/tpm2-00.permall"
+    ));
+    define(
+        &host,
+        "tpm-taker",
+        "",
+        &file_disk(&format!("{state}/tpm2-00.permall"), "raw"),
+    );
+    let words = ["undefine", "tpm-taker", "--remove-all-storage", "--yes"];
+    let told = host.retire_json(&words).expect(3).json_error();
+    assert_eq!(told["error"]["code"], "in-use", "{told:#}");
+    host.virsh(&["undefine", "tpm-taker"]);
+    host.shell(&format!("rm -r /var/lib/libvirt/swtpm/{}", owner.uuid));
+    goes(&host, &owner);
+}
+
 #[test]
 fn another_domain_s_backing_file() {
     let host = host();

@@ -85,9 +85,15 @@ impl Census for HostCensus {
     }
 
     fn holders(&self, path: &Path, facts: &FileFacts) -> Asked {
+        let mut layer = None;
         let keys = match facts.kind {
             FileKind::Directory => below(path, facts),
-            FileKind::Regular | FileKind::BlockDevice => vec![facts.identity.key()],
+            FileKind::BlockDevice => vec![facts.identity.key()],
+            FileKind::Regular => {
+                layer = files::overlays::beneath(path);
+                let beneath = layer.as_ref().map(|(_, found)| found.identity.key());
+                [facts.identity.key()].into_iter().chain(beneath).collect()
+            }
             // A symlink is read and never held.
             FileKind::Symlink | FileKind::Other => return certain(Vec::new()),
         };
@@ -99,7 +105,14 @@ impl Census for HostCensus {
             if tried > 0 {
                 thread::sleep(PAUSE);
             }
-            let answer = ask(path, facts);
+            let answer = match (ask(path, facts), &layer) {
+                // The kernel answers for the one inode alone.
+                (Answer::Free, Some((name, found))) => match ask(name, found) {
+                    Answer::Another => Answer::Free,
+                    of_layer => of_layer,
+                },
+                (answer, _) => answer,
+            };
             is_certain |= answer != Answer::Unknown;
             let now = match answer {
                 // Nobody has it open, so that only a mount of the file itself is left. Of a folder

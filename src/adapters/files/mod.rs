@@ -18,6 +18,7 @@ mod image_name;
 mod manifests;
 pub(super) mod mounts;
 mod other_names;
+pub(super) mod overlays;
 mod place;
 mod planted;
 mod protected;
@@ -44,7 +45,7 @@ use crate::model::{
     Wiped,
 };
 use crate::ports::{
-    Demand, Entry, Image, Moved, Resolved, Room, Root, Storage, StorageError, StorageView,
+    Demand, Entry, Image, Moved, Overlays, Resolved, Room, Root, Storage, StorageError, StorageView,
 };
 
 use super::survey_cache::{SurveyCache, stamp};
@@ -152,6 +153,10 @@ impl StorageView for LocalFiles {
 
     fn unmounted(&self) -> Vec<PathBuf> {
         declared_mounts::unmounted()
+    }
+
+    fn overlays(&self) -> Overlays {
+        overlays::overlays()
     }
 
     fn stops_a_pool(&self, path: &Path) -> Result<bool, StorageError> {

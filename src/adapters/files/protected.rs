@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes};
 
 use super::system_folders::{BELOW, EVERYBODYS, NAMED, Row, THEMSELVES};
 use super::{LocalFiles, mounts, other_names, resolve, sys};
+use crate::journal::manifest;
 use crate::model::{FileFacts, FileKind};
 
 pub fn protected(files: &LocalFiles, path: &Path, facts: &FileFacts) -> Option<String> {
@@ -136,8 +137,29 @@ fn ours(files: &LocalFiles, real: &Path) -> Option<String> {
             ));
         }
     }
-    None
+    another_ones(real)
 }
+
+/// A quarantine or a state folder that another journal has, known by what is in it: to take a file
+/// from there is to break somebody's undo.
+fn another_ones(real: &Path) -> Option<String> {
+    let has = |folder: &Path, names: &[&str]| {
+        let mut names = names.iter().map(|name| folder.join(name));
+        names.all(|name| sys::stat_at(CWD, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok())
+    };
+    let is_one = |folder: &&Path| OF_OURS.iter().any(|names| has(folder, names));
+    let folder = real.ancestors().find(is_one)?;
+    Some(format!(
+        "it belongs to what virt-retire keeps in {}",
+        folder.display()
+    ))
+}
+
+/// What a transaction's home has, a transaction's folder beside other files, and a state folder.
+const OF_OURS: [&[&str]; 2] = [
+    &[manifest::RECORD, manifest::MANIFEST],
+    &["journal", "journal.head"],
+];
 
 fn mount(real: &Path, facts: &FileFacts) -> Option<String> {
     let root = || Some("something is mounted there".to_owned());

@@ -257,7 +257,9 @@ impl One<'_> {
                 (_, true) => "data file of ",
                 (_, false) => "backing file of ",
             };
-            self.add(layer.facts.identity.key(), &format!("{part}{how}"));
+            for key in self.storage.faces(&layer.path, &layer.facts) {
+                self.add(key, &format!("{part}{how}"));
+            }
             for (_, link) in &layer.links {
                 self.add(link.identity.key(), &format!("name of {part}{how}"));
             }
@@ -314,7 +316,9 @@ impl One<'_> {
             return;
         };
         if let Ok(Some(facts)) = self.storage.glance(&resolved.real) {
-            self.add(facts.identity.key(), how);
+            for key in self.storage.faces(&resolved.real, &facts) {
+                self.add(key, how);
+            }
         }
         for link in &resolved.links {
             if let Ok(Some(facts)) = self.storage.glance(link) {

@@ -163,7 +163,9 @@ impl Graph {
                 true => "data file of",
                 false => "backing file of",
             };
-            self.add_image(layer.facts.identity.key(), owner, &name, how);
+            for key in storage.faces(&layer.path, &layer.facts) {
+                self.add_image(key, owner, &name, how);
+            }
             self.add_below(storage, layer, |graph, key| {
                 graph.add_image(key, owner, &name, "file in a folder that is a disk of");
             });
@@ -202,7 +204,9 @@ impl Graph {
                     name: path.display().to_string(),
                     how: format!("disk {} of {} in the saved state", disk.target, xml.name),
                 };
-                self.add(layer.facts.identity.key(), Some(xml.uuid), user);
+                for key in storage.faces(&layer.path, &layer.facts) {
+                    self.add(key, Some(xml.uuid), user.clone());
+                }
             }
         }
     }

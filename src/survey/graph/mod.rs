@@ -15,8 +15,10 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::model::{DomainRef, Identity, SecretXml, User, UserKind};
-use crate::ports::{Outsider, Sighting};
+use crate::model::{DomainRef, FileFacts, Identity, SecretXml, User, UserKind};
+use crate::ports::{Outsider, Sighting, StorageView};
+
+use super::cached::CachedStorage;
 
 type Key = (u64, u64);
 
@@ -70,12 +72,38 @@ impl Graph {
         self.unseen.insert(what);
     }
 
+    /// Everyone who uses the file, but for the domain `owner` and, while it runs, its processes: by
+    /// any of the inodes that it is, and by a folder around it.
+    pub(super) fn users_of(
+        &self,
+        storage: &CachedStorage,
+        path: &Path,
+        facts: &FileFacts,
+        owner: Uuid,
+    ) -> Vec<User> {
+        let faces = storage.faces(path, facts).into_iter();
+        let mut users: Vec<User> = faces.flat_map(|key| self.users(key, owner)).collect();
+        // Of a folder in which everybody keeps everything, what is open tells.
+        let around = path.ancestors().skip(1);
+        for folder in around.take_while(|folder| !storage.is_systems(folder)) {
+            let Ok(Some(found)) = storage.glance(folder) else {
+                continue;
+            };
+            let uses = self.uses.get(&found.identity.key()).into_iter().flatten();
+            let others = uses.filter(|found| found.owner.is_some_and(|of| of != owner));
+            users.extend(others.map(|found| User {
+                how: format!("below the {}", found.user.how),
+                ..found.user.clone()
+            }));
+        }
+        users.sort();
+        users.dedup();
+        users
+    }
+
     /// Everyone who uses the inode, but for the domain `owner` and, while it runs, its processes.
-    pub(super) fn users(&self, identity: &Identity, owner: Uuid) -> Vec<User> {
-        let uses = self
-            .uses
-            .get(&identity.key())
-            .map_or(&[][..], Vec::as_slice);
+    pub(super) fn users(&self, key: Key, owner: Uuid) -> Vec<User> {
+        let uses = self.uses.get(&key).map_or(&[][..], Vec::as_slice);
         let known = |guest: Uuid| uses.iter().any(|found| found.owner == Some(guest));
         let inside = uses
             .iter()
@@ -84,7 +112,7 @@ impl Graph {
         let outside = self
             .outside
             .users
-            .get(&identity.key())
+            .get(&key)
             .into_iter()
             .flatten()
             .filter(|one| !self.is_own(one, owner, known))

@@ -133,7 +133,7 @@ impl Survey<'_> {
         !self
             .graph
             .borrow()
-            .users(&entry.identity, ANYBODY)
+            .users(entry.identity.key(), ANYBODY)
             .is_empty()
     }
 

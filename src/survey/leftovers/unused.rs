@@ -79,7 +79,9 @@ impl Survey<'_> {
             return None;
         }
         let facts = self.storage.glance(&entry.path).ok()??;
-        let mut users = self.graph.borrow().users(&entry.identity, ANYBODY);
+        let graph = self.graph.borrow();
+        let mut users = graph.users_of(self.cached, &entry.path, &facts, ANYBODY);
+        drop(graph);
         if users.iter().any(|user| user.kind != UserKind::Image) {
             return None;
         }
