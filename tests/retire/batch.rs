@@ -180,12 +180,25 @@ fn each_is_a_decision_of_its_own() {
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("domain two") && !message.contains("Nothing was changed"));
     assert_eq!(host.domains(), ["two"]);
+    // A name that is no domain's is one that fails, and no more.
+    let typed = [undefine(&["nosuch", "one", "two"]), vec!["--each"]].concat();
+    host.retire(&["rollback", "1-2", "--yes"]).expect(0);
+    let partly = host.retire_json(&typed).expect(4);
+    let message = partly.json_error()["error"]["message"].to_string();
+    assert!(
+        message.contains("nosuch") && message.contains("domain two"),
+        "{message}"
+    );
+    assert_eq!(host.domains(), ["two", "three"]);
+    let nobody = [undefine(&["nosuch"]), vec!["--each"]].concat();
+    let none = host.retire_json(&nobody).expect(1).json_error();
+    assert_eq!(none["error"]["code"], "no-such-domain");
     // Where none can be had nothing has changed.
     let none = [undefine(&["two"]), vec!["--each"]].concat();
     host.retire(&none).expect(3);
     host.virsh(&["destroy", "two"]);
     host.retire(&none).expect(0);
-    assert!(host.domains().is_empty());
+    assert_eq!(host.domains(), ["three"]);
 }
 
 /// The template too, and a clone that fails keeps it.

@@ -94,6 +94,12 @@ fn others_can_look_on_and_need_not_wait_for_ever() {
         let same = [&["--wait", "0"][..], &undefine("one")].concat();
         let held = host.retire_json(&same).expect(6);
         assert_eq!(held.json_error()["error"]["code"], "journal-held", "{held}");
+        // And nobody is left with half a document.
+        let told = host.retire_json(&["--wait", "0", "log"]);
+        match told.code {
+            0 => drop(told.json()),
+            _ => assert_eq!((told.expect(6).stdout.as_str(), held.code), ("", 6)),
+        }
 
         let at_once = [&["--wait", "0"][..], &undefine("two")].concat();
         let held = host.retire_json(&at_once).expect(6);

@@ -357,3 +357,39 @@ fn a_place_that_was_made_for_nothing_is_gone_again() {
     host.retire(&["rollback", "1", "--yes"]).expect(0);
     assert!(host.exists(&format!("{}/disk.raw", at("b"))));
 }
+
+/// The record of the beginning is on the disk or not, and nobody knows: 1 would say that nothing is
+/// left to do.
+#[test]
+fn a_sync_that_fails_is_not_called_nothing() {
+    let host = PrivateHost::start();
+    guest(&host);
+    let before = Identity::capture(&host, "web1", &[]);
+    let mut unfinished = 0;
+    for call in ["fsync", "fdatasync"] {
+        for when in 1..8 {
+            let trace = host.inject(&Fault::error(call, "EIO", when), &UNDEFINE);
+            if !trace.struck() {
+                break;
+            }
+            let code = trace.outcome.code;
+            let listed = host.retire_json(&["list"]).expect(0).json();
+            let newest = listed["transactions"][0]["state"]
+                .as_str()
+                .unwrap_or("none");
+            let is_open = !matches!(newest, "none" | "committed" | "rolled-back");
+            assert!(
+                !is_open || code == 5,
+                "{call} {when}: {newest} after {}",
+                trace.outcome
+            );
+            unfinished += u32::from(code == 5);
+            host.retire(&["recover", "--yes"]).expect(0);
+            if host.domains().is_empty() {
+                host.retire(&["rollback", "last", "--yes"]).expect(0);
+            }
+            assert_same(&before, &Identity::capture(&host, "web1", &[]));
+        }
+    }
+    assert!(unfinished > 0, "no record was ever in doubt");
+}

@@ -93,6 +93,15 @@ fn what_is_wrong_in_the_file_is_told_and_nothing_is_done() {
     host.run(&["chmod", "0666", FILE]).expect(0);
     host.retire_json(&["list"]).expect(1);
     host.run(&["chmod", "0644", FILE]).expect(0);
+    let folder = std::path::Path::new(FILE)
+        .parent()
+        .unwrap()
+        .to_str()
+        .unwrap();
+    host.run(&["chmod", "0777", folder]).expect(0);
+    let told = host.retire(&["config", "show"]).expect(1);
+    assert!(told.stderr.contains(&format!("go-w {folder}")), "{told}");
+    host.run(&["chmod", "0755", folder]).expect(0);
     host.retire_json(&["list"]).expect(0);
 }
 

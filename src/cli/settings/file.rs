@@ -1,7 +1,7 @@
 //! The configuration file: `/etc/virt-retire/config.toml` for root, else
 //! `$XDG_CONFIG_HOME/virt-retire/config.toml`.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -86,12 +86,24 @@ fn ours_alone(file: &File, path: &Path) -> Result<(), CliError> {
         .metadata()
         .map_err(|error| wrong(path, format!("cannot be read: {error}")))?;
     let us = rustix::process::geteuid().as_raw();
-    if (found.uid() == us || found.uid() == 0) && found.mode() & 0o022 == 0 {
-        return Ok(());
+    let is_ours = |found: &Metadata| found.uid() == us || found.uid() == 0;
+    if !is_ours(&found) || found.mode() & 0o022 != 0 {
+        let mut error = wrong(path, "may be written by others".into());
+        error.hint = format!("chown {us} {0}; chmod go-w {0}", path.display());
+        return Err(error);
     }
-    let mut error = wrong(path, "may be written by others".into());
-    error.hint = format!("chown {us} {0}; chmod go-w {0}", path.display());
-    Err(error)
+    // Who may rename the file away may put another one there.
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    match folder.metadata() {
+        Ok(found) if !is_ours(&found) || found.mode() & 0o1002 == 0o002 => {
+            let mut error = wrong(path, "is in a folder that others may write to".into());
+            error.hint = format!("chown {us} {0}; chmod go-w {0}", folder.display());
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn wrong(path: &Path, how: String) -> CliError {
