@@ -66,14 +66,16 @@ pub fn read(
     ids: &[TransactionId],
     purpose: &str,
 ) -> Result<Vec<Transaction>, CliError> {
-    can_ask()?;
     if let (Some(first), false) = (ids.first(), context.has_journal()?) {
         return Err(JournalError::NoSuchTransaction(*first).into());
     }
     // Nobody else is kept waiting while the operator reads.
     let reader = context.reader(purpose)?;
     let read = ids.iter().map(|id| reader.read(*id));
-    Ok(read.collect::<Result<_, _>>()?)
+    let read = read.collect::<Result<_, _>>()?;
+    // What cannot be done is said before what --yes would do.
+    can_ask()?;
+    Ok(read)
 }
 
 /// Tells what became of them.

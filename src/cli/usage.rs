@@ -20,8 +20,8 @@ pub fn end(error: &clap::Error) -> Exit {
     }
     if wants_json(std::env::args_os()) {
         error::print(&explained(error), Output::Json);
-    } else if let Some(verb) = mistyped(error) {
-        error::print(&no_such_command(verb), Output::Text);
+    } else if let Some(told) = in_our_words(error) {
+        error::print(&told, Output::Text);
     } else {
         print(error);
     }
@@ -57,6 +57,29 @@ fn wants_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
     false
 }
 
+/// What clap does not say as helpfully.
+fn in_our_words(error: &clap::Error) -> Option<CliError> {
+    mistyped(error)
+        .map(no_such_command)
+        .or_else(|| without_transaction(error))
+}
+
+/// Nobody is given the newest one unasked: it may be another's.
+fn without_transaction(error: &clap::Error) -> Option<CliError> {
+    let missing = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) => missing,
+        _ => return None,
+    };
+    missing.iter().any(|it| it.starts_with("<ID>")).then(|| {
+        CliError::unchanged(
+            Exit::Usage,
+            "usage",
+            "which transaction is not said",
+            "name it by its number, or last; to see them: virt-retire list",
+        )
+    })
+}
+
 /// The word that stands where a command belongs, and is none.
 fn mistyped(error: &clap::Error) -> Option<&str> {
     match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
@@ -68,9 +91,11 @@ fn mistyped(error: &clap::Error) -> Option<&str> {
 /// What others call our commands, and what is close to them by its letters. Whoever mistypes is
 /// never led to a command that takes something away.
 fn no_such_command(verb: &str) -> CliError {
-    const MEANT: [(&str, &str); 8] = [
+    const MEANT: [(&str, &str); 10] = [
         ("restore", "rollback"),
         ("unretire", "rollback"),
+        ("undelete", "rollback"),
+        ("status", "list"),
         ("revert", "rollback"),
         ("delete", "plan"),
         ("remove", "plan"),
@@ -107,8 +132,8 @@ fn no_such_command(verb: &str) -> CliError {
 
 /// clap's text is "error: MESSAGE", a blank line, and then what helps.
 fn explained(error: &clap::Error) -> CliError {
-    if let Some(verb) = mistyped(error) {
-        return no_such_command(verb);
+    if let Some(told) = in_our_words(error) {
+        return told;
     }
     let text = error.render().to_string();
     let (message, rest) = match error.kind() {
@@ -160,5 +185,20 @@ mod tests {
         assert!(json(&["virt-retire", "show", "x", "--output=json"]));
         assert!(!json(&["virt-retire", "show", "--output", "text", "json"]));
         assert!(!json(&["virt-retire", "plan", "--", "--output=json"]));
+    }
+
+    #[test]
+    fn a_command_without_a_transaction_says_how_to_name_one() {
+        for verb in ["undo", "commit", "hold", "show", "prove"] {
+            let words = ["virt-retire", verb, "--reason", "why"];
+            let words = if verb == "hold" {
+                &words[..]
+            } else {
+                &words[..2]
+            };
+            let error = super::super::args::Arguments::command().try_get_matches_from(words);
+            let told = in_our_words(&error.unwrap_err()).unwrap();
+            assert!(told.hint.contains("last"), "{verb}: {}", told.hint);
+        }
     }
 }
