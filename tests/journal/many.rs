@@ -48,7 +48,11 @@ pub fn write_lines(count: u64, out: &mut impl Write) -> io::Result<()> {
         }
         head = appended.head;
     }
-    Ok(())
+    let (entries, root) = (head.sequence(), head.frontier.root().base64());
+    writeln!(
+        out,
+        r#"{{"line":"end","entries":{entries},"root":"{root}"}}"#
+    )
 }
 
 fn transaction(id: u64, at: Timestamp) -> Transaction {

@@ -159,6 +159,7 @@ pub fn import_line(data: &[u8]) {
     match part {
         Part::Journal(format) => drop(encode(&format)),
         Part::Begin(record) | Part::Entry { record, .. } => every_kind(&record),
+        Part::End { .. } => {}
     }
 }
 
