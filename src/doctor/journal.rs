@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::engine::{self, EngineError, Selection};
-use crate::model::{Claim, Fate, FileSystem, State, Step, Summary, Transaction, TransactionId};
+use crate::model::{
+    Claim, DomainRef, Fate, FileFacts, FileSystem, State, Summary, Taken, Transaction,
+    TransactionId,
+};
 use crate::ports::{JournalReader, Medium};
 
 use super::hints::{counted, listed, path};
@@ -26,6 +29,10 @@ pub(super) struct Known {
     pub kept: HashMap<PathBuf, TransactionId>,
     /// Where files were that wait in quarantine.
     pub moved: HashMap<PathBuf, (TransactionId, State)>,
+    /// Of transactions that are not at their end, and may be under way.
+    pub unfinished: Vec<DomainRef>,
+    /// Those files, each with its place in quarantine.
+    pub taken: Vec<(FileFacts, TransactionId, PathBuf)>,
     /// What is held, by file system.
     pub space: Vec<FileSystem>,
 }
@@ -233,10 +240,13 @@ fn held(summaries: &[Summary], report: &mut Report) {
 impl Known {
     fn remember(&mut self, transaction: &Transaction) {
         let (id, state) = (transaction.id, transaction.state());
-        for step in &transaction.plan.steps {
-            if let Step::Quarantine(item) = step {
-                let path = item.taken().path().to_owned();
-                self.moved.insert(path, (id, state));
+        if state.claim() == Claim::Unfinished {
+            self.unfinished.push(transaction.domain().clone());
+        }
+        for (_, taken, stored) in transaction.taken() {
+            self.moved.insert(taken.path().to_owned(), (id, state));
+            match taken {
+                Taken::File(moved) => self.taken.push((moved.facts.clone(), id, stored)),
             }
         }
         let disks = transaction.plan.disks.iter();

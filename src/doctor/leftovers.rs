@@ -1,8 +1,10 @@
 //! What other tools left, in words, each with the command that fixes it.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
-use crate::model::{FileTime, State, TransactionId, quoted};
+use crate::model::{Claim, DomainRef, FileTime, State, TransactionId, quoted};
 use crate::survey::{Gone, Leftovers, Nature, Ownerless, Part, StateKind, Unused};
 
 use super::hints::{self, listed};
@@ -11,9 +13,22 @@ use super::{Leftover, Report};
 
 pub(super) fn tell(found: &Leftovers, known: &Known, now: Timestamp, report: &mut Report) {
     let gone = found.gone.iter().map(|one| self::gone(one, known));
-    let saved = found.ownerless.iter();
+    // What an open transaction takes is not left over: what becomes of it is told elsewhere.
+    let is_being_taken = |path: &Path| {
+        let taken = known.moved.get(path);
+        taken.is_some_and(|(_, state)| state.claim() == Claim::Unfinished)
+    };
+    let is_of = |one: &Ownerless, domain: &DomainRef| {
+        one.uuid == Some(domain.uuid) || one.name.as_ref() == Some(&domain.name)
+    };
+    let saved = found.ownerless.iter().filter(|one| {
+        let mut unfinished = known.unfinished.iter();
+        !is_being_taken(&one.path) && !unfinished.any(|domain| is_of(one, domain))
+    });
     let ownerless = saved.map(|one| self::ownerless(one, found, known, now));
-    let unused = found.unused.iter().map(|one| self::unused(one, known, now));
+    let unused = found.unused.iter();
+    let unused = unused.filter(|one| !is_being_taken(&one.path));
+    let unused = unused.map(|one| self::unused(one, known, now));
     let all = gone.chain(ownerless).chain(unused);
     report.leftovers.extend(all);
 }
@@ -207,6 +222,15 @@ fn unused(one: &Unused, known: &Known, now: Timestamp) -> Leftover {
         _ => format!("rm {path}"),
     };
     let kept = known.kept.get(&one.path).copied();
+    let mut taken = known.taken.iter();
+    let astray = taken.find(|(facts, _, _)| facts.identity.is_same_file(&one.identity));
+    let (message, fix) = match astray {
+        None => (message, fix),
+        Some((_, id, stored)) => (
+            format!("{message}; it is what transaction {id} had in quarantine"),
+            format!("mv {path} {}", hints::path(stored)),
+        ),
+    };
     let mut domains = known.domains.values();
     let left = Leftover {
         kind,

@@ -285,6 +285,25 @@ pub(super) fn occupied_notes(
         .collect()
 }
 
+/// Files of a retirement that was undone, and that are not where they were. Without those that
+/// libvirt itself removes and makes anew.
+pub(super) fn missing_at_home(world: &World, transaction: &Transaction) -> Vec<PathBuf> {
+    let all = transaction.taken();
+    let is_libvirts = |taken: &Taken| {
+        matches!(
+            taken.role(),
+            FileRole::Nvram | FileRole::TpmState | FileRole::ManagedSave
+        )
+    };
+    let missing = all.filter(|(_, taken, stored)| {
+        let finder = finder(world.storage, taken.clone(), taken.path(), stored);
+        !is_libvirts(taken) && matches!(finder.home(), Ok(Presence::Nothing))
+    });
+    missing
+        .map(|(_, taken, _)| taken.path().to_owned())
+        .collect()
+}
+
 /// The same of several, as a refusal.
 pub(super) fn refuse_defined_again(
     world: &World,

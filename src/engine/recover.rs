@@ -4,6 +4,8 @@
 //! rollback that had begun goes on. What is on the disk decides each step, not what the journal
 //! hopes: every effect looks for the inode that was recorded with its intent.
 
+use std::path::PathBuf;
+
 use crate::model::{Claim, Direction, Evidence, State, Transaction, TransactionId, Verb};
 
 use super::course::StepFailure;
@@ -21,7 +23,11 @@ pub struct Recovery {
 
 #[derive(Debug)]
 pub enum Recovered {
-    Undone,
+    /// Everything is back but these, which are neither in quarantine nor where they were: somebody
+    /// has removed them.
+    Undone {
+        missing: Vec<PathBuf>,
+    },
     /// Its purge had been begun, and is finished: there is no way back from it.
     Purged,
     /// It could not be undone, so the retirement was finished.
@@ -112,9 +118,10 @@ impl Engine<'_> {
         let undefinable;
         let back = match self.undo(&mut transaction, unwritten) {
             Ok(()) => {
+                let missing = look::missing_at_home(&self.world, &transaction);
                 return Ok(Recovery {
                     transaction,
-                    result: Recovered::Undone,
+                    result: Recovered::Undone { missing },
                 });
             }
             Err(Stop::Unfinished(error)) => return Err(error),

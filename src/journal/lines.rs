@@ -1,7 +1,7 @@
 //! A journal as JSON lines: what `journal export` writes and `journal import` reads. First the
 //! journal itself, then every record in the order in which it was written, in base64: a record may
-//! hold secrets, and its very bytes are what the log's tree is over. Last how many entries that were
-//! and the tree's root: what was cut off, at the end of a line too, is no export.
+//! hold secrets, and its very bytes are what the log's tree is over. Last how many entries that
+//! were and the tree's root: what was cut off, at the end of a line too, is no export.
 
 use std::io::{self, BufRead, Read, Write};
 

@@ -54,6 +54,9 @@ pub enum Error {
     /// Some of these are open still.
     #[error("{}", still_open(.0))]
     Open(Vec<Recovery>),
+    /// What was undone is not as it was: these are neither in quarantine nor where they were.
+    #[error("{}", .0.iter().map(lost).collect::<Vec<_>>().join("; "))]
+    Lost(Vec<(TransactionId, PathBuf)>),
     /// The journal does not know of these transactions of ours, which may be half done.
     #[error("{}", .0.iter().map(Finding::message).collect::<Vec<_>>().join("; "))]
     Unrecorded(Vec<Finding>),
@@ -113,6 +116,7 @@ impl Error {
             Self::Open(_) | Self::Unrecorded(_) | Self::GuestsLeft | Self::Unusable(_) => {
                 Changed::Unfinished
             }
+            Self::Lost(_) => Changed::PutBack,
             Self::Short(shortfall) if shortfall.has_purged => Changed::Unfinished,
             Self::Survey(_)
             | Self::Lock(_)
@@ -139,11 +143,18 @@ impl Error {
     }
 }
 
+fn lost((id, path): &(TransactionId, PathBuf)) -> String {
+    format!(
+        "{} is gone: somebody removed it before transaction {id} took it",
+        path.display()
+    )
+}
+
 fn still_open(recoveries: &[Recovery]) -> String {
     let told = |recovery: &Recovery| {
         let id = recovery.transaction.id;
         match &recovery.result {
-            Recovered::Undone | Recovered::Purged | Recovered::Finished { .. } => None,
+            Recovered::Undone { .. } | Recovered::Purged | Recovered::Finished { .. } => None,
             Recovered::Stuck { forward, back } => Some(format!(
                 "transaction {id} is stuck: back: {back}; forward: {forward}"
             )),

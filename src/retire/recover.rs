@@ -26,14 +26,25 @@ pub struct RecoveryReport {
 
 impl RecoveryReport {
     /// # Errors
-    /// [`Error::Open`], [`Error::Unrecorded`]: something is left.
+    /// [`Error::Open`], [`Error::Unrecorded`]: something is left. [`Error::Lost`].
     pub fn refuse_open(self) -> Result<(), Error> {
+        let lost = self.recoveries.iter().flat_map(|it| match &it.result {
+            Recovered::Undone { missing } => {
+                let id = it.transaction.id;
+                missing.iter().map(|path| (id, path.clone())).collect()
+            }
+            _ => Vec::new(),
+        });
+        let lost: Vec<_> = lost.collect();
         refuse_open(self.recoveries)?;
         let is_ours = |finding: &Finding| matches!(finding, Finding::Unrecorded { .. });
         let unrecorded: Vec<Finding> = self.findings.into_iter().filter(is_ours).collect();
-        match unrecorded.is_empty() {
+        if !unrecorded.is_empty() {
+            return Err(Error::Unrecorded(unrecorded));
+        }
+        match lost.is_empty() {
             true => Ok(()),
-            false => Err(Error::Unrecorded(unrecorded)),
+            false => Err(Error::Lost(lost)),
         }
     }
 }
@@ -127,7 +138,7 @@ fn one(
 fn told(recoveries: &[Recovery], findings: &[Finding]) -> String {
     let each = recoveries.iter().map(|it| {
         let word = match &it.result {
-            Recovered::Undone => "undone",
+            Recovered::Undone { .. } => "undone",
             Recovered::Purged => "purged",
             Recovered::Finished { .. } => "finished",
             Recovered::Stuck { .. } => "stuck",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{DomainRef, Fate, FileRef, Summary, Transaction};
+use crate::model::{Claim, DomainRef, Fate, FileRef, Summary, Transaction};
 use crate::ports::{HypervisorError, JournalReader};
 use crate::survey::{CachedStorage, Piece, Survey, SurveyError};
 
@@ -76,7 +76,7 @@ fn meant(survey: &Survey, what: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(what).map_err(|_| Error::NoSuchFile(what.to_owned()))
 }
 
-/// The newest transaction that has this file in quarantine.
+/// The newest transaction that has this file in quarantine, or is open and may be taking it.
 fn with_path(site: &dyn Site, path: &Path) -> Option<Transaction> {
     newest(site, &|transaction| {
         transaction.files().any(|(_, moved, _)| moved.path == path)
@@ -101,7 +101,7 @@ fn newest(site: &dyn Site, is_it: &dyn Fn(&Transaction) -> bool) -> Option<Trans
     let reader = reader(site)?;
     let mut found = None;
     let read = reader.newest(&mut |summary| {
-        if summary.state.is_restorable() {
+        if summary.state.is_restorable() || summary.state.claim() == Claim::Unfinished {
             found = Some(reader.read(summary.id)?).filter(|one| is_it(one));
         }
         Ok(found.is_none())

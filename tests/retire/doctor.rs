@@ -539,3 +539,68 @@ fn what_others_left_is_told_with_the_command_that_fixes_it() {
         again.is_silent(path);
     }
 }
+
+/// Between the undefinition and the move a disk is nobody's, and its undo needs it.
+#[test]
+fn what_an_open_transaction_takes_is_no_leftover() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("open")
+        .disk(Disk::pool("open-a.qcow2"))
+        .disk(Disk::pool("open-b.qcow2"))
+        .define(&host);
+    let words = ["undefine", "open", "--remove-all-storage", "--yes"];
+    // The first renames are those of the manifest, then come the disks.
+    let paths = [guest.path("vda").to_owned(), guest.path("vdb").to_owned()];
+    let mut crashed = false;
+    for when in 1..10 {
+        let killed = host.inject(&Fault::kill("renameat2", when), &words);
+        assert!(killed.outcome.killed(), "{}", killed.outcome);
+        if !host.exists(&paths[0]) || !host.exists(&paths[1]) {
+            crashed = true;
+            break;
+        }
+        let told = Told::of(&host, 1);
+        paths.iter().for_each(|path| told.is_silent(path));
+        host.retire(&["recover", "--yes"]).expect(0);
+    }
+    assert!(crashed, "no disk was ever moved");
+    let left = paths.iter().find(|path| host.exists(path)).unwrap();
+    Told::of(&host, 1).is_silent(left);
+    let users = host.retire_json(&["users", left]).expect(0).json();
+    assert_eq!(
+        users["retired_by"],
+        host.retire_json(&["list"]).json()["transactions"][0]["id"]
+    );
+    // Somebody deletes it all the same: that is told, and stays told.
+    host.shell(&format!("rm {left}"));
+    host.retire(&["recover", "--yes"]).expect(5);
+    let told = host.retire_json(&["recover", "--yes"]).expect(4);
+    let error = told.json_error()["error"].clone();
+    assert_eq!(error["code"], "file-missing", "{told}");
+    assert!(
+        error["message"].as_str().unwrap().contains(left.as_str()),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_was_taken_out_of_quarantine_is_no_leftover() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("astray")
+        .disk(Disk::pool("astray.qcow2"))
+        .define(&host);
+    host.retire(&["undefine", "astray", "--remove-all-storage", "--yes"])
+        .expect(0);
+    let shown = host.retire_json(&["show", "1"]).expect(0).json();
+    let stored = shown["quarantine"][0]["stored"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let elsewhere = format!("{}/elsewhere.qcow2", host.images);
+    host.shell(&format!("mv {stored} {elsewhere}"));
+    let told = Told::of(&host, 1);
+    let hint = told.at(&elsewhere)["hint"].as_str().unwrap().to_owned();
+    host.shell(&hint);
+    host.retire(&["rollback", "1", "--yes"]).expect(0);
+    assert!(host.exists(guest.path("vda")));
+}

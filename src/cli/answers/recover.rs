@@ -50,11 +50,14 @@ fn recovered(recovery: &Recovery) -> String {
              freed (purged).",
             size(transaction.freed())
         ),
-        Recovered::Undone => format!(
-            "Transaction {id}: domain {name} was left half retired; it is back{}, {} files \
-             and definition (rolled-back).",
-            if notes.is_empty() { " as it was" } else { "" },
-            transaction.files().count()
+        Recovered::Undone { missing } => format!(
+            "Transaction {id}: domain {name} was left half retired; it is back{}, {} and definition \
+             (rolled-back).",
+            match notes.is_empty() && missing.is_empty() {
+                true => " as it was",
+                false => "",
+            },
+            count(transaction.files().count() - missing.len(), "file")
         ),
         Recovered::Finished {
             because,
@@ -113,7 +116,7 @@ impl RecoveredJson {
     fn new(recoveries: &[Recovery], findings: &[Finding]) -> Self {
         let one = |recovery: &Recovery| {
             let (word, back, forward) = match &recovery.result {
-                Recovered::Undone => ("undone", None, None),
+                Recovered::Undone { .. } => ("undone", None, None),
                 Recovered::Purged => ("purged", None, None),
                 Recovered::Finished { because, .. } => ("finished", Some(because), None),
                 Recovered::Stuck { forward, back } => ("stuck", Some(back), Some(forward)),

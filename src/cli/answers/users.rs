@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::model::{FileRef, Transaction};
+use crate::model::{Claim, FileRef, Transaction};
 use crate::retire::FileFound;
 
 use super::super::args::Output;
@@ -41,7 +41,11 @@ pub fn tell(context: &Context, found: FileFound) -> Result<(), CliError> {
             out(&told(&file, &unseen))?;
             match &retired {
                 Some(retired) => out(&format!(
-                    "Another file of that path is in quarantine. {}",
+                    "{} {}",
+                    match retired.state().claim() {
+                        Claim::Unfinished => "A transaction that is not at its end takes it.",
+                        _ => "Another file of that path is in quarantine.",
+                    },
                     way_back(retired)
                 )),
                 None => Ok(()),
@@ -73,7 +77,13 @@ fn tell_retired(context: &Context, what: &Path, by: &Transaction) -> Result<(), 
 }
 
 fn way_back(by: &Transaction) -> String {
-    format!("Undo:  virt-retire rollback {}", by.id)
+    match by.state().claim() {
+        Claim::Unfinished => format!(
+            "To finish or undo transaction {}, if nobody is at work on it:  virt-retire recover",
+            by.id
+        ),
+        _ => format!("Undo:  virt-retire rollback {}", by.id),
+    }
 }
 
 #[derive(Serialize)]
@@ -85,7 +95,7 @@ struct Users {
     users: Vec<UserJson>,
     /// Why it would never be removed, whoever asks.
     protected: Option<String>,
-    /// The newest transaction that has a file of this path in quarantine.
+    /// The newest transaction that has a file of this path in quarantine, or is open and takes it.
     retired_by: Option<u64>,
     unseen: Vec<String>,
 }

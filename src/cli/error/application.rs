@@ -76,6 +76,12 @@ impl From<retire::Error> for CliError {
                 message,
                 "the manifest.json beside each says how to restore by hand",
             ),
+            Error::Lost(_) => Self::new(
+                Exit::PutBack,
+                "file-missing",
+                message,
+                "restore it from a backup: the domain is defined and names it",
+            ),
             Error::ReasonRequired => {
                 unchanged(Exit::Refused, "reason-required", "add --reason TEXT")
             }
