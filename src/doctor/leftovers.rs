@@ -1,17 +1,24 @@
 //! What other tools left, in words, each with the command that fixes it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::model::{Claim, DomainRef, FileTime, State, TransactionId, quoted};
+use crate::model::{Claim, DomainRef, FileFacts, FileTime, State, TransactionId, quoted};
+use crate::ports::{Presence, StorageView};
 use crate::survey::{Gone, Leftovers, Nature, Ownerless, Part, StateKind, Unused};
 
 use super::hints::{self, listed};
 use super::journal::Known;
 use super::{Leftover, Report};
 
-pub(super) fn tell(found: &Leftovers, known: &Known, now: Timestamp, report: &mut Report) {
+pub(super) fn tell(
+    found: &Leftovers,
+    known: &Known,
+    storage: &dyn StorageView,
+    now: Timestamp,
+    report: &mut Report,
+) {
     let gone = found.gone.iter().map(|one| self::gone(one, known));
     // What an open transaction takes is not left over: what becomes of it is told elsewhere.
     let is_being_taken = |path: &Path| {
@@ -28,7 +35,14 @@ pub(super) fn tell(found: &Leftovers, known: &Known, now: Timestamp, report: &mu
     let ownerless = saved.map(|one| self::ownerless(one, found, known, now));
     let unused = found.unused.iter();
     let unused = unused.filter(|one| !is_being_taken(&one.path));
-    let unused = unused.map(|one| self::unused(one, known, now));
+    // What is not where it was put may be one of these.
+    let taken = known.taken.iter();
+    let astray = taken.filter(|(facts, _, stored)| {
+        let found = Presence::at(storage, stored, facts);
+        matches!(found, Ok(Presence::Nothing))
+    });
+    let astray: Vec<_> = astray.collect();
+    let unused = unused.map(|one| self::unused(one, known, storage, &astray, now));
     let all = gone.chain(ownerless).chain(unused);
     report.leftovers.extend(all);
 }
@@ -176,7 +190,13 @@ fn ownerless(one: &Ownerless, all: &Leftovers, known: &Known, now: Timestamp) ->
     needed(left, kept)
 }
 
-fn unused(one: &Unused, known: &Known, now: Timestamp) -> Leftover {
+fn unused(
+    one: &Unused,
+    known: &Known,
+    storage: &dyn StorageView,
+    astray: &[&(FileFacts, TransactionId, PathBuf)],
+    now: Timestamp,
+) -> Leftover {
     let (kind, what) = match (&one.nature, &one.pooled) {
         (Nature::Seed, _) => ("orphaned-seed", "a cloud-init seed".to_owned()),
         (Nature::VagrantBox, _) => (
@@ -222,9 +242,11 @@ fn unused(one: &Unused, known: &Known, now: Timestamp) -> Leftover {
         _ => format!("rm {path}"),
     };
     let kept = known.kept.get(&one.path).copied();
-    let mut taken = known.taken.iter();
-    let astray = taken.find(|(facts, _, _)| facts.identity.is_same_file(&one.identity));
-    let (message, fix) = match astray {
+    let found = astray.iter().find(|(facts, _, _)| {
+        let found = Presence::at(storage, &one.path, facts);
+        found.is_ok_and(|found| found.is_it())
+    });
+    let (message, fix) = match found {
         None => (message, fix),
         Some((_, id, stored)) => (
             format!("{message}; it is what transaction {id} had in quarantine"),

@@ -193,7 +193,13 @@ fn everything(
                     as_root(patient, "virt-retire doctor"),
                 );
             }
-            leftovers::tell(&found, known, patient.clock().now(), report);
+            leftovers::tell(
+                &found,
+                known,
+                patient.storage(),
+                patient.clock().now(),
+                report,
+            );
         }
     }
 }

@@ -296,7 +296,7 @@ pub(super) fn missing_at_home(world: &World, transaction: &Transaction) -> Vec<P
         )
     };
     let missing = all.filter(|(_, taken, stored)| {
-        let finder = finder(world.storage, taken.clone(), taken.path(), stored);
+        let finder = finder(world.storage, *taken, taken.path(), stored);
         !is_libvirts(taken) && matches!(finder.home(), Ok(Presence::Nothing))
     });
     missing

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::model::{FileKind, FileTime, Identity, Pooled, User, UserKind};
+use crate::model::{FileKind, FileTime, Pooled, User, UserKind};
 use crate::ports::Entry;
 
 use super::super::{ANYBODY, Survey, SurveyError};
@@ -15,7 +15,6 @@ use super::ownerless::Ownerless;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unused {
     pub path: PathBuf,
-    pub identity: Identity,
     pub pooled: Option<Pooled>,
     /// Its pool is started, so that libvirt takes a command for it.
     pub is_served: bool,
@@ -114,7 +113,6 @@ impl Survey<'_> {
                 bytes: facts.allocated,
                 modified: facts.modified,
                 path: entry.path.clone(),
-                identity: facts.identity,
             },
             users,
         })
