@@ -29,6 +29,14 @@ pub fn ask(context: &Context, planned: &[Planned]) -> Result<(), CliError> {
         answers::plan::screen(context, planned),
         answers::plan::total(&plans)
     );
+    // Each is a decision of its own, and these are decided.
+    let refused = planned.iter().flat_map(|one| {
+        let name = safe(&one.plan.domain.name);
+        let refusals = one.plan.refusals.iter();
+        refusals.map(move |it| format!("{name} stays: {}", safe(&it.message)))
+    });
+    let refused: String = refused.map(|line| format!("\n{line}")).collect();
+    let shown = format!("{shown}{refused}");
     match context.output {
         Output::Text => answers::out(&shown)?,
         // Without anyone to ask, stderr has the one document that says so.
@@ -48,10 +56,23 @@ fn question(plans: &[&Plan]) -> String {
             _ => None,
         })
     };
-    let stopped = plans.iter().filter(|plan| plan.active);
-    let stopped: Vec<&&Plan> = stopped.filter(|plan| stop(plan).is_some()).collect();
+    let active = plans.iter().filter(|it| it.active && it.is_executable());
+    let (stopped, runs_on): (Vec<&&Plan>, Vec<&&Plan>) =
+        active.partition(|plan| stop(plan).is_some());
     let who = match stopped[..] {
-        [] => return "Go on?".to_owned(),
+        [] => {
+            return match runs_on[..] {
+                [] => "Go on?".to_owned(),
+                [one] => format!(
+                    "{} runs on without a definition, and is gone when it stops. Go on?",
+                    safe(&one.domain.name)
+                ),
+                _ => format!(
+                    "{} guests run on without a definition, and are gone when they stop. Go on?",
+                    runs_on.len()
+                ),
+            };
+        }
         [one] => format!("{} is", safe(&one.domain.name)),
         _ => format!("{} guests are", stopped.len()),
     };

@@ -95,8 +95,12 @@ fn running(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Optio
         code: RefusalCode::ActiveDomain,
         subject: facts.domain.name.clone(),
         message: format!(
-            "domain {} is running, and its storage cannot be removed under it",
-            facts.domain.name
+            "domain {} is {}, and its storage cannot be removed under it",
+            facts.domain.name,
+            match facts.paused {
+                true => "paused",
+                false => "running",
+            }
         ),
         hint: format!(
             "to stop it first: virt-retire destroy {0} with the same flags; to undefine it and \

@@ -1,7 +1,7 @@
 //! `list` and `show`: transactions as they are, with what is in quarantine of them.
 
 use crate::engine;
-use crate::model::{Filter, Progress, Space, Summary, Transaction, TransactionId};
+use crate::model::{Claim, Filter, Progress, Space, Summary, Transaction, TransactionId};
 use crate::ports::JournalError;
 
 use super::{Error, Site};
@@ -62,8 +62,15 @@ pub fn whole(site: &dyn Site, id: TransactionId) -> Result<Whole, Error> {
     };
     let progress = transaction.progress().into_iter().enumerate();
     let within = progress.filter(|(_, progress)| !is_out(progress));
+    // Of one that was cut off nobody has written down which of them have arrived.
+    let is_open = transaction.state().claim() == Claim::Unfinished;
+    let is_there = |step: usize| {
+        let stored = transaction.stored(step);
+        stored.is_some_and(|it| matches!(site.storage().glance(&it), Ok(Some(_))))
+    };
+    let within = within.map(|(step, _)| step);
     Ok(Whole {
-        in_quarantine: within.map(|(step, _)| step).collect(),
+        in_quarantine: within.filter(|step| !is_open || is_there(*step)).collect(),
         gone: engine::missing(site.storage(), &transaction),
         is_busy,
         transaction,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::{
-    Circumstances as Evident, EventKind, Progress, SavedVolume, State, Transaction, size,
+    Circumstances as Evident, Claim, EventKind, Progress, SavedVolume, State, Transaction, size,
 };
 use crate::retire::Whole;
 
@@ -35,6 +35,7 @@ fn show(whole: &Whole, secrets: bool, look: Look) -> String {
     let Whole {
         transaction,
         in_quarantine,
+        gone,
         ..
     } = whole;
     let about = Circumstances {
@@ -108,12 +109,15 @@ fn show(whole: &Whole, secrets: bool, look: Look) -> String {
         lines.push("Events:".into());
         lines.push(events(transaction));
     }
-    lines.push(quarantine(transaction, in_quarantine, look));
+    lines.push(quarantine(transaction, in_quarantine, gone, look));
     match summary.state {
         State::Prepared => lines.push(format!(
             "Decide:  virt-retire commit {id}  or virt-retire rollback {id}"
         )),
         State::Committed => lines.push(format!("Undo:  virt-retire rollback {id}")),
+        state if state.claim() == Claim::Unfinished && !whole.is_busy => {
+            lines.push("To finish or undo it:  virt-retire recover".to_owned());
+        }
         _ => {}
     }
     if secrets {
@@ -124,15 +128,27 @@ fn show(whole: &Whole, secrets: bool, look: Look) -> String {
     lines.join("\n")
 }
 
-/// Of a transaction that is open: the step that it is at, from 1, and how many there are.
+/// Of a transaction that is open: the step that it is at, from 1, and how many there are. It is the
+/// first that nobody knows to be done, or the last that nobody knows to be undone: what was begun
+/// after it may be done as well.
 pub fn interrupted_at(transaction: &Transaction) -> Option<(usize, usize)> {
     let is_open = matches!(
         transaction.state(),
         State::Executing | State::RollingBack | State::Stuck | State::Purging
     );
     let progress = transaction.progress();
-    let begun = progress.iter().rposition(|it| *it != Progress::Pending)?;
-    is_open.then_some((begun + 1, progress.len()))
+    let all = progress.len();
+    let step = match transaction.state() {
+        State::Executing => {
+            let done = progress.iter().filter(|it| **it == Progress::Done).count();
+            (done + 1).min(all)
+        }
+        _ => {
+            let is_over = |it: &Progress| matches!(it, Progress::Pending | Progress::Undone);
+            progress.iter().rposition(|it| !is_over(it))? + 1
+        }
+    };
+    is_open.then_some((step, all))
 }
 
 fn cause(transaction: &Transaction) -> Option<&str> {
@@ -149,7 +165,13 @@ fn cause(transaction: &Transaction) -> Option<&str> {
         })
 }
 
-fn quarantine(transaction: &Transaction, in_quarantine: &[usize], look: Look) -> String {
+fn quarantine(
+    transaction: &Transaction,
+    in_quarantine: &[usize],
+    gone: &[usize],
+    look: Look,
+) -> String {
+    let is_open = transaction.state().claim() == Claim::Unfinished;
     let waiting: Vec<_> = transaction
         .files()
         .chain(transaction.copies())
@@ -159,11 +181,21 @@ fn quarantine(transaction: &Transaction, in_quarantine: &[usize], look: Look) ->
         return "Nothing of it is in quarantine.".into();
     }
     let summary = transaction.summary();
-    let mut lines = vec![format!(
-        "{} held in quarantine and not freed, {}.",
-        size(held_bytes(&summary)),
-        until(&summary)
-    )];
+    let held = match is_open || !gone.is_empty() {
+        false => held_bytes(&summary),
+        true => {
+            let there = waiting.iter().filter(|(index, ..)| !gone.contains(index));
+            there.map(|(_, moved, _)| moved.facts.allocated).sum()
+        }
+    };
+    let mut lines = vec![match is_open {
+        true => format!("{} in quarantine so far.", size(held)),
+        false => format!(
+            "{} held in quarantine and not freed, {}.",
+            size(held),
+            until(&summary)
+        ),
+    }];
     if !look.whole {
         return lines.remove(0);
     }

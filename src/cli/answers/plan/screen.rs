@@ -30,7 +30,10 @@ pub fn plan(plan: &Plan, look: Look) -> String {
         lines.push(format!("  UUID {}", plan.domain.uuid));
     }
     lines.extend(disks(plan, look));
-    lines.extend(besides(plan).map(|line| look.width.wrapped(&line, 10)));
+    lines.extend(besides(plan).map(|(verb, what)| {
+        let what = look.width.wrapped(&what, 10);
+        format!("  {verb:<6}  {what}")
+    }));
     for unseen in &plan.unseen {
         lines.push(format!("  not looked at: {}", safe(unseen)));
     }
@@ -232,7 +235,7 @@ fn told(users: &[User]) -> Vec<String> {
 }
 
 /// What goes and stays beside the disks, and what happens to the guest.
-fn besides(plan: &Plan) -> impl Iterator<Item = String> {
+fn besides(plan: &Plan) -> impl Iterator<Item = (&'static str, String)> {
     let goes = extras(plan);
     let kept = plan
         .kept_nvram()
@@ -248,18 +251,29 @@ fn besides(plan: &Plan) -> impl Iterator<Item = String> {
         Step::Stop { graceful } => Some(*graceful),
         _ => None,
     });
+    let runs_on = plan.active && stop.is_none();
     let lines = [
-        (!goes.is_empty()).then(|| format!("  remove  {}", goes.join(", "))),
-        kept.then(|| "  keep    NVRAM".to_owned()),
+        (!goes.is_empty()).then(|| ("remove", goes.join(", "))),
+        kept.then(|| ("keep", "NVRAM".to_owned())),
         (!copied.is_empty()).then(|| {
-            format!(
-                "  copy    {}: the guest goes on using them",
-                copied.join(", ")
-            )
+            let what = format!("{}: the guest goes on using them", copied.join(", "));
+            ("copy", what)
         }),
         stop.map(|graceful| match graceful {
-            None => "  stop    switched off at once, its unsaved memory is lost".to_owned(),
-            Some(seconds) => format!("  stop    asked to switch itself off, within {seconds} s"),
+            None => (
+                "stop",
+                "switched off at once, its unsaved memory is lost".to_owned(),
+            ),
+            Some(seconds) => (
+                "stop",
+                format!("asked to switch itself off, within {seconds} s"),
+            ),
+        }),
+        runs_on.then(|| {
+            (
+                "runs",
+                "on, without a definition, until it stops".to_owned(),
+            )
         }),
     ];
     lines.into_iter().flatten()
@@ -299,7 +313,8 @@ pub(super) fn extras(plan: &Plan) -> Vec<String> {
 
 /// What all of it comes to, and that nothing is freed by it.
 pub fn total(plans: &[&Plan]) -> String {
-    let bytes = plans.iter().map(|plan| plan.allocated());
+    let go = || plans.iter().filter(|plan| plan.is_executable());
+    let bytes = go().map(|plan| plan.allocated());
     let into = match bytes.fold(0, u64::saturating_add) {
         0 => "Nothing but the definition goes into quarantine".to_owned(),
         bytes => format!(
@@ -309,7 +324,11 @@ pub fn total(plans: &[&Plan]) -> String {
     };
     match plans.len() {
         1 => format!("{into}."),
-        number => format!("{} go, {into}.", count(number, "domain")),
+        _ => {
+            let number = go().count();
+            let verb = if number == 1 { "goes" } else { "go" };
+            format!("{} {verb}, {into}.", count(number, "domain"))
+        }
     }
 }
 
