@@ -174,10 +174,12 @@ impl PurgedDocument {
     }
 }
 
-/// Of `purge -n`: nothing was freed.
+/// Of `purge -n`: nothing was freed. What a real run would list is what this lists.
 #[derive(Serialize)]
 struct Selected {
     transactions: Vec<SelectedJson>,
+    /// Those that were named or fit, and would stay, each with why.
+    stays: Vec<SelectedJson>,
     freed_bytes: u64,
     /// What is certain to come back, of what the selected ones hold.
     would_free_bytes: u64,
@@ -195,11 +197,13 @@ struct SelectedJson {
 impl Selected {
     /// `space` is that of the rows that go.
     fn new(rows: &[Row], space: &Space) -> Self {
+        let (go, stay): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.goes());
         Self {
             freed_bytes: 0,
             would_free_bytes: space.total.freed(),
             space: space.into(),
-            transactions: rows.iter().map(SelectedJson::from).collect(),
+            transactions: go.into_iter().map(SelectedJson::from).collect(),
+            stays: stay.into_iter().map(SelectedJson::from).collect(),
         }
     }
 }
