@@ -309,12 +309,19 @@ impl Engine<'_> {
         let plan = &transaction.plan.steps[step];
         if let (Some(taken), Some(stored)) = (plan.taken(), transaction.stored(step)) {
             let keeper = self.world.keeper(taken, taken.path(), &stored);
-            return Ok((keeper.destroy()?, Vec::new()));
+            let freed = keeper.destroy()?;
+            return Ok((
+                freed.saturating_add(discarded(transaction, step)),
+                Vec::new(),
+            ));
         }
         if let Some(copy) = transaction.copy(step) {
             let freed = storage.facts(&copy)?.map_or(0, |facts| facts.allocated);
             storage.remove_copy(&copy)?;
-            return Ok((freed, Vec::new()));
+            return Ok((
+                freed.saturating_add(discarded(transaction, step)),
+                Vec::new(),
+            ));
         }
         match is_record(plan) {
             true => Ok((0, self.remove_record(transaction)?)),
@@ -366,6 +373,17 @@ fn left(transaction: &Transaction) -> Vec<usize> {
 fn puts_files(transaction: &Transaction, step: usize) -> bool {
     let plan = &transaction.plan.steps[step];
     is_record(plan) || plan.taken().is_some() || transaction.copy(step).is_some()
+}
+
+/// Bytes that the file system got back when the step's file was overwritten by punching holes: when
+/// it is unlinked they are its own no more.
+fn discarded(transaction: &Transaction, step: usize) -> u64 {
+    let of_step = |kind: &EventKind| match kind {
+        EventKind::Wiped { step: done, wiped } if *done == step => Some(wiped.discarded),
+        _ => None,
+    };
+    let mut events = transaction.events.iter().rev();
+    events.find_map(|event| of_step(&event.kind)).unwrap_or(0)
 }
 
 /// Whether the step puts manifest and XML into quarantine.
