@@ -29,6 +29,7 @@ mod policy_rules;
 mod pools;
 mod prompts;
 mod purge;
+mod purge_folders;
 mod roundtrip;
 mod screens;
 mod session;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::model::{FileKind, Progress, Refusal, RefusalCode, Transaction, TransactionId, User};
-use crate::ports::Presence;
+use crate::ports::{Presence, StorageError};
 
 use super::super::bases::{holds, left_behind};
 use super::super::error::EngineError;
@@ -59,6 +59,15 @@ impl Engine<'_> {
             if places::is_read_only(&self.world, &folder) {
                 refusals.push(read_only(transaction, &folder));
             }
+            // Or `purging` would be entered, which no rollback leads out of, for what cannot be
+            // destroyed: whoever may rename the quarantine can put a symlink in its place.
+            if let Err(error) = self.world.storage.enter(&folder) {
+                refusals.push(shut(transaction, &folder, &error));
+            }
+        }
+        // What lies behind it is not this transaction's.
+        if !refusals.is_empty() {
+            return Ok(refusals);
         }
         for (step, taken, stored) in transaction.taken() {
             if transaction.progress().get(step) == Some(&Progress::Destroyed) {
@@ -211,6 +220,19 @@ fn read_only(transaction: &Transaction, folder: &Path) -> Refusal {
             folder.display()
         ),
         hint: format!("mount -o remount,rw, then: virt-retire purge {id}"),
+    }
+}
+
+fn shut(transaction: &Transaction, folder: &Path, error: &StorageError) -> Refusal {
+    Refusal {
+        code: RefusalCode::PlaceChanged,
+        subject: folder.display().to_string(),
+        message: error.to_string(),
+        hint: format!(
+            "make the way to {} what it was, then: virt-retire purge {}",
+            folder.display(),
+            transaction.id
+        ),
     }
 }
 
