@@ -86,3 +86,24 @@ fn a_symlink_on_the_way_to_a_folder_is_seen_before_anything_is_begun() {
     host.retire(&["rollback", "1", "--yes"]).expect(0);
     assert_eq!(states(&host), ["rolled-back", "purged"]);
 }
+
+/// A file that cannot be destroyed: the others go, and what is left is said at the end.
+#[test]
+fn one_that_fails_keeps_no_other_of_a_selection() {
+    let host = host();
+    for name in ["a", "b", "c"] {
+        retire(&host, name, &format!("{name}.raw"));
+    }
+    let fault = crate::support::Fault::error("unlinkat", "EIO", 1);
+    let words = [&ALL[..], &["--yes"]].concat();
+    let failing = host.inject(&fault, &words);
+    assert!(failing.struck());
+    let told = failing.outcome.expect(5);
+    assert!(
+        told.stderr.contains("transaction 1 is unfinished"),
+        "{told}"
+    );
+    assert_eq!(states(&host), ["purging", "purged", "purged"]);
+    host.retire(&["recover", "--yes"]).expect(0);
+    assert_eq!(states(&host)[0], "purged");
+}

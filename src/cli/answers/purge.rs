@@ -48,9 +48,9 @@ pub fn tell(context: &Context, purged: Purged) -> Result<(), CliError> {
         skipped,
         shortfall,
     } = purged;
-    let failed = decided.failed.pop();
+    let failed = std::mem::take(&mut decided.failed);
     let done: Vec<Summary> = decided.done.iter().map(|one| one.summary()).collect();
-    if failed.is_none() || !done.is_empty() {
+    if failed.is_empty() || !done.is_empty() {
         if context.output == Output::Text {
             skipped.iter().for_each(|row| say(&self::skipped(row)));
         }
@@ -64,11 +64,12 @@ pub fn tell(context: &Context, purged: Purged) -> Result<(), CliError> {
             error::print(&untold, context.output);
         }
     }
-    match (failed, shortfall) {
-        (Some(error), _) => {
-            let changed = Changed::by_decisions(&decided, &error);
-            Err(CliError::from(error).having(changed))
-        }
+    let errors = failed.into_iter().map(|error| {
+        let changed = Changed::by_decisions(&decided, &error);
+        CliError::from(error).having(changed)
+    });
+    match (errors.reduce(CliError::and), shortfall) {
+        (Some(error), _) => Err(error),
         (None, Some(shortfall)) => Err(Error::Short(shortfall).into()),
         (None, None) => Ok(()),
     }

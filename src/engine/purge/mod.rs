@@ -214,6 +214,21 @@ impl Engine<'_> {
         self.enter(transaction, unwritten, State::Purged, None)
     }
 
+    /// Whether what went wrong with one says nothing of the next: somebody uses what waits of it, or
+    /// a file of it cannot be destroyed, and the journal has that. Where the journal itself fails, or
+    /// somebody wants out, no other is begun.
+    pub fn is_that_ones_alone(&self, id: TransactionId, error: &EngineError) -> bool {
+        match error {
+            EngineError::Refused { .. } => true,
+            EngineError::Unfinished { .. } if !self.world.control.wants_out() => {
+                let last = |transaction: Transaction| Some(transaction.events.last()?.kind.clone());
+                let last = self.journal.read(id).ok().and_then(last);
+                matches!(last, Some(EventKind::Destroyed { result: Err(_), .. }))
+            }
+            _ => false,
+        }
+    }
+
     fn unfinished(&self, transaction: &Transaction, cause: String) -> EngineError {
         EngineError::Unfinished {
             id: transaction.id,
