@@ -114,7 +114,7 @@ pub use decide::{RolledBack, wrong_state};
 pub use error::{EngineError, Failure, NotAgain};
 pub use holds::{hold, release};
 pub use missing::missing;
-pub use purge::{Fate, Row, Rules, Selection, Waiting, held, named, select, waiting};
+pub use purge::{Fate, Row, Rules, Selection, Waiting, found_all, held, named, select, waiting};
 pub use rebuild::{Inferred, Origin, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
 pub use restoration::brought_back;

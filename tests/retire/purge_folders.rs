@@ -107,3 +107,27 @@ fn one_that_fails_keeps_no_other_of_a_selection() {
     host.retire(&["recover", "--yes"]).expect(0);
     assert_eq!(states(&host)[0], "purged");
 }
+
+#[test]
+fn what_has_another_name_in_its_own_folder_is_not_said_to_be_gone() {
+    let host = host();
+    retire(&host, "a", "a.raw");
+    let waiting = stored(&host, 1);
+    host.shell(&format!("mv {waiting} {waiting}.kept"));
+    let told = refused(
+        host.retire_json(&["purge", "1", "--yes"]),
+        "changed-since-plan",
+    );
+    assert!(told.stderr.contains(".kept"), "{told}");
+    assert_eq!(states(&host), ["committed"]);
+    // Copied, the file is another: nobody knows what it is, so it stays and is told.
+    host.shell(&format!(
+        "cp {waiting}.kept {waiting}.copy; rm {waiting}.kept"
+    ));
+    let told = host.retire(&["purge", "1", "--yes"]).expect(0);
+    assert!(!told.stdout.contains("for good"), "{told}");
+    assert!(told.stdout.contains("a.raw was not found"), "{told}");
+    assert!(told.stdout.contains(".copy"), "{told}");
+    assert!(host.exists(&format!("{waiting}.copy")));
+    assert_eq!(states(&host), ["purged"]);
+}

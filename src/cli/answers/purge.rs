@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{Fate, Row};
+use crate::engine::{self, Fate, Row};
 use crate::model::{Space, Summary, size};
 
 use crate::retire::{Changed, Error, Purge, Purged};
@@ -128,13 +128,21 @@ fn purged(done: &[Summary]) -> String {
         .fold(0, u64::saturating_add);
     let names: Vec<String> = done
         .iter()
-        .map(|one| format!("{} ({})", one.id, safe(&one.domain.name)))
+        .map(|one| {
+            // Of what was not there to be destroyed nobody can say that it is gone.
+            let but = match engine::found_all(one) {
+                true => "",
+                false => ", not all of which was found",
+            };
+            format!("{} ({}{but})", one.id, safe(&one.domain.name))
+        })
         .collect();
-    let mut lines = vec![format!(
-        "Purged for good: {}; {} freed.",
-        names.join(", "),
-        size(freed)
-    )];
+    let how = match done.iter().all(engine::found_all) {
+        true => "Purged for good",
+        false => "Purged",
+    };
+    let names = names.join(", ");
+    let mut lines = vec![format!("{how}: {names}; {} freed.", size(freed))];
     lines.extend(
         done.iter()
             .flat_map(|one| &one.notes)

@@ -18,11 +18,11 @@ mod waiting;
 use std::path::Path;
 
 use crate::model::{
-    EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Taken, Transaction,
+    EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Summary, Taken, Transaction,
     TransactionId, Verb, WipeMethod,
 };
 
-use crate::ports::StorageError;
+use crate::ports::{Presence, StorageError};
 
 use super::decide::{decided, wrong_state};
 use super::error::{EngineError, Failure};
@@ -184,6 +184,7 @@ impl Engine<'_> {
             unwritten = Unwritten::none();
         }
         for step in left(transaction) {
+            let lost = self.lost(transaction, step)?;
             let intent = EventKind::Destroying { step };
             self.write(transaction, unwritten.then(intent))?;
             if self.world.control.wants_out() {
@@ -201,7 +202,8 @@ impl Engine<'_> {
             unwritten = match result {
                 Ok((freed, notes)) => {
                     let mut unwritten = Unwritten::one(destroyed(Ok(freed)));
-                    unwritten.extend(notes.into_iter().map(|text| EventKind::Noted { text }));
+                    let notes = notes.into_iter().chain(lost);
+                    unwritten.extend(notes.map(|text| EventKind::Noted { text }));
                     unwritten
                 }
                 Err(cause) => {
@@ -234,6 +236,21 @@ impl Engine<'_> {
             id: transaction.id,
             cause,
         }
+    }
+
+    /// A file that does not wait where it was put, although nothing of ours has begun to destroy it:
+    /// whether it is gone, nobody can say.
+    fn lost(&self, transaction: &Transaction, step: usize) -> Result<Option<String>, EngineError> {
+        let mut files = transaction.files();
+        let Some((_, moved, stored)) = files.find(|(index, ..)| *index == step) else {
+            return Ok(None);
+        };
+        if transaction.progress()[step] != Progress::Done {
+            return Ok(None);
+        }
+        let found = Presence::at(self.world.storage, &stored, &moved.facts)?;
+        let is_lost = matches!(found, Presence::Nothing);
+        Ok(is_lost.then(|| format!("{}{LOST}", moved.path.display())))
     }
 
     /// How the present purge overwrites: as it began to, or as the retirement asked for it.
@@ -355,6 +372,14 @@ impl Engine<'_> {
         }
         Ok(notes)
     }
+}
+
+/// How the note ends of a file that was not there to be destroyed.
+const LOST: &str = " was not found where it waited, and was not destroyed by this purge";
+
+/// Whether this purge found all that waited, so that "for good" is true of it.
+pub fn found_all(transaction: &Summary) -> bool {
+    !transaction.notes.iter().any(|note| note.ends_with(LOST))
 }
 
 fn alone(refusals: Vec<InTheWay>) -> Vec<Refusal> {
