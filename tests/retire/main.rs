@@ -41,4 +41,5 @@ mod syncs;
 mod text;
 mod typed;
 mod units;
+mod ways_out;
 mod wipe;
