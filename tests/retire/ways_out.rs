@@ -3,6 +3,29 @@
 
 use crate::support::{Disk, GuestBuilder, PrivateHost};
 
+/// The policy's word stands above --keep-storage.
+#[test]
+fn a_running_guest_whose_policy_removes_is_not_sent_round_in_a_circle() {
+    let host = PrivateHost::start();
+    let guest = GuestBuilder::new("m1")
+        .disk(Disk::unmanaged("m1.raw"))
+        .define(&host);
+    let policy = ["policy", "set", "m1", "vda", "remove", "--yes"];
+    host.retire(&policy).expect(0);
+    guest.start();
+    let keep = ["undefine", "m1", "--keep-storage", "--yes"];
+    let told = host.retire_json(&keep).expect(3);
+    let error = &told.json_error()["error"];
+    assert_eq!(error["code"], "active-domain", "{told}");
+    let hint = error["hint"].as_str().unwrap();
+    let way_out = "virt-retire policy set m1 vda keep";
+    assert!(hint.contains(way_out), "{hint}");
+    host.retire(&["policy", "set", "m1", "vda", "keep", "--yes"])
+        .expect(0);
+    host.retire(&keep).expect(0);
+    guest.stop();
+}
+
 #[test]
 fn a_definition_that_is_no_xml_is_no_other_domain() {
     let host = PrivateHost::start();
