@@ -1,7 +1,7 @@
 //! What the operator is told to type next. If these tests fail, the way out that is named is the
 //! very command that was refused, or is missing where another transaction has what is looked for.
 
-use crate::support::{Disk, GuestBuilder, PrivateHost};
+use crate::support::{Disk, Fault, GuestBuilder, PrivateHost};
 
 /// The policy's word stands above --keep-storage.
 #[test]
@@ -45,4 +45,27 @@ fn a_definition_that_is_no_xml_is_no_other_domain() {
         assert!(hint.contains("show 1 --security-info"), "{hint}");
     }
     host.retire(&["rollback", "1", "--yes"]).expect(0);
+}
+
+/// Whoever asks for a domain that an open transaction has is told of that one.
+#[test]
+fn a_domain_that_an_open_transaction_has_is_told_with_it() {
+    let host = PrivateHost::start();
+    GuestBuilder::new("a")
+        .disk(Disk::unmanaged("a.raw"))
+        .define(&host);
+    let undefine = ["undefine", "a", "--remove-all-storage", "--yes"];
+    let killed = host.inject(&Fault::kill("renameat2", 1), &undefine);
+    assert!(killed.outcome.killed(), "{}", killed.outcome);
+    assert!(host.domains().is_empty());
+    for words in [&["plan", "a"][..], &["volumes", "a"]] {
+        let told = host.retire_json(words).expect(1);
+        let error = &told.json_error()["error"];
+        assert_eq!(error["code"], "no-such-domain", "{told}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("transaction 1 has it"), "{message}");
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains("virt-retire recover"), "{hint}");
+    }
+    host.retire(&["recover", "--yes"]).expect(0);
 }
