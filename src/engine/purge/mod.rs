@@ -216,9 +216,9 @@ impl Engine<'_> {
         self.enter(transaction, unwritten, State::Purged, None)
     }
 
-    /// Whether what went wrong with one says nothing of the next: somebody uses what waits of it, or
-    /// a file of it cannot be destroyed, and the journal has that. Where the journal itself fails, or
-    /// somebody wants out, no other is begun.
+    /// Whether what went wrong with one says nothing of the next: somebody uses what waits of it,
+    /// or a file of it cannot be destroyed, and the journal has that. Where the journal itself
+    /// fails, or somebody wants out, no other is begun.
     pub fn is_that_ones_alone(&self, id: TransactionId, error: &EngineError) -> bool {
         match error {
             EngineError::Refused { .. } => true,
@@ -238,8 +238,8 @@ impl Engine<'_> {
         }
     }
 
-    /// A file that does not wait where it was put, although nothing of ours has begun to destroy it:
-    /// whether it is gone, nobody can say.
+    /// A file that does not wait where it was put, although nothing of ours has begun to destroy
+    /// it: whether it is gone, nobody can say.
     fn lost(&self, transaction: &Transaction, step: usize) -> Result<Option<String>, EngineError> {
         let mut files = transaction.files();
         let Some((_, moved, stored)) = files.find(|(index, ..)| *index == step) else {
@@ -415,8 +415,8 @@ fn puts_files(transaction: &Transaction, step: usize) -> bool {
     is_record(plan) || plan.taken().is_some() || transaction.copy(step).is_some()
 }
 
-/// Bytes that the file system got back when the step's file was overwritten by punching holes: when
-/// it is unlinked they are its own no more.
+/// Bytes that the file system got back when the step's file was overwritten by punching holes:
+/// when it is unlinked they are its own no more.
 fn discarded(transaction: &Transaction, step: usize) -> u64 {
     let of_step = |kind: &EventKind| match kind {
         EventKind::Wiped { step: done, wiped } if *done == step => Some(wiped.discarded),
