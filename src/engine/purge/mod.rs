@@ -184,7 +184,7 @@ impl Engine<'_> {
             unwritten = Unwritten::none();
         }
         for step in left(transaction) {
-            let lost = self.lost(transaction, step)?;
+            let lost = self.lost(transaction, step);
             let intent = EventKind::Destroying { step };
             self.write(transaction, unwritten.then(intent))?;
             if self.world.control.wants_out() {
@@ -239,18 +239,17 @@ impl Engine<'_> {
     }
 
     /// A file that does not wait where it was put, although nothing of ours has begun to destroy
-    /// it: whether it is gone, nobody can say.
-    fn lost(&self, transaction: &Transaction, step: usize) -> Result<Option<String>, EngineError> {
+    /// it: whether it is gone, nobody can say. A look that fails is no more than that: what
+    /// destroys the file looks again, and its error is written down.
+    fn lost(&self, transaction: &Transaction, step: usize) -> Option<String> {
         let mut files = transaction.files();
-        let Some((_, moved, stored)) = files.find(|(index, ..)| *index == step) else {
-            return Ok(None);
-        };
+        let (_, moved, stored) = files.find(|(index, ..)| *index == step)?;
         if transaction.progress()[step] != Progress::Done {
-            return Ok(None);
+            return None;
         }
-        let found = Presence::at(self.world.storage, &stored, &moved.facts)?;
+        let found = Presence::at(self.world.storage, &stored, &moved.facts).ok()?;
         let is_lost = matches!(found, Presence::Nothing);
-        Ok(is_lost.then(|| format!("{}{LOST}", moved.path.display())))
+        is_lost.then(|| format!("{}{LOST}", moved.path.display()))
     }
 
     /// How the present purge overwrites: as it began to, or as the retirement asked for it.
