@@ -16,22 +16,6 @@ pub fn meant(context: &Context, words: &[Meant]) -> Result<Vec<TransactionId>, C
     Ok(once(ranges(context, words)?.into_iter().flatten()))
 }
 
-/// The same, and then for a way back: a later transaction may have taken what an earlier one's
-/// domain stands on, so that a range begins with its newest. What is named one by one is in the
-/// operator's order. Both from one look at the journal, so that `last` is the same in both.
-///
-/// # Errors
-/// As [`meant`].
-pub fn meant_back(
-    context: &Context,
-    words: &[Meant],
-) -> Result<(Vec<TransactionId>, Vec<TransactionId>), CliError> {
-    let ranges = ranges(context, words)?;
-    let named = once(ranges.iter().flatten().copied());
-    let back = once(ranges.into_iter().flat_map(|range| range.into_iter().rev()));
-    Ok((named, back))
-}
-
 fn once(ids: impl Iterator<Item = TransactionId>) -> Vec<TransactionId> {
     let mut found = Vec::new();
     for id in ids {

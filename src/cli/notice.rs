@@ -4,7 +4,7 @@
 use crate::adapters::sled_journal::ViewReader;
 use crate::model::{Claim, Summary};
 use crate::ports::JournalReader;
-use crate::retire::retired_domain;
+use crate::retire::{Open, open_with, retired_domain};
 
 use super::answers::{self, Clock};
 use super::args::{Command, Output};
@@ -84,12 +84,31 @@ pub fn with_retired(context: &Context, mut error: CliError) -> CliError {
         return error;
     };
     let Some(summary) = retired_domain(context, name) else {
-        return error;
+        return with_open(context, error);
     };
     let id = summary.id;
     let when = Clock::here().moment(summary.started_at);
     error.message = format!("{}; transaction {id} has retired it, {when}", error.message);
     error.hint =
         format!("undo that: virt-retire rollback {id}; or look at it: virt-retire show {id}");
+    error
+}
+
+/// The same of a transaction that is not done with the domain, or was cut off.
+fn with_open(context: &Context, mut error: CliError) -> CliError {
+    let Some(name) = error.no_such_domain() else {
+        return error;
+    };
+    let Some(open) = open_with(context, name) else {
+        return error;
+    };
+    let Open { id, is_busy } = open;
+    error.message = format!("{}; transaction {id} has it", error.message);
+    error.hint = match is_busy {
+        true => {
+            format!("another command is at work on it; to see how it stands: virt-retire show {id}")
+        }
+        false => "it was interrupted; finish or undo it: virt-retire recover".into(),
+    };
     error
 }

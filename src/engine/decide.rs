@@ -359,6 +359,12 @@ pub(super) fn decided(verb: Verb, by: Evidence) -> EventKind {
 }
 
 /// `verb` is a participle: "rolled back".
+///
+/// One that is `purging` is not rolled back, also where nothing of it has been destroyed yet. The
+/// intent of the first file is durable before it goes, and whether it went only its absence would
+/// tell, which may be a file system's that is not mounted; a file that is being overwritten has its
+/// name and size and not its bytes. So the look comes before the state is entered (`purge::look`),
+/// and what is entered goes forward alone.
 pub fn wrong_state(transaction: &Transaction, verb: &'static str) -> EngineError {
     if matches!(transaction.state(), State::Purging | State::Purged) && verb != "purged" {
         let gone = super::purge::gone(transaction);

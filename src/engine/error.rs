@@ -60,6 +60,12 @@ pub enum EngineError {
     #[error("the domain's saved XML is not understood: {0}")]
     Xml(crate::xml::XmlError),
     /// Nothing was changed.
+    #[error("the repaired definition is not understood: {cause}")]
+    UnreadableXml {
+        id: TransactionId,
+        cause: crate::xml::XmlError,
+    },
+    /// Nothing was changed.
     #[error("transaction {id} {}: it cannot be {verb}", standing(*state))]
     WrongState {
         id: TransactionId,

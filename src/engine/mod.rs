@@ -103,6 +103,7 @@ mod shared_state;
 mod space;
 mod steps;
 mod terms;
+mod undo_order;
 mod verify;
 mod volumes;
 
@@ -114,12 +115,13 @@ pub use decide::{RolledBack, wrong_state};
 pub use error::{EngineError, Failure, NotAgain};
 pub use holds::{hold, release};
 pub use missing::missing;
-pub use purge::{Fate, Row, Rules, Selection, Waiting, held, named, select, waiting};
+pub use purge::{Fate, Row, Rules, Selection, Waiting, found_all, held, named, select, waiting};
 pub use rebuild::{Inferred, Origin, infer};
 pub use recover::{Recovered, Recovery, open_transactions};
 pub use restoration::brought_back;
 pub use space::space;
 pub use terms::RollbackRequest;
+pub use undo_order::order_back;
 pub use verify::{Difference, Looked, lacks_checkpoint, log_is_damaged, verify, verify_all};
 
 use crate::ports::{Census, Clock, Control, Hypervisor, Journal, Quarantine, Storage};

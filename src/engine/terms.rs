@@ -278,14 +278,16 @@ fn same_domain(transaction: &Transaction, xml: &SecretXml) -> Result<(), EngineE
     let other = |message: String, hint: String| {
         refused(RefusalCode::OtherDomain, transaction, message, hint)
     };
-    let read = DomainXml::read(xml.reveal()).map_err(|error| {
-        other(
-            format!("the repaired definition is not understood: {error}"),
+    let read = DomainXml::read(xml.reveal()).map_err(|cause| match cause {
+        // What says no name or no UUID is of no domain that is known.
+        XmlError::Missing(_) | XmlError::Uuid(_) => other(
+            format!("the repaired definition is not understood: {cause}"),
             format!(
                 "begin with the saved one: virt-retire show {id} --security-info, and leave its \
                  <uuid> in"
             ),
-        )
+        ),
+        cause => EngineError::UnreadableXml { id, cause },
     })?;
     if read.uuid != own.uuid {
         return Err(other(

@@ -80,7 +80,7 @@ fn transient(facts: &DomainFacts, removal: &Removal) -> Option<Refusal> {
             facts.domain.name
         ),
         hint: format!(
-            "to stop it and retire its storage: virt-retire destroy {}",
+            "to stop it and retire its storage: virt-retire destroy {} with the same flags",
             facts.domain.typed()
         ),
     })
@@ -91,6 +91,9 @@ fn running(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Optio
         && !removal.stop_first
         && facts.persistent
         && (removal.storage.removes() || removes_files);
+    // With --keep-storage alone it goes on, but for disks that its policy removes all the same.
+    let policy = obstacles::policy_first(facts, &facts.disks);
+    let policy = policy.map_or(String::new(), |commands| format!("{commands}; and then: "));
     refused.then(|| Refusal {
         code: RefusalCode::ActiveDomain,
         subject: facts.domain.name.clone(),
@@ -104,7 +107,7 @@ fn running(facts: &DomainFacts, removal: &Removal, removes_files: bool) -> Optio
         ),
         hint: format!(
             "to stop it first: virt-retire destroy {0} with the same flags; to undefine it and \
-             let it run on: virt-retire undefine {0} --keep-storage",
+             let it run on: {policy}virt-retire undefine {0} --keep-storage",
             facts.domain.typed()
         ),
     })

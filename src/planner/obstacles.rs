@@ -2,14 +2,48 @@
 //! 6.
 
 use crate::model::{
-    DiskFacts, DomainFacts, FileKind, FileRef, JobFacts, Reason, Refusal, RefusalCode, Removal,
-    SourceKind, StorageFlags, User, UserKind, Verdict,
+    DiskFacts, DomainFacts, Fate, FileKind, FileRef, JobFacts, Reason, Refusal, RefusalCode,
+    Removal, SourceKind, StorageFlags, User, UserKind, quoted,
 };
 
+use super::fate;
 use super::kept::{self, KeptFile};
 
-const LEAVE_OUT: &str =
-    "leave it out: name the disks to remove with --storage, or use --keep-storage";
+/// The commands after which --keep-storage keeps these disks: the policy's word stands above every
+/// flag but --storage. `None` where it says nothing against it.
+pub fn policy_first<'a>(
+    facts: &DomainFacts,
+    disks: impl IntoIterator<Item = &'a DiskFacts>,
+) -> Option<String> {
+    let keep = StorageFlags {
+        keep: true,
+        ..StorageFlags::default()
+    };
+    let default = facts.policy.default;
+    let goes = |disk: &&DiskFacts| fate::of(disk, default, &keep).0 == Fate::Quarantine;
+    let commands: Vec<String> = disks
+        .into_iter()
+        .filter(goes)
+        .map(|disk| {
+            format!(
+                "virt-retire policy set {} {} keep",
+                facts.domain.typed(),
+                quoted(&disk.target)
+            )
+        })
+        .collect();
+    (!commands.is_empty()).then(|| commands.join("; "))
+}
+
+/// How the domain is retired without this disk.
+fn leave_out(facts: &DomainFacts, disk: &DiskFacts) -> String {
+    match policy_first(facts, [disk]) {
+        Some(command) => {
+            format!("its policy has it removed: name the others with --storage, or say: {command}")
+        }
+        None => "leave it out with --storage or --keep-storage".to_owned(),
+    }
+}
 
 pub fn misnamed(facts: &DomainFacts, flags: &StorageFlags) -> Vec<Refusal> {
     let targets: Vec<&str> = facts
@@ -58,9 +92,9 @@ pub fn obstacle(
     kept: &[KeptFile],
 ) -> Option<(Reason, Refusal)> {
     // Before anything is said of its chain: what must not be touched is not a matter of headers.
-    no_file(disk)
-        .or_else(|| untouchable(disk))
-        .or_else(|| unreadable(disk, removal))
+    no_file(facts, disk)
+        .or_else(|| untouchable(facts, disk))
+        .or_else(|| unreadable(facts, disk, removal))
         .or_else(|| in_use(facts, disk, kept))
 }
 
@@ -80,13 +114,19 @@ fn refuse(
     Some((reason, refusal))
 }
 
-fn no_file(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
+fn no_file(facts: &DomainFacts, disk: &DiskFacts) -> Option<(Reason, Refusal)> {
     let target = &disk.target;
     let what = match &disk.kind {
         SourceKind::Network(protocol) => {
             let message = format!("disk {target} is on the network ({protocol})");
             let code = RefusalCode::RemoteFiles;
-            return refuse(disk, Reason::Unsupported, code, message, LEAVE_OUT);
+            return refuse(
+                disk,
+                Reason::Unsupported,
+                code,
+                message,
+                &leave_out(facts, disk),
+            );
         }
         SourceKind::Block => "a block device",
         SourceKind::Foreign(what) => what,
@@ -94,10 +134,16 @@ fn no_file(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
     };
     let message = format!("disk {target} is {what}, which cannot be moved into quarantine yet");
     let code = RefusalCode::Unsupported;
-    refuse(disk, Reason::Unsupported, code, message, LEAVE_OUT)
+    refuse(
+        disk,
+        Reason::Unsupported,
+        code,
+        message,
+        &leave_out(facts, disk),
+    )
 }
 
-fn untouchable(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
+fn untouchable(facts: &DomainFacts, disk: &DiskFacts) -> Option<(Reason, Refusal)> {
     let file = disk.file.as_ref()?;
     let (expected, word) = match disk.kind {
         SourceKind::Dir => (FileKind::Directory, "folder"),
@@ -112,10 +158,20 @@ fn untouchable(disk: &DiskFacts) -> Option<(Reason, Refusal)> {
     };
     let message = format!("disk {} is {}{why}", disk.target, path.display());
     let code = RefusalCode::ProtectedPath;
-    refuse(disk, Reason::Protected, code, message, LEAVE_OUT)
+    refuse(
+        disk,
+        Reason::Protected,
+        code,
+        message,
+        &leave_out(facts, disk),
+    )
 }
 
-fn unreadable(disk: &DiskFacts, removal: &Removal) -> Option<(Reason, Refusal)> {
+fn unreadable(
+    facts: &DomainFacts,
+    disk: &DiskFacts,
+    removal: &Removal,
+) -> Option<(Reason, Refusal)> {
     let unreadable = disk.unreadable.first()?;
     // Of a disk whose own image is not there, nothing is certain.
     let has_top = disk.file.is_some();
@@ -136,10 +192,11 @@ fn unreadable(disk: &DiskFacts, removal: &Removal) -> Option<(Reason, Refusal)> 
     };
     let hint = match has_top {
         true => format!(
-            "{hint}leave the disk out with --storage or --keep-storage, or take of it what can be \
-             read with --accept-broken-chain (the rest stays, and the plan names it)"
+            "{hint}{}, or take of it what can be read with --accept-broken-chain (the rest stays, \
+             and the plan names it)",
+            leave_out(facts, disk)
         ),
-        false => format!("{hint}or leave the disk out with --storage or --keep-storage"),
+        false => format!("{hint}or {}", leave_out(facts, disk)),
     };
     let code = RefusalCode::UnreadableChain;
     refuse(disk, Reason::Unreadable, code, message, &hint)
@@ -179,16 +236,7 @@ fn in_use(facts: &DomainFacts, disk: &DiskFacts, kept: &[KeptFile]) -> Option<(R
         ));
         end = format!("end that job first: {}", job.end);
     }
-    // The policy's word on a target stands above every flag but --storage.
-    let leave = match disk.policy {
-        Some(Verdict::Remove) => format!(
-            "its policy has it removed: name the others with --storage, or say: virt-retire policy \
-             set {} {} keep",
-            facts.domain.typed(),
-            disk.target
-        ),
-        _ => "leave it out with --storage or --keep-storage".to_owned(),
-    };
+    let leave = leave_out(facts, disk);
     let hint = format!("no flag overrides this: {leave}, or {end}");
     refuse(disk, Reason::InUse, RefusalCode::InUse, message, &hint)
 }

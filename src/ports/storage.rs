@@ -208,6 +208,12 @@ pub trait StorageView {
     /// What a folder holds, one level of it, in no order; nothing of one that is not there.
     fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError>;
     fn resolve(&self, path: &Path) -> Result<Resolved, StorageError>;
+    /// Opens a folder of ours as whatever destroys in it does, and closes it again: through no
+    /// symlink, and only where nobody else can enter it. One that is not there is fine.
+    ///
+    /// # Errors
+    /// Why it cannot be opened.
+    fn enter(&self, folder: &Path) -> Result<(), StorageError>;
     /// Whether the folder is there, and its path the very one that is spelled: no symlink is on the
     /// way.
     fn is_straight(&self, folder: &Path) -> bool {

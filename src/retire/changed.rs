@@ -40,6 +40,7 @@ impl Changed {
             | EngineError::Storage(_)
             | EngineError::Refused { .. }
             | EngineError::Xml(_)
+            | EngineError::UnreadableXml { .. }
             | EngineError::WrongState { .. }
             | EngineError::Gone { .. }
             | EngineError::HoldTaken { .. }

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use crate::engine::{Engine, EngineError, NotAgain, RollbackRequest, RolledBack, wrong_state};
+use crate::engine::{
+    self, Engine, EngineError, NotAgain, RollbackRequest, RolledBack, wrong_state,
+};
 use crate::model::{DomainRef, State, Transaction, TransactionId};
 use crate::ports::JournalReader;
 
@@ -103,8 +105,9 @@ pub fn commit(site: &dyn Site, ids: &[TransactionId]) -> Result<Decided, Error> 
     }))
 }
 
-/// Everything of these transactions back where it was; `start`: and their guests running, if they
-/// ran. Each is named once.
+/// Everything of these transactions back where it was, in whatever order they are named: the newest
+/// first, as a stack is undone, and before it what its domain stands on. `start`: and their guests
+/// running, if they ran. Each is named once.
 ///
 /// # Errors
 /// One of them cannot be rolled back; nothing was changed.
@@ -123,10 +126,13 @@ pub fn rollback(
     let world = host.world();
     let _locks = site.lock(&world, &domains(&wanted), &purpose)?;
     let mut engine = Engine::new(world, &mut *journal);
-    engine.may_roll_back(ids, request)?;
+    let order = engine::order_back(&wanted);
+    engine.may_roll_back(&order, request)?;
     refuse_rivals(&wanted)?;
     let by = site.evidence(world.hypervisor.uri(), None, Vec::new());
-    let RolledBack { done, failed } = engine.rollback_all(ids, request, &by);
+    let RolledBack { mut done, failed } = engine.rollback_all(&order, request, &by);
+    // Told of in the operator's order.
+    done.sort_by_key(|one| ids.iter().position(|id| *id == one.id));
     let mut decided = Decided {
         decision,
         done,
@@ -173,7 +179,7 @@ pub fn may_roll_back(
     refuse_imported_among_others(&wanted)?;
     let host = host_of(site, &wanted)?;
     let engine = Engine::new(host.world(), &mut *journal);
-    engine.may_roll_back(ids, request)?;
+    engine.may_roll_back(&engine::order_back(&wanted), request)?;
     refuse_rivals(&wanted)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Claim, DomainRef, Fate, FileRef, Summary, Transaction};
+use crate::model::{Claim, DomainRef, Fate, FileRef, Summary, Transaction, TransactionId};
 use crate::ports::{HypervisorError, JournalReader};
 use crate::survey::{CachedStorage, Piece, Survey, SurveyError};
 
@@ -111,12 +111,33 @@ fn newest(site: &dyn Site, is_it: &dyn Fn(&Transaction) -> bool) -> Option<Trans
 
 /// The newest transaction that has retired the domain of this name or UUID, and can bring it back.
 pub fn retired_domain(site: &dyn Site, name: &str) -> Option<Summary> {
-    let latest = reader(site)?.latest(&|summary| {
-        let domain = &summary.domain;
-        let is_it = domain.name == name || domain.uuid.to_string() == name.to_lowercase();
-        is_it && summary.state.is_restorable()
-    });
+    let latest = reader(site)?
+        .latest(&|summary| is_called(&summary.domain, name) && summary.state.is_restorable());
     latest.ok().flatten()
+}
+
+/// A transaction that is neither done nor undone.
+pub struct Open {
+    pub id: TransactionId,
+    /// Another command is at work on the journal, and so on this one perhaps.
+    pub is_busy: bool,
+}
+
+/// The one that has the domain of this name or UUID.
+pub fn open_with(site: &dyn Site, name: &str) -> Option<Open> {
+    let reader = reader(site)?;
+    let claiming = reader.claiming().ok()?.into_iter().rev();
+    let mut open = claiming
+        .filter_map(|id| reader.read(id).ok())
+        .filter(|it| is_called(it.domain(), name) && it.state().claim() == Claim::Unfinished);
+    Some(Open {
+        id: open.next()?.id,
+        is_busy: reader.is_busy(),
+    })
+}
+
+fn is_called(domain: &DomainRef, name: &str) -> bool {
+    domain.name == name || domain.uuid.to_string() == name.to_lowercase()
 }
 
 /// What the journal says besides; that it cannot be read is no reason to answer nothing.

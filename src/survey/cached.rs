@@ -170,6 +170,10 @@ impl StorageView for CachedStorage<'_> {
         Ok(found)
     }
 
+    fn enter(&self, folder: &Path) -> Result<(), StorageError> {
+        self.inner.enter(folder)
+    }
+
     fn list(&self, folder: &Path) -> Result<Vec<Entry>, StorageError> {
         self.noted(self.inner.list(folder))
     }

@@ -44,10 +44,10 @@ fn a_base_that_left_with_a_later_transaction_comes_back_first() {
     );
     assert!(!host.domains().contains(&"first".to_owned()));
 
-    // In one command too, the order is the operator's.
-    host.retire(&["rollback", "1", "2", "--yes"]).expect(3);
-    assert!(!host.exists(&base));
-    host.retire(&["rollback", "2", "1", "--yes"]).expect(0);
+    // In one command the order is that of a way back, however they were typed; told of as typed.
+    let told = host.retire_json(&["rollback", "1", "2", "--yes"]).expect(0);
+    let done = told.json()["transactions"].clone();
+    assert_eq!((&done[0]["id"], &done[1]["id"]), (&1.into(), &2.into()));
     assert_same(&before, &Identity::capture(&host, "first", &[&base]));
 }
 

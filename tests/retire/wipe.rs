@@ -162,8 +162,12 @@ fn what_others_share_is_not_overwritten_and_the_certificate_says_so() {
     // Discarding claims nothing, whatever it gave back.
     let (host, _medium) = host_on("ext4");
     retire(&host, &[]);
-    host.retire(&["purge", "1", "--wipe=discard", "--yes"])
-        .expect(0);
+    let told = host
+        .retire_json(&["purge", "1", "--wipe=discard", "--yes"])
+        .expect(0)
+        .json();
+    let freed = told["freed_bytes"].as_u64().unwrap();
+    assert!((4 << 20..8 << 20).contains(&freed), "{freed} bytes freed");
     let wiped = certificate(&host);
     assert!(
         wiped["discarded_bytes"].as_u64().unwrap() >= 4 << 20,

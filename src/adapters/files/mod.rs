@@ -109,6 +109,10 @@ pub(super) fn is_open_at(fd: std::os::fd::BorrowedFd<'_>, expected: &Identity) -
 }
 
 impl StorageView for LocalFiles {
+    fn enter(&self, folder: &Path) -> Result<(), StorageError> {
+        destroy::open_ours(folder).map(|_| ())
+    }
+
     fn facts(&self, path: &Path) -> Result<Option<FileFacts>, StorageError> {
         facts::facts(path)
     }

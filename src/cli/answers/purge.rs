@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{Fate, Row};
+use crate::engine::{self, Fate, Row};
 use crate::model::{Space, Summary, size};
 
 use crate::retire::{Changed, Error, Purge, Purged};
@@ -48,9 +48,9 @@ pub fn tell(context: &Context, purged: Purged) -> Result<(), CliError> {
         skipped,
         shortfall,
     } = purged;
-    let failed = decided.failed.pop();
+    let failed = std::mem::take(&mut decided.failed);
     let done: Vec<Summary> = decided.done.iter().map(|one| one.summary()).collect();
-    if failed.is_none() || !done.is_empty() {
+    if failed.is_empty() || !done.is_empty() {
         if context.output == Output::Text {
             skipped.iter().for_each(|row| say(&self::skipped(row)));
         }
@@ -64,11 +64,12 @@ pub fn tell(context: &Context, purged: Purged) -> Result<(), CliError> {
             error::print(&untold, context.output);
         }
     }
-    match (failed, shortfall) {
-        (Some(error), _) => {
-            let changed = Changed::by_decisions(&decided, &error);
-            Err(CliError::from(error).having(changed))
-        }
+    let errors = failed.into_iter().map(|error| {
+        let changed = Changed::by_decisions(&decided, &error);
+        CliError::from(error).having(changed)
+    });
+    match (errors.reduce(CliError::and), shortfall) {
+        (Some(error), _) => Err(error),
         (None, Some(shortfall)) => Err(Error::Short(shortfall).into()),
         (None, None) => Ok(()),
     }
@@ -127,13 +128,21 @@ fn purged(done: &[Summary]) -> String {
         .fold(0, u64::saturating_add);
     let names: Vec<String> = done
         .iter()
-        .map(|one| format!("{} ({})", one.id, safe(&one.domain.name)))
+        .map(|one| {
+            // Of what was not there to be destroyed nobody can say that it is gone.
+            let but = match engine::found_all(one) {
+                true => "",
+                false => ", not all of which was found",
+            };
+            format!("{} ({}{but})", one.id, safe(&one.domain.name))
+        })
         .collect();
-    let mut lines = vec![format!(
-        "Purged for good: {}; {} freed.",
-        names.join(", "),
-        size(freed)
-    )];
+    let how = match done.iter().all(engine::found_all) {
+        true => "Purged for good",
+        false => "Purged",
+    };
+    let names = names.join(", ");
+    let mut lines = vec![format!("{how}: {names}; {} freed.", size(freed))];
     lines.extend(
         done.iter()
             .flat_map(|one| &one.notes)
@@ -174,10 +183,12 @@ impl PurgedDocument {
     }
 }
 
-/// Of `purge -n`: nothing was freed.
+/// Of `purge -n`: nothing was freed. What a real run would list is what this lists.
 #[derive(Serialize)]
 struct Selected {
     transactions: Vec<SelectedJson>,
+    /// Those that were named or fit, and would stay, each with why.
+    stays: Vec<SelectedJson>,
     freed_bytes: u64,
     /// What is certain to come back, of what the selected ones hold.
     would_free_bytes: u64,
@@ -195,11 +206,13 @@ struct SelectedJson {
 impl Selected {
     /// `space` is that of the rows that go.
     fn new(rows: &[Row], space: &Space) -> Self {
+        let (go, stay): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.goes());
         Self {
             freed_bytes: 0,
             would_free_bytes: space.total.freed(),
             space: space.into(),
-            transactions: rows.iter().map(SelectedJson::from).collect(),
+            transactions: go.into_iter().map(SelectedJson::from).collect(),
+            stays: stay.into_iter().map(SelectedJson::from).collect(),
         }
     }
 }

@@ -68,6 +68,12 @@ impl From<EngineError> for CliError {
                 message,
                 "restore by hand: the manifest beside the quarantined files says how",
             ),
+            EngineError::UnreadableXml { id, .. } => Self::unchanged(
+                Exit::Error,
+                "unreadable-xml",
+                message,
+                format!("begin with the saved one: virt-retire show {id} --security-info"),
+            ),
             EngineError::Unlooked(_) => Self::unchanged(
                 Exit::Error,
                 "last-look",

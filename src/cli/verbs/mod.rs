@@ -90,15 +90,11 @@ fn carry_out(context: &Context, command: Command) -> Result<(), CliError> {
             start,
             confirmation,
         } => {
-            let (named, ids) = match &ids.domain {
-                Some(domain) => {
-                    let newest = vec![ids::newest_of(context, domain)?];
-                    (newest.clone(), newest)
-                }
-                None => ids::meant_back(context, &ids.ids)?,
+            let ids = match &ids.domain {
+                Some(domain) => vec![ids::newest_of(context, domain)?],
+                None => ids::meant(context, &ids.ids)?,
             };
             let request = rollback::request(identity, departure)?;
-            let ids = rollback::Ids { named, ids };
             rollback::run(context, &ids, &request, start, confirmation)
         }
         Command::Hold {

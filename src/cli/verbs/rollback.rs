@@ -47,17 +47,9 @@ fn read(file: &Path) -> Result<String, CliError> {
     })
 }
 
-/// Which transactions come back.
-pub struct Ids {
-    /// In the order in which they are told of: the operator's.
-    pub named: Vec<TransactionId>,
-    /// In the order in which they come back.
-    pub ids: Vec<TransactionId>,
-}
-
 pub fn run(
     context: &Context,
-    Ids { named, ids }: &Ids,
+    ids: &[TransactionId],
     request: &RollbackRequest,
     start: bool,
     confirmation: Confirmation,
@@ -74,8 +66,6 @@ pub fn run(
         batch::ask_rollback(context, ids, request)?;
     }
     let mut decided = retire::rollback(context, ids, request, start)?;
-    let place = |one: &Transaction| named.iter().position(|id| *id == one.id);
-    decided.done.sort_by_key(place);
     batch::tell(context, &mut decided)?;
     if context.output == Output::Text && !context.quiet {
         tell_of_guests(&decided, start);

@@ -1,12 +1,13 @@
 //! The last look before something is destroyed: nobody came to use what waited in quarantine, and
 //! it is what was put there (law 5).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::model::{FileKind, Progress, Refusal, RefusalCode, Transaction, TransactionId, User};
-use crate::ports::Presence;
+use crate::ports::{Presence, StorageError};
 
 use super::super::bases::{holds, left_behind};
+use super::super::comparison::rename_back;
 use super::super::error::EngineError;
 use super::super::keepers::finder;
 use super::super::look::{Claimed, in_use, used_in_quarantine};
@@ -59,6 +60,15 @@ impl Engine<'_> {
             if places::is_read_only(&self.world, &folder) {
                 refusals.push(read_only(transaction, &folder));
             }
+            // Or `purging` would be entered, which no rollback leads out of, for what cannot be
+            // destroyed: whoever may rename the quarantine can put a symlink in its place.
+            if let Err(error) = self.world.storage.enter(&folder) {
+                refusals.push(shut(transaction, &folder, &error));
+            }
+        }
+        // What lies behind it is not this transaction's.
+        if !refusals.is_empty() {
+            return Ok(refusals);
         }
         for (step, taken, stored) in transaction.taken() {
             if transaction.progress().get(step) == Some(&Progress::Destroyed) {
@@ -108,7 +118,26 @@ impl Engine<'_> {
         });
         let never_came = matches!(progress[step], Progress::Pending | Progress::Undone);
         let folder = stored.parent().unwrap_or(stored);
-        if record_goes || never_came || self.world.storage.glance(folder)?.is_some() {
+        if record_goes || never_came {
+            return Ok(None);
+        }
+        if let Some(name) = self.other_name(transaction, step)? {
+            return Ok(Some(Refusal {
+                code: RefusalCode::ChangedSincePlan,
+                subject: original.display().to_string(),
+                message: format!(
+                    "{} has another name in quarantine than it was given: {}",
+                    original.display(),
+                    name.display()
+                ),
+                hint: format!(
+                    "{}, then: virt-retire purge {}",
+                    rename_back(&name, stored),
+                    transaction.id
+                ),
+            }));
+        }
+        if self.world.storage.glance(folder)?.is_some() {
             return Ok(None);
         }
         Ok(Some(Refusal {
@@ -126,6 +155,28 @@ impl Engine<'_> {
                 transaction.id
             ),
         }))
+    }
+
+    /// Where in the transaction's own folders the step's file is, under a name that none of its
+    /// files waits by.
+    fn other_name(
+        &self,
+        transaction: &Transaction,
+        step: usize,
+    ) -> Result<Option<PathBuf>, EngineError> {
+        let Some((_, moved, _)) = transaction.files().find(|(one, ..)| *one == step) else {
+            return Ok(None);
+        };
+        let names: Vec<PathBuf> = transaction.taken().map(|(.., stored)| stored).collect();
+        for folder in transaction.folders() {
+            for entry in self.world.storage.list(&folder)? {
+                let is_it = || Presence::at(self.world.storage, &entry.path, &moved.facts);
+                if !names.contains(&entry.path) && matches!(is_it()?, Presence::It(_)) {
+                    return Ok(Some(entry.path));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Names that quarantined files have besides those that they had when they were retired.
@@ -211,6 +262,19 @@ fn read_only(transaction: &Transaction, folder: &Path) -> Refusal {
             folder.display()
         ),
         hint: format!("mount -o remount,rw, then: virt-retire purge {id}"),
+    }
+}
+
+fn shut(transaction: &Transaction, folder: &Path, error: &StorageError) -> Refusal {
+    Refusal {
+        code: RefusalCode::PlaceChanged,
+        subject: folder.display().to_string(),
+        message: error.to_string(),
+        hint: format!(
+            "make the way to {} what it was, then: virt-retire purge {}",
+            folder.display(),
+            transaction.id
+        ),
     }
 }
 

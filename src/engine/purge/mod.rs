@@ -18,11 +18,11 @@ mod waiting;
 use std::path::Path;
 
 use crate::model::{
-    EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Taken, Transaction,
+    EventKind, Evidence, Progress, Refusal, RefusalCode, State, Step, Summary, Taken, Transaction,
     TransactionId, Verb, WipeMethod,
 };
 
-use crate::ports::StorageError;
+use crate::ports::{Presence, StorageError};
 
 use super::decide::{decided, wrong_state};
 use super::error::{EngineError, Failure};
@@ -184,6 +184,7 @@ impl Engine<'_> {
             unwritten = Unwritten::none();
         }
         for step in left(transaction) {
+            let lost = self.lost(transaction, step);
             let intent = EventKind::Destroying { step };
             self.write(transaction, unwritten.then(intent))?;
             if self.world.control.wants_out() {
@@ -201,7 +202,8 @@ impl Engine<'_> {
             unwritten = match result {
                 Ok((freed, notes)) => {
                     let mut unwritten = Unwritten::one(destroyed(Ok(freed)));
-                    unwritten.extend(notes.into_iter().map(|text| EventKind::Noted { text }));
+                    let notes = notes.into_iter().chain(lost);
+                    unwritten.extend(notes.map(|text| EventKind::Noted { text }));
                     unwritten
                 }
                 Err(cause) => {
@@ -214,11 +216,40 @@ impl Engine<'_> {
         self.enter(transaction, unwritten, State::Purged, None)
     }
 
+    /// Whether what went wrong with one says nothing of the next: somebody uses what waits of it,
+    /// or a file of it cannot be destroyed, and the journal has that. Where the journal itself
+    /// fails, or somebody wants out, no other is begun.
+    pub fn is_that_ones_alone(&self, id: TransactionId, error: &EngineError) -> bool {
+        match error {
+            EngineError::Refused { .. } => true,
+            EngineError::Unfinished { .. } if !self.world.control.wants_out() => {
+                let last = |transaction: Transaction| Some(transaction.events.last()?.kind.clone());
+                let last = self.journal.read(id).ok().and_then(last);
+                matches!(last, Some(EventKind::Destroyed { result: Err(_), .. }))
+            }
+            _ => false,
+        }
+    }
+
     fn unfinished(&self, transaction: &Transaction, cause: String) -> EngineError {
         EngineError::Unfinished {
             id: transaction.id,
             cause,
         }
+    }
+
+    /// A file that does not wait where it was put, although nothing of ours has begun to destroy
+    /// it: whether it is gone, nobody can say. A look that fails is no more than that: what
+    /// destroys the file looks again, and its error is written down.
+    fn lost(&self, transaction: &Transaction, step: usize) -> Option<String> {
+        let mut files = transaction.files();
+        let (_, moved, stored) = files.find(|(index, ..)| *index == step)?;
+        if transaction.progress()[step] != Progress::Done {
+            return None;
+        }
+        let found = Presence::at(self.world.storage, &stored, &moved.facts).ok()?;
+        let is_lost = matches!(found, Presence::Nothing);
+        is_lost.then(|| format!("{}{LOST}", moved.path.display()))
     }
 
     /// How the present purge overwrites: as it began to, or as the retirement asked for it.
@@ -309,12 +340,19 @@ impl Engine<'_> {
         let plan = &transaction.plan.steps[step];
         if let (Some(taken), Some(stored)) = (plan.taken(), transaction.stored(step)) {
             let keeper = self.world.keeper(taken, taken.path(), &stored);
-            return Ok((keeper.destroy()?, Vec::new()));
+            let freed = keeper.destroy()?;
+            return Ok((
+                freed.saturating_add(discarded(transaction, step)),
+                Vec::new(),
+            ));
         }
         if let Some(copy) = transaction.copy(step) {
             let freed = storage.facts(&copy)?.map_or(0, |facts| facts.allocated);
             storage.remove_copy(&copy)?;
-            return Ok((freed, Vec::new()));
+            return Ok((
+                freed.saturating_add(discarded(transaction, step)),
+                Vec::new(),
+            ));
         }
         match is_record(plan) {
             true => Ok((0, self.remove_record(transaction)?)),
@@ -333,6 +371,14 @@ impl Engine<'_> {
         }
         Ok(notes)
     }
+}
+
+/// How the note ends of a file that was not there to be destroyed.
+const LOST: &str = " was not found where it waited, and was not destroyed by this purge";
+
+/// Whether this purge found all that waited, so that "for good" is true of it.
+pub fn found_all(transaction: &Summary) -> bool {
+    !transaction.notes.iter().any(|note| note.ends_with(LOST))
 }
 
 fn alone(refusals: Vec<InTheWay>) -> Vec<Refusal> {
@@ -366,6 +412,17 @@ fn left(transaction: &Transaction) -> Vec<usize> {
 fn puts_files(transaction: &Transaction, step: usize) -> bool {
     let plan = &transaction.plan.steps[step];
     is_record(plan) || plan.taken().is_some() || transaction.copy(step).is_some()
+}
+
+/// Bytes that the file system got back when the step's file was overwritten by punching holes:
+/// when it is unlinked they are its own no more.
+fn discarded(transaction: &Transaction, step: usize) -> u64 {
+    let of_step = |kind: &EventKind| match kind {
+        EventKind::Wiped { step: done, wiped } if *done == step => Some(wiped.discarded),
+        _ => None,
+    };
+    let mut events = transaction.events.iter().rev();
+    events.find_map(|event| of_step(&event.kind)).unwrap_or(0)
 }
 
 /// Whether the step puts manifest and XML into quarantine.

@@ -42,12 +42,12 @@ pub struct Purged {
 }
 
 impl Purged {
-    fn of(done: Vec<Transaction>, failed: Option<EngineError>) -> Self {
+    fn of(done: Vec<Transaction>, failed: Vec<EngineError>) -> Self {
         Self {
             decided: Decided {
                 decision: Decision::Purge,
                 done,
-                failed: failed.into_iter().collect(),
+                failed,
                 started: Vec::new(),
             },
             skipped: Vec::new(),
@@ -151,7 +151,7 @@ impl<'a> Purge<'a> {
         }
         Purged {
             shortfall: self.goal.missed(self.site.storage(), false),
-            ..Purged::of(Vec::new(), None)
+            ..Purged::of(Vec::new(), Vec::new())
         }
     }
 
@@ -180,16 +180,16 @@ impl<'a> Purge<'a> {
         let left_out = leave_out(&mut *journal, &hosts, &mut rows, selection)?;
         if going(&rows).is_empty() {
             return match left_out.is_empty() {
-                true => Ok(Purged::of(Vec::new(), None)),
+                true => Ok(Purged::of(Vec::new(), Vec::new())),
                 false => Err(refused(left_out)),
             };
         }
         site.begin()?;
         let (done, failed) = self.each(&mut *journal, &hosts, &wanted, &going(&rows));
         rows.retain(|row| left_out.iter().any(|(id, _)| *id == row.summary.id));
-        let shortfall = match failed {
-            None => self.goal.missed(site.storage(), !done.is_empty()),
-            Some(_) => None,
+        let shortfall = match failed.is_empty() {
+            true => self.goal.missed(site.storage(), !done.is_empty()),
+            false => None,
         };
         Ok(Purged {
             skipped: rows,
@@ -198,18 +198,24 @@ impl<'a> Purge<'a> {
         })
     }
 
-    /// One after the other, until one fails.
+    /// One after the other. What was named is purged until one fails; of a selection, which nobody
+    /// reads again before the timer's next turn, one that cannot be destroyed keeps no other.
     fn each(
         &self,
         journal: &mut dyn Journal,
         hosts: &Hosts,
         wanted: &[Transaction],
         going: &[TransactionId],
-    ) -> (Vec<Transaction>, Option<EngineError>) {
+    ) -> (Vec<Transaction>, Vec<EngineError>) {
         let mut done = Vec::new();
+        let mut failed = Vec::new();
+        let mut going = going.to_vec();
         for (world, ids) in hosts.worlds() {
-            let mut engine = Engine::new(world, journal);
-            for id in ids.iter().filter(|id| going.contains(id)) {
+            let mut engine = Engine::new(world, &mut *journal);
+            for id in ids {
+                if !going.contains(id) {
+                    continue;
+                }
                 // More may have come back than was certain to.
                 let it = wanted.iter().find(|one| one.id == *id);
                 if self.goal.is_reached_for(self.site.storage(), it) {
@@ -217,13 +223,24 @@ impl<'a> Purge<'a> {
                 }
                 let uri = world.hypervisor.uri();
                 let by = (self.site).evidence(uri, self.request.reason.clone(), Vec::new());
-                match engine.purge(*id, going, self.request.wipe, by) {
+                match engine.purge(*id, &going, self.request.wipe, by) {
                     Ok(transaction) => done.push(transaction),
-                    Err(error) => return (done, Some(error)),
+                    // A signal, after an error that says more.
+                    Err(EngineError::Interrupted) if !failed.is_empty() => return (done, failed),
+                    Err(error) => {
+                        let goes_on = !self.request.selection.is_by_id_alone()
+                            && engine.is_that_ones_alone(*id, &error);
+                        failed.push(error);
+                        if !goes_on {
+                            return (done, failed);
+                        }
+                        // It stays, so that what it stands on does.
+                        going.retain(|one| one != id);
+                    }
                 }
             }
         }
-        (done, None)
+        (done, failed)
     }
 }
 
