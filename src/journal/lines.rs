@@ -1,7 +1,6 @@
 //! A journal as JSON lines: what `journal export` writes and `journal import` reads. First the
 //! journal itself, then every record in the order in which it was written, in base64: a record may
-//! hold secrets, and its very bytes are what the log's tree is over. Last how many entries that
-//! were and the tree's root: what was cut off, at the end of a line too, is no export.
+//! hold secrets, and its very bytes are what the log's tree is over.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -10,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::mirror::{Load, Mirror};
-use super::{CURRENT, Format, Hash, Time};
+use super::{CURRENT, Format, Time};
 
 /// What one line has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +20,6 @@ pub enum Part {
     Entry {
         sequence: u64,
         record: Vec<u8>,
-    },
-    /// Of the log, when it was exported.
-    End {
-        entries: u64,
-        root: Hash,
     },
 }
 
@@ -45,10 +39,6 @@ enum Line {
         sequence: u64,
         record: String,
     },
-    End {
-        entries: u64,
-        root: String,
-    },
 }
 
 /// # Errors
@@ -67,10 +57,6 @@ pub fn write(part: Part, out: &mut impl Write) -> io::Result<()> {
         Part::Entry { sequence, record } => Line::Event {
             sequence,
             record: STANDARD.encode(record),
-        },
-        Part::End { entries, root } => Line::End {
-            entries,
-            root: root.base64(),
         },
     };
     serde_json::to_writer(&mut *out, &line)?;
@@ -127,13 +113,5 @@ pub fn read(line: &[u8]) -> Result<Part, String> {
             sequence,
             record: bytes(record)?,
         },
-        Line::End { entries, root } => {
-            let root = <[u8; 32]>::try_from(bytes(root)?);
-            let root = root.map_err(|_| "has no SHA-256 root".to_owned())?;
-            Part::End {
-                entries,
-                root: Hash(root),
-            }
-        }
     })
 }

@@ -25,9 +25,6 @@ pub enum JournalError {
     #[error("cannot write the journal in {}, and whether this is recorded is not known: \
              {cause}", path.display())]
     Unwritten { path: PathBuf, cause: String },
-    /// Lines that were to become a journal.
-    #[error("the export cannot be taken in: {cause}")]
-    Export { cause: String },
     /// Written by a newer version of this program.
     #[error("the journal in {} has format {found}; this version knows formats up to \
              {known}", path.display())]

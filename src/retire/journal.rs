@@ -134,6 +134,6 @@ pub fn import(site: &dyn Site, input: &mut dyn BufRead) -> Result<u64, Error> {
     let mut number = 0;
     site.import(&mut || {
         number += 1;
-        lines::next(input).map_err(|cause| format!("its line {number} {cause}"))
+        lines::next(input).map_err(|cause| format!("line {number} of the export {cause}"))
     })
 }

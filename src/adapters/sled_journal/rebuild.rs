@@ -23,7 +23,7 @@ use crate::ports::{Intake, JournalError, JournalReader};
 
 /// What is at the journal's place.
 pub enum Found {
-    /// It opens, and its log has entries, of this many transactions: nothing to rebuild.
+    /// It opens, and has this many transactions: nothing to rebuild.
     Healthy(usize),
     /// It is damaged, empty or not there; why, where there is a reason.
     Lost(Box<Rebuilding>, Option<String>),
@@ -34,8 +34,6 @@ pub struct Rebuilding {
     names: Names,
     beside: PathBuf,
     journal: SledJournal,
-    /// The one in whose place it comes is whole, and nothing is in it.
-    is_empty: bool,
     _lock: Lock,
 }
 
@@ -54,15 +52,11 @@ impl Rebuilding {
         let names = Names::below(state_dir);
         let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
         let fault = |fault: Fault| fault.at("open", state_dir);
-        let mut is_empty = false;
         let damage = if names.sled.join("db").exists() || names.watermark.exists() {
             match super::open(&names, clock::now()) {
-                Ok(Opened { head, .. }) => match head.sequence() {
-                    0 => {
-                        is_empty = true;
-                        None
-                    }
-                    _ => return Ok(Found::Healthy(head.count as usize)),
+                Ok(Opened { head, .. }) => match head.count {
+                    0 => None,
+                    count => return Ok(Found::Healthy(count as usize)),
                 },
                 Err(Fault::Damaged(cause)) => Some(cause),
                 Err(other) => return Err(fault(other)),
@@ -77,20 +71,9 @@ impl Rebuilding {
             names,
             beside,
             journal,
-            is_empty,
             _lock: lock,
         };
         Ok(Found::Lost(Box::new(rebuilding), damage))
-    }
-
-    /// Leaves what is there as it is.
-    pub(super) fn abandon(self: Box<Self>) {
-        let Self {
-            beside, journal, ..
-        } = *self;
-        drop(journal);
-        // Whoever comes next removes what is left.
-        let _ = remove(&beside);
     }
 
     /// The new journal.
@@ -117,20 +100,12 @@ impl Intake for Rebuilding {
             names,
             beside,
             journal,
-            is_empty,
             _lock,
         } = *self;
         // sled writes at its end, and its files must not move under it.
         drop(journal);
-        let aside = exchange(&names, &beside)
-            .map_err(|fault| fault.at("put a new one in the place of", &names.state_dir))?;
-        match aside {
-            Some(aside) if is_empty => {
-                let _ = remove(&aside);
-                Ok(None)
-            }
-            aside => Ok(aside),
-        }
+        exchange(&names, &beside)
+            .map_err(|fault| fault.at("put a new one in the place of", &names.state_dir))
     }
 }
 

@@ -105,13 +105,6 @@ impl From<JournalError> for CliError {
                 "is the disk full or read-only? To see: df -h. Then: virt-retire recover"
                     .to_owned(),
             ),
-            JournalError::Export { .. } => (
-                Exit::Error,
-                "export-damaged",
-                "nothing was changed. Make it again, with the version that the journal is of: \
-                 virt-retire journal export"
-                    .to_owned(),
-            ),
             JournalError::Newer { .. } => (
                 Exit::Error,
                 "journal-newer",

@@ -159,7 +159,6 @@ pub fn import_line(data: &[u8]) {
     match part {
         Part::Journal(format) => drop(encode(&format)),
         Part::Begin(record) | Part::Entry { record, .. } => every_kind(&record),
-        Part::End { .. } => {}
     }
 }
 
