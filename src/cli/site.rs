@@ -61,7 +61,13 @@ impl Site for Context {
     fn new_journal(&self, purpose: &str) -> Result<(Box<dyn Intake>, Option<String>), Error> {
         match self.rebuilding(purpose)? {
             Found::Lost(rebuilding, damage) => Ok((rebuilding, damage)),
-            Found::Healthy(count) => Err(Error::JournalHealthy(count)),
+            Found::Healthy {
+                transactions,
+                entries,
+            } => Err(Error::JournalHealthy {
+                transactions,
+                entries,
+            }),
         }
     }
 

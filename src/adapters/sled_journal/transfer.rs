@@ -33,12 +33,15 @@ pub fn import(
             let path = PathBuf::from(state_dir);
             return Err(JournalError::Damaged { path, cause });
         }
-        Found::Healthy(count) => {
+        Found::Healthy {
+            transactions,
+            entries,
+        } => {
             return Err(JournalError::Folder {
                 path: state_dir.to_owned(),
                 cause: format!(
-                    "has a journal with {count} transactions, and nothing is merged into it; name \
-                     an empty one with --state-dir"
+                    "has a journal with {transactions} transactions and {entries} log entries, \
+                     and nothing is merged into it; name an empty one with --state-dir"
                 ),
             });
         }
