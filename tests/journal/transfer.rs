@@ -7,11 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use virt_retire::model::{Notice, Topic};
 use virt_retire::ports::Journal;
 
-use crate::program::{run, told};
+use crate::program::{json, run, told};
 use crate::sample;
 
 fn folder() -> TempDir {
@@ -110,4 +111,99 @@ fn an_empty_journal_gives_way_and_leaves_nothing() {
     let left = names(there.path());
     assert_eq!(left, ["journal", "journal.head"]);
     assert_eq!(told(there.path(), &["journal", "export"]), lines);
+}
+
+/// The error that refuses it, as JSON has it; whatever was there is there still.
+fn refused(state: &Path, file: &Path) -> Value {
+    let words = ["journal", "import", file.to_str().unwrap(), "--yes"];
+    let output = run(state, &[&["--output", "json"], &words[..]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    error["error"].clone()
+}
+
+#[test]
+fn an_export_that_was_cut_off_anywhere_is_refused() {
+    let aside = folder();
+    let lines = export();
+    let events = |lines: &[String]| lines.iter().filter(|it| it.contains("event")).count();
+    let all = events(&lines);
+    for length in 0..lines.len() {
+        let file = file(
+            &aside,
+            &lines[..length]
+                .iter()
+                .map(|it| format!("{it}\n"))
+                .collect::<String>(),
+        );
+        let empty = folder();
+        let error = refused(empty.path(), &file);
+        assert_eq!(error["code"], "export-damaged", "{length}: {error}");
+        let said = error["message"].as_str().unwrap();
+        let missing = all - events(&lines[..length]);
+        let is_begun = length > 0 && !lines[length - 1].contains("begin");
+        assert!(
+            !is_begun || said.contains(&format!("the last {missing} of its {all} log entries")),
+            "{length}: {said}"
+        );
+    }
+    // In the middle of a line; its end alone.
+    let whole = lines.join("\n");
+    for length in [40, whole.len() / 2, whole.len()] {
+        let empty = folder();
+        let error = refused(empty.path(), &file(&aside, &whole[..length]));
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains("cut off in the middle"), "{said}");
+    }
+    // More than it says, and another end of the same length.
+    let mut more = lines.clone();
+    more.push(lines[all].clone());
+    let other = lines[0].replacen("\"root\":\"", "\"root\":\"AAAA", 1);
+    let start = other.find("AAAA").unwrap();
+    let other = format!("{}{}", &other[..start + 4], &other[start + 8..]);
+    let other = [&[other], &lines[1..]].concat();
+    for lines in [more, other] {
+        let empty = folder();
+        let error = refused(empty.path(), &file(&aside, &(lines.join("\n") + "\n")));
+        assert_eq!(error["code"], "export-damaged", "{error}");
+    }
+}
+
+/// As the programs wrote it that did not say how many entries there are.
+#[test]
+fn an_export_that_does_not_say_its_length_is_taken_in_and_told_of() {
+    let aside = folder();
+    let mut lines = export();
+    let whole = lines.join("\n") + "\n";
+    let end = lines[0].find(",\"entries\"").unwrap();
+    lines[0] = format!("{}}}", &lines[0][..end]);
+    let file = file(&aside, &(lines.join("\n") + "\n"));
+    let state = folder();
+    let taken = String::from_utf8(import(state.path(), &file).stdout).unwrap();
+    assert!(taken.contains("does not say how many entries"), "{taken}");
+    assert_eq!(told(state.path(), &["journal", "export"]), whole);
+    fs::write(&file, &whole).unwrap();
+    let state = folder();
+    let words = ["journal", "import", file.to_str().unwrap(), "--yes"];
+    let taken = json(state.path(), &words);
+    assert_eq!(taken["counted"], true);
+    assert_eq!(told(state.path(), &["journal", "export"]), whole);
+}
+
+#[test]
+fn an_entry_stands_where_its_number_says() {
+    let aside = folder();
+    let lines = export();
+    let changed: Vec<String> = lines
+        .iter()
+        .map(|it| it.replace("\"sequence\":3,", "\"sequence\":4,"))
+        .collect();
+    assert_ne!(changed, lines);
+    let line = changed.iter().zip(&lines).position(|(new, old)| new != old);
+    let file = file(&aside, &(changed.join("\n") + "\n"));
+    let empty = folder();
+    let error = refused(empty.path(), &file);
+    let said = error["message"].as_str().unwrap();
+    let place = format!("line {}: entry 4 stands where 3 belongs", line.unwrap() + 1);
+    assert!(said.contains(&place), "{said}");
 }

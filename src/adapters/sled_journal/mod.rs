@@ -36,7 +36,7 @@ use self::store::Store;
 use self::watermark::Watermark;
 use super::clock::{self, SystemClock};
 use crate::journal::checkpoint::Checkpoint;
-use crate::journal::lines::Part;
+use crate::journal::lines::{Extent, Part};
 use crate::journal::log::{self, Appended, Change, Checked, Shelf, Tree, Writer};
 use crate::journal::merkle::Wanted;
 use crate::journal::{Format, Head, Mirror, RECENT, Time, decode, encode, version_of};
@@ -342,7 +342,14 @@ impl Log for SledJournal {
         &self,
         each: &mut dyn FnMut(Part) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        each(Part::Journal(self.format.clone()))?;
+        let Checkpoint { size, root, .. } = self.checkpoint();
+        each(Part::Journal {
+            format: self.format.clone(),
+            extent: Some(Extent {
+                entries: size,
+                root,
+            }),
+        })?;
         let mut failed = None;
         log::records_in_order(&self.store, &self.head, &mut |begin, sequence, record| {
             let written = match begin {
