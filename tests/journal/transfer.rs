@@ -5,15 +5,16 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 use virt_retire::model::{Notice, Topic};
-use virt_retire::ports::Journal;
+use virt_retire::ports::{Journal, Log};
 
 use crate::program::{json, run, told};
 use crate::sample;
+use crate::support::retire::BINARY;
 
 fn folder() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -206,4 +207,127 @@ fn an_entry_stands_where_its_number_says() {
     let said = error["message"].as_str().unwrap();
     let place = format!("line {}: entry 4 stands where 3 belongs", line.unwrap() + 1);
     assert!(said.contains(&place), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_an_export_is_said_of_the_export_and_leaves_nothing() {
+    let aside = folder();
+    let lines = export();
+    let broken = |number: usize, line: &str| {
+        let mut lines = lines.clone();
+        lines[number - 1] = line.to_owned();
+        lines.join("\n") + "\n"
+    };
+    let name = aside.path().join("lines");
+    let name = name.to_str().unwrap();
+    let newer = lines[0].replace("\"format\":2", "\"format\":3");
+    let older = lines[0].replace("\"format\":2", "\"format\":1");
+    for (lines, code, message, hint) in [
+        (
+            broken(3, "so it goes"),
+            "export-damaged",
+            "line 3",
+            "journal export",
+        ),
+        (
+            broken(2, "{\"line\":\"event\",\"sequence\":1,\"record\":\"VlJ0\"}"),
+            "export-damaged",
+            "line 2",
+            "journal export",
+        ),
+        (
+            String::new(),
+            "export-damaged",
+            "is empty",
+            "journal export",
+        ),
+        (
+            broken(1, &newer),
+            "export-newer",
+            "format 3, and this version takes",
+            "newer",
+        ),
+        (
+            broken(1, &older),
+            "export-older",
+            "format 1, and this version takes",
+            "upgrade",
+        ),
+    ] {
+        let empty = folder();
+        let error = refused(empty.path(), &file(&aside, &lines));
+        assert_eq!(error["code"], code, "{error}");
+        let told = error["message"].as_str().unwrap();
+        assert!(told.starts_with(&format!("the export {name}")), "{told}");
+        assert!(
+            told.contains(message) && !told.contains("the journal in"),
+            "{told}"
+        );
+        let told = error["hint"].as_str().unwrap();
+        assert!(
+            told.contains(hint) && told.contains("nothing was changed"),
+            "{told}"
+        );
+        assert_eq!(names(empty.path()), Vec::<String>::new());
+    }
+    // A journal in a folder is not an export.
+    let empty = folder();
+    let error = refused(empty.path(), aside.path());
+    assert_eq!(error["code"], "input", "{error}");
+    assert_eq!(names(empty.path()), Vec::<String>::new());
+}
+
+/// Killed at any call that changes a name: the next command finds nothing, or all of it, and
+/// leaves neither half of it lying about.
+#[test]
+fn a_killed_import_leaves_nothing_that_is_not_swept() {
+    let aside = folder();
+    let lines = export().join("\n") + "\n";
+    let file = file(&aside, &lines);
+    let mut seen = [0, 0];
+    for calls in [
+        "rename,renameat,renameat2",
+        "mkdir,mkdirat,unlink,unlinkat,rmdir",
+    ] {
+        for number in 1.. {
+            let state = folder();
+            drop(sample::open(state.path()).unwrap());
+            let output = Command::new("strace")
+                .args([
+                    "-f",
+                    "-q",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={calls}"),
+                    "-e",
+                ])
+                .arg(format!("inject={calls}:signal=KILL:when={number}"))
+                .args(["--", BINARY, "--state-dir"])
+                .arg(state.path())
+                .args(["journal", "import", file.to_str().unwrap(), "--yes"])
+                .output()
+                .unwrap();
+            if output.status.success() {
+                assert!(number > 1, "{calls}: nothing was struck");
+                break;
+            }
+            let journal = sample::open(state.path()).unwrap();
+            let entries = Log::checkpoint(&journal).size;
+            drop(journal);
+            seen[usize::from(entries > 0)] += 1;
+            let left = names(state.path());
+            let is_known = |name: &String| ["journal", "journal.head"].contains(&name.as_str());
+            assert!(left.iter().all(is_known), "{calls} {number}: {left:?}");
+            if entries > 0 {
+                assert_eq!(told(state.path(), &["journal", "export"]), lines);
+            } else {
+                assert!(
+                    import(state.path(), &file).status.success(),
+                    "{calls} {number}"
+                );
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
 }

@@ -498,6 +498,10 @@ fn open(names: &Names, now: Timestamp) -> Result<Opened, Fault> {
     }
     rebuild::go_on(names)?;
     let finished = migrate::finish(names)?;
+    // What cannot be removed is in nobody's way.
+    if let Err(fault) = rebuild::sweep(names) {
+        tracing::debug!(%fault, "not swept");
+    }
     let watermark = Watermark::open(&names.watermark)?;
     // sled would make a new file in its place, and the loss would be harder to see.
     if let (Some((_, floor)), false) = (&watermark, names.sled.join("db").exists()) {

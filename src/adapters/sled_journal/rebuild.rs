@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::super::clock;
 use super::fault::Fault;
-use super::folder::{self, Names, make_private};
+use super::folder::{self, Names, Passing, make_private};
 use super::lock::Lock;
 use super::sync::sync_folder;
 use super::{Opened, SledJournal};
@@ -30,11 +30,13 @@ pub enum Found {
     Lost(Box<Rebuilding>, Option<String>),
 }
 
-/// A journal in the making. The lock of the real one is held all the while.
+/// A journal in the making. The lock of the real one is held all the while. Dropped before it is
+/// finished, it leaves nothing.
 pub struct Rebuilding {
     names: Names,
-    beside: PathBuf,
+    // Dropped before its folder: sled writes at its end.
     journal: SledJournal,
+    beside: Passing,
     /// What it takes the place of is whole and empty.
     replaces_nothing: bool,
     _lock: Lock,
@@ -73,15 +75,13 @@ impl Rebuilding {
         } else {
             (None, false)
         };
-        let beside = beside(&names);
-        for old in [&beside, &emptied(&names)] {
-            remove(old).map_err(|error| fault(Fault::io(old, error)))?;
-        }
-        let journal = SledJournal::open_now(&beside)?;
+        sweep(&names).map_err(fault)?;
+        let beside = Passing::new(beside(&names));
+        let journal = SledJournal::open_now(beside.path())?;
         let rebuilding = Self {
             names,
-            beside,
             journal,
+            beside,
             replaces_nothing: is_there && damage.is_none(),
             _lock: lock,
         };
@@ -110,14 +110,15 @@ impl Intake for Rebuilding {
     fn finish(self: Box<Self>) -> Result<Option<PathBuf>, JournalError> {
         let Self {
             names,
-            beside,
             journal,
+            beside,
             replaces_nothing,
             _lock,
         } = *self;
         // sled writes at its end, and its files must not move under it.
         drop(journal);
-        exchange(&names, &beside, replaces_nothing)
+        // From here on it may have one half of the only journal: see `go_on`.
+        exchange(&names, &beside.keep(), replaces_nothing)
             .map_err(|fault| fault.at("put a new one in the place of", &names.state_dir))
     }
 }
@@ -161,6 +162,15 @@ fn beside(names: &Names) -> PathBuf {
 /// Where a journal without entries waits to be removed.
 fn emptied(names: &Names) -> PathBuf {
     names.state_dir.join("rebuild.old")
+}
+
+/// Removes what a rebuild or an import left that was killed: a new journal that never came to its
+/// place, an empty old one. After [`go_on`].
+pub(super) fn sweep(names: &Names) -> Result<(), Fault> {
+    for left in [beside(names), emptied(names)] {
+        remove(&left).map_err(|error| Fault::io(&left, error))?;
+    }
+    Ok(())
 }
 
 /// Goes on where [`exchange`] was cut off between its last two renames.
