@@ -150,7 +150,7 @@ impl<'a> Lines<'a> {
     /// # Errors
     /// It is not one, cannot be read, or does not belong there; the lines end before the export
     /// does.
-    pub fn next(&mut self) -> Result<Option<Part>, Wrong> {
+    pub fn next_part(&mut self) -> Result<Option<Part>, Wrong> {
         let mut line = Vec::new();
         let read = (&mut *self.input)
             .take(LONGEST)

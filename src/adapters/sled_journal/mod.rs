@@ -13,6 +13,7 @@ mod publish;
 mod reader;
 mod rebuild;
 mod store;
+mod sweep;
 mod sync;
 mod transfer;
 mod view;
@@ -498,10 +499,7 @@ fn open(names: &Names, now: Timestamp) -> Result<Opened, Fault> {
     }
     rebuild::go_on(names)?;
     let finished = migrate::finish(names)?;
-    // What cannot be removed is in nobody's way.
-    if let Err(fault) = rebuild::sweep(names) {
-        tracing::debug!(%fault, "not swept");
-    }
+    sweep::state_folder(names, now);
     let watermark = Watermark::open(&names.watermark)?;
     // sled would make a new file in its place, and the loss would be harder to see.
     if let (Some((_, floor)), false) = (&watermark, names.sled.join("db").exists()) {

@@ -75,7 +75,9 @@ impl Rebuilding {
         } else {
             (None, false)
         };
-        sweep(&names).map_err(fault)?;
+        for left in left_behind(&names) {
+            remove(&left).map_err(|error| fault(Fault::io(&left, error)))?;
+        }
         let beside = Passing::new(beside(&names));
         let journal = SledJournal::open_now(beside.path())?;
         let rebuilding = Self {
@@ -164,13 +166,10 @@ fn emptied(names: &Names) -> PathBuf {
     names.state_dir.join("rebuild.old")
 }
 
-/// Removes what a rebuild or an import left that was killed: a new journal that never came to its
-/// place, an empty old one. After [`go_on`].
-pub(super) fn sweep(names: &Names) -> Result<(), Fault> {
-    for left in [beside(names), emptied(names)] {
-        remove(&left).map_err(|error| Fault::io(&left, error))?;
-    }
-    Ok(())
+/// What a rebuild or an import leaves that is killed, and nobody needs after [`go_on`]: a new
+/// journal that never came to its place, an empty old one.
+pub(super) fn left_behind(names: &Names) -> [PathBuf; 2] {
+    [beside(names), emptied(names)]
 }
 
 /// Goes on where [`exchange`] was cut off between its last two renames.

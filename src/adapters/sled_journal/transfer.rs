@@ -77,7 +77,7 @@ impl From<Fault> for Failed {
 }
 
 fn fill(journal: &mut SledJournal, lines: &mut Lines) -> Result<Imported, Failed> {
-    let Some(Part::Journal { format, extent }) = lines.next()? else {
+    let Some(Part::Journal { format, extent }) = lines.next_part()? else {
         return Err(lines.wrong("it is not the journal's own").into());
     };
     let mut head = found(&mut journal.store, &format)?;
@@ -111,11 +111,11 @@ fn fill(journal: &mut SledJournal, lines: &mut Lines) -> Result<Imported, Failed
 fn chunk(writer: &mut Writer<'_, Store>, lines: &mut Lines) -> Result<bool, Failed> {
     let mut taken = 0;
     while taken < AT_ONCE {
-        match lines.next()? {
+        match lines.next_part()? {
             Some(Part::Begin(record)) => {
                 of_a_line(lines, writer.begin_record(record))?;
                 // Its first entry belongs to it.
-                match lines.next()? {
+                match lines.next_part()? {
                     Some(Part::Entry { record, .. }) => {
                         of_a_line(lines, writer.entry_record(record))?;
                     }
