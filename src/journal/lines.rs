@@ -2,15 +2,14 @@
 //! journal itself, then every record in the order in which it was written, in base64: a record may
 //! hold secrets, and its very bytes are what the log's tree is over.
 //!
-//! | line | has |
-//! |---|---|
-//! | `journal` | `format`, `uuid`, `created_at`, `migrated` (entries that format 1 had), `entries` and `root` (the log's size and root, as its checkpoint has them) |
-//! | `begin` | `record`: a transaction's first record; the line after it is an `event` of its own |
-//! | `event` | `sequence`: which entry of the log it is, from 1; `record` |
+//! - `journal`: `format`, `uuid`, `created_at`, `migrated` (entries that format 1 had), `entries`
+//!   and `root` (the log's size and root, as its checkpoint has them).
+//! - `begin`: `record`, a transaction's first; the line after it is an `event` of its own.
+//! - `event`: `sequence`, which entry of the log it is, from 1; `record`.
 //!
 //! `entries` and `root` stand in the first line, so that an export that was cut off anywhere behind
-//! it is told from a whole one. The first programs that had an export wrote neither: of theirs nobody
-//! can say whether the end is missing, and whoever takes one in is told so.
+//! it is told from a whole one. The first programs that had an export wrote neither: of theirs
+//! nobody can say whether the end is missing, and whoever takes one in is told so.
 
 use std::io::{self, BufRead, Read, Write};
 

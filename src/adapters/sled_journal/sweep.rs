@@ -33,8 +33,8 @@ pub(super) fn state_folder(names: &Names, now: Timestamp) {
     }
 }
 
-/// The copy of a journal that earlier versions made to look at it, `.tmp` and six characters. Theirs
-/// held the lock, too.
+/// The copy of a journal that earlier versions made to look at it, `.tmp` and six characters. They
+/// held the lock for it, too.
 fn is_copy(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let Some(random) = name.to_str().and_then(|name| name.strip_prefix(".tmp")) else {
