@@ -50,6 +50,12 @@ impl<'a> WatchFiles<'a> {
         lock.set_len(0)
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(|error| failed(error.to_string()))?;
+        // What a kill kept from its name; whoever holds the lock is the only one who writes here.
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(b".new-") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
         Ok(Self {
             storage,
             folder,

@@ -8,12 +8,13 @@ use crate::adapters::libvirt::Libvirt;
 use crate::adapters::sled_journal::{self, Found};
 use crate::adapters::watchlist::WatchFiles;
 use crate::engine::{Finding, World};
+use crate::journal::lines::Lines;
 use crate::model::{DigestKind, DomainRef, Evidence};
 use crate::ports::{
-    Clock, Intake, Journal, JournalReader, LockedDomains, Log, Monitor, Outlook, Quarantine,
-    StorageView,
+    Clock, Imported, Intake, Journal, JournalReader, LockedDomains, Log, Monitor, Outlook,
+    Quarantine, StorageView,
 };
-use crate::retire::{Connected, Error, Lines, Site};
+use crate::retire::{Connected, Error, Site};
 use crate::watch::{self, Expiring};
 
 use super::context::{Context, Host};
@@ -61,7 +62,13 @@ impl Site for Context {
     fn new_journal(&self, purpose: &str) -> Result<(Box<dyn Intake>, Option<String>), Error> {
         match self.rebuilding(purpose)? {
             Found::Lost(rebuilding, damage) => Ok((rebuilding, damage)),
-            Found::Healthy(count) => Err(Error::JournalHealthy(count)),
+            Found::Healthy {
+                transactions,
+                entries,
+            } => Err(Error::JournalHealthy {
+                transactions,
+                entries,
+            }),
         }
     }
 
@@ -70,9 +77,9 @@ impl Site for Context {
         Ok(sled_journal::outlook(self.state_dir(), wait)?)
     }
 
-    fn import(&self, next: &mut Lines) -> Result<u64, Error> {
+    fn import(&self, lines: &mut Lines) -> Result<Imported, Error> {
         let wait = self.settings.wait.value;
-        Ok(sled_journal::import(self.state_dir(), wait, next)?)
+        Ok(sled_journal::import(self.state_dir(), wait, lines)?)
     }
 
     fn reader(&self, purpose: &str) -> Result<Box<dyn JournalReader>, Error> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::journal::lines::Wrong;
 use crate::model::{
     Draft, Event, EventKind, Filter, LogEntry, Notice, Order, Summary, Transaction, TransactionId,
 };
@@ -35,6 +36,9 @@ pub enum JournalError {
     },
     #[error("the journal in {} is damaged: {cause}", path.display())]
     Damaged { path: PathBuf, cause: String },
+    /// What was to become the journal. No journal is to blame.
+    #[error("the export {name} {wrong}")]
+    Export { name: String, wrong: Wrong },
     /// sled 0.34.7 opens nothing before 1970: whatever it is given, it first names a temporary file
     /// by the seconds since then (`config.rs`, `gen_temp_path`).
     #[error("the system's clock says {now}, and before 1970 the journal cannot be opened")]

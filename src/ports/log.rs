@@ -31,6 +31,14 @@ pub struct Migrated {
     pub kept: PathBuf,
 }
 
+/// What an import did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    pub entries: u64,
+    /// The export says how many it has. Where it does not, its end may be missing.
+    pub is_counted: bool,
+}
+
 pub trait Log: Journal {
     /// Whether opening it brought it to the present format.
     fn migrated(&self) -> Option<&Migrated>;

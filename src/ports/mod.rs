@@ -29,7 +29,7 @@ pub use intake::Intake;
 pub use journal::{Journal, JournalError, JournalReader};
 pub use keeper::{Finder, Keeper, Seen};
 pub use lock::{LockError, LockedDomains};
-pub use log::{Log, Migrated, Outlook};
+pub use log::{Imported, Log, Migrated, Outlook};
 pub use overlays::{Layered, Mounted, Overlays};
 pub use quarantine::{Folder, Found, Proof, Quarantine, Record};
 pub use storage::{

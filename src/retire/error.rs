@@ -63,8 +63,8 @@ pub enum Error {
     /// A purge has made less room than was wanted.
     #[error("{0}")]
     Short(Shortfall),
-    #[error("the journal is whole and has {0} transactions")]
-    JournalHealthy(usize),
+    #[error("the journal is whole and has {transactions} transactions and {entries} log entries")]
+    JournalHealthy { transactions: u64, entries: u64 },
     /// Records that a rebuild could not take in, each with its reason.
     #[error("the journal was made, but without {}", .0.join("; "))]
     Unusable(Vec<String>),
@@ -132,7 +132,7 @@ impl Error {
             | Self::NotSaved(_)
             | Self::NoSavedPlan(_)
             | Self::NoJournal(_)
-            | Self::JournalHealthy(_)
+            | Self::JournalHealthy { .. }
             | Self::Export(_)
             | Self::PolicyNotKept(_)
             | Self::NoSuchFile(_)

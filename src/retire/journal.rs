@@ -5,9 +5,9 @@ use std::io::{BufRead, Write};
 use jiff::Timestamp;
 
 use crate::journal::checkpoint::Checkpoint;
-use crate::journal::lines;
+use crate::journal::lines::{self, Lines};
 use crate::model::Claim;
-use crate::ports::{JournalError, Log, Migrated, Outlook};
+use crate::ports::{Imported, JournalError, Log, Migrated, Outlook};
 
 use super::{Error, Site};
 
@@ -125,15 +125,11 @@ pub fn export(
     out.flush().map_err(Error::Export)
 }
 
-/// Makes the journal of an empty state folder out of the lines of an export. Gives the number of
-/// its entries.
+/// Makes the journal of an empty state folder out of the lines of an export, which errors call
+/// `name`.
 ///
 /// # Errors
 /// There is a journal already; the lines are not those of a whole export. Nothing was changed.
-pub fn import(site: &dyn Site, input: &mut dyn BufRead) -> Result<u64, Error> {
-    let mut number = 0;
-    site.import(&mut || {
-        number += 1;
-        lines::next(input).map_err(|cause| format!("line {number} of the export {cause}"))
-    })
+pub fn import(site: &dyn Site, input: &mut dyn BufRead, name: String) -> Result<Imported, Error> {
+    site.import(&mut Lines::new(input, name))
 }

@@ -40,7 +40,7 @@ pub use purge::{Purge, PurgeRequest, Purged, Shortfall};
 pub use rebuild::{Rebuild, Rebuilt, TakenIn};
 pub use recover::{LeftOpen, RecoveryReport, left_open, refuse_open};
 pub use saved::{Proposal, Saved, load as load_plan};
-pub use site::{Connected, Lines, Site};
+pub use site::{Connected, Site};
 pub use undefine::{Failed, Request, Retired, Undefine};
 pub use users::{FileFound, Open, Volumes, open_with, retired_domain, users, volumes};
 pub use verify::{Proved, Read, Verified, prove, verify};

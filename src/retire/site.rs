@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::engine::{Finding, World};
-use crate::journal::lines::Part;
+use crate::journal::lines::Lines;
 use crate::model::{DigestKind, DomainRef, Evidence, Notice, Topic, TransactionId};
 use crate::ports::{
-    Clock, Intake, Journal, JournalError, JournalReader, LockedDomains, Log, Monitor, Outlook,
-    Quarantine, StorageView,
+    Clock, Imported, Intake, Journal, JournalError, JournalReader, LockedDomains, Log, Monitor,
+    Outlook, Quarantine, StorageView,
 };
 
 use super::Error;
@@ -18,9 +18,6 @@ pub trait Connected {
     fn world(&self) -> World<'_>;
     fn monitor(&self) -> &dyn Monitor;
 }
-
-/// The lines of an export, one at each call.
-pub type Lines<'a> = dyn FnMut() -> Result<Option<Part>, String> + 'a;
 
 /// Where the application works. Each thing is opened when it is first asked for.
 pub trait Site {
@@ -86,7 +83,7 @@ pub trait Site {
     ///
     /// # Errors
     /// There is one; the lines are not those of a whole export.
-    fn import(&self, next: &mut Lines) -> Result<u64, Error>;
+    fn import(&self, lines: &mut Lines) -> Result<Imported, Error>;
 
     /// The journal for reading, whoever holds it.
     ///

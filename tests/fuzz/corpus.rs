@@ -166,6 +166,22 @@ fn records() {
     for (number, line) in export.split(|byte| *byte == b'\n').take(4).enumerate() {
         put("import_line", &format!("line-{number}"), line);
     }
+    // What says how much follows, and what another format's may begin with.
+    let first = String::from_utf8(export.split(|byte| *byte == b'\n').next().unwrap().to_vec());
+    let first = first.unwrap();
+    let root = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=";
+    for (name, more) in [
+        ("counted", format!(r#","entries":2,"root":"{root}"}}"#)),
+        ("half-counted", r#","entries":2}"#.to_owned()),
+    ] {
+        let line = first.replace('}', &more);
+        put("import_line", name, line.as_bytes());
+    }
+    put(
+        "import_line",
+        "other-format",
+        br#"{"line":"journal","format":3}"#,
+    );
     watched();
     let saved = saved_plan::encode(&[SavedPlan {
         uri: "qemu:///system".into(),

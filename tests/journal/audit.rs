@@ -186,7 +186,8 @@ fn a_checkpoint_that_was_kept_shows_an_older_copy_and_a_rewritten_log() {
         .iter()
         .filter(|line| line.contains("\"event\""))
         .count();
-    lines[0] = lines[0].replace("\"migrated\":112", &format!("\"migrated\":{left}"));
+    let end = lines[0].find(",\"migrated\"").unwrap();
+    lines[0].replace_range(end.., &format!(",\"migrated\":{left}}}"));
     let shorter = imported(&lines.join("\n"));
     assert!(
         findings(shorter.path())[0].contains("are missing"),

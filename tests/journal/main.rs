@@ -21,3 +21,4 @@ mod power_cut;
 mod program;
 mod records;
 mod store;
+mod transfer;

@@ -205,10 +205,85 @@ fn an_error_leaves_the_old_one() {
         if output.status.success() {
             break;
         }
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        // Once there is the new one, it is the entry about it that is not known to be recorded.
+        let code = if is_migrated(state.path()) { 5 } else { 1 };
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
         answers_as_then(state.path(), "executing");
     }
     let state = unpack("executing");
     let journal = crate::sample::open(state.path()).unwrap();
     journal.read(TransactionId(1)).unwrap();
+}
+
+/// Killed where it only looks at what a migration would do, which it does on a copy: a copy of
+/// secrets stays nowhere. Nor does what an older version left so, or what never came to its name.
+#[test]
+fn what_a_kill_leaves_in_the_state_folder_is_swept() {
+    let names = |state: &Path| -> Vec<String> {
+        let entries = fs::read_dir(state).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    };
+    let mut struck = 0;
+    for (calls, step) in [("mkdir,mkdirat,unlink,unlinkat,rmdir", 1), ("pwrite64", 5)] {
+        for number in (1..).step_by(step) {
+            let state = unpack("executing");
+            let output = Command::new("strace")
+                .args([
+                    "-f",
+                    "-q",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={calls}"),
+                    "-e",
+                ])
+                .arg(format!("inject={calls}:signal=KILL:when={number}"))
+                .args(["--", support::retire::BINARY, "--state-dir"])
+                .arg(state.path())
+                .args(["journal", "upgrade", "--dry-run"])
+                .output()
+                .unwrap();
+            if output.status.success() {
+                break;
+            }
+            struck += usize::from(names(state.path()).len() > unpacked());
+            answers_as_then(state.path(), "executing");
+            let left = names(state.path());
+            let is_left = |name: &String| name.starts_with('.') || name.starts_with("upgrade");
+            assert!(!left.iter().any(is_left), "{calls} {number}: {left:?}");
+        }
+    }
+    assert!(struck > 1, "no kill was while there was a copy");
+    let state = unpack("executing");
+    let at = |name: &str| state.path().join(name);
+    let copy = at(".tmpAb3xYz");
+    fs::create_dir(&copy).unwrap();
+    fs::write(copy.join("db"), "secrets").unwrap();
+    // Somebody's, and what another command is just writing.
+    fs::create_dir(at(".tmpForeig")).unwrap();
+    fs::write(at(".tmpForeig").join("notes"), "mine").unwrap();
+    let new = ".new-00000000-0000-0000-0000-000000000001";
+    fs::write(at(new), "a key in the making").unwrap();
+    for old in [
+        ".survey-Ab3xYz",
+        ".new-00000000-0000-0000-0000-000000000002",
+    ] {
+        fs::write(at(old), "left").unwrap();
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+        let file = fs::File::options().write(true).open(at(old)).unwrap();
+        file.set_modified(then).unwrap();
+    }
+    drop(crate::sample::open(state.path()).unwrap());
+    let mut left = names(state.path());
+    left.retain(|name| name.starts_with('.'));
+    left.sort();
+    assert_eq!(left, [new, ".tmpForeig"]);
+}
+
+/// How many names a state folder has before anything is done with it, and with the lock.
+fn unpacked() -> usize {
+    let state = unpack("executing");
+    let lock = usize::from(!state.path().join("lock").exists());
+    fs::read_dir(state.path()).unwrap().count() + lock
 }

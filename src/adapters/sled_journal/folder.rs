@@ -148,6 +148,37 @@ pub(super) fn nothing_quarantined(state_dir: &Path) -> Result<(), Fault> {
     )))
 }
 
+/// A folder that goes when this value goes, unless it is kept.
+pub(super) struct Passing {
+    folder: PathBuf,
+    is_kept: bool,
+}
+
+impl Passing {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        let is_kept = false;
+        Self { folder, is_kept }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn keep(mut self) -> PathBuf {
+        self.is_kept = true;
+        self.folder.clone()
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What is left is swept when the journal is opened next.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
 /// The names below the state folder.
 pub(super) struct Names {
     pub(super) state_dir: PathBuf,

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
-use super::folder::{Names, make_private};
+use super::folder::{Names, Passing, make_private};
 use super::store::Store;
 use super::sync::sync_folder;
 use super::watermark::Watermark;
@@ -29,6 +29,17 @@ fn decided(names: &Names) -> PathBuf {
 
 fn kept(names: &Names) -> PathBuf {
     names.state_dir.join("format-1")
+}
+
+/// A copy of the old one, which is looked at in its place.
+fn looked_at(names: &Names) -> PathBuf {
+    names.state_dir.join("upgrade.look")
+}
+
+/// What a migration or a look ahead at one leaves that is killed, and nobody needs after
+/// [`finish`].
+pub(super) fn left_behind(names: &Names) -> [PathBuf; 2] {
+    [beside(names), looked_at(names)]
 }
 
 /// Makes the new journal out of `old`, which is open, and puts it into its place.
@@ -195,8 +206,9 @@ fn look(names: &Names) -> Result<Option<Outlook>, Fault> {
     }
     let floor = Watermark::open(&names.watermark)?.map(|(_, mark)| mark);
     // sled writes where it opens, so it opens a copy.
-    let copy = tempfile::tempdir_in(&names.state_dir)
-        .map_err(|error| Fault::io(&names.state_dir, error))?;
+    let copy = Passing::new(looked_at(names));
+    remove(copy.path())?;
+    make_private(copy.path()).map_err(|error| Fault::io(copy.path(), error))?;
     copy_files(&names.sled, copy.path())?;
     let store = Store::open(copy.path())?;
     let Some(format) = store.get(Tree::Meta, log::FORMAT)? else {

@@ -13,6 +13,7 @@ mod publish;
 mod reader;
 mod rebuild;
 mod store;
+mod sweep;
 mod sync;
 mod transfer;
 mod view;
@@ -36,7 +37,7 @@ use self::store::Store;
 use self::watermark::Watermark;
 use super::clock::{self, SystemClock};
 use crate::journal::checkpoint::Checkpoint;
-use crate::journal::lines::Part;
+use crate::journal::lines::{Extent, Part};
 use crate::journal::log::{self, Appended, Change, Checked, Shelf, Tree, Writer};
 use crate::journal::merkle::Wanted;
 use crate::journal::{Format, Head, Mirror, RECENT, Time, decode, encode, version_of};
@@ -342,7 +343,14 @@ impl Log for SledJournal {
         &self,
         each: &mut dyn FnMut(Part) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        each(Part::Journal(self.format.clone()))?;
+        let Checkpoint { size, root, .. } = self.checkpoint();
+        each(Part::Journal {
+            format: self.format.clone(),
+            extent: Some(Extent {
+                entries: size,
+                root,
+            }),
+        })?;
         let mut failed = None;
         log::records_in_order(&self.store, &self.head, &mut |begin, sequence, record| {
             let written = match begin {
@@ -491,6 +499,7 @@ fn open(names: &Names, now: Timestamp) -> Result<Opened, Fault> {
     }
     rebuild::go_on(names)?;
     let finished = migrate::finish(names)?;
+    sweep::state_folder(names, now);
     let watermark = Watermark::open(&names.watermark)?;
     // sled would make a new file in its place, and the loss would be harder to see.
     if let (Some((_, floor)), false) = (&watermark, names.sled.join("db").exists()) {

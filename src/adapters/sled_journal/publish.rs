@@ -118,7 +118,11 @@ impl Publisher {
         let fault = |error: io::Error| Fault::io(&self.folder, error);
         for entry in fs::read_dir(&self.folder).map_err(fault)? {
             let name = entry.map_err(fault)?.file_name();
-            let id = name.to_str().and_then(|name| name.parse::<u64>().ok());
+            let id = name.to_str().and_then(|name| {
+                // One that a kill kept from its name.
+                let id = name.strip_suffix(".new").unwrap_or(name);
+                id.parse::<u64>().ok()
+            });
             let is_old = id.is_some_and(|id| {
                 id.saturating_add(RECENT as u64) <= transactions && !claims.contains(&id)
             });

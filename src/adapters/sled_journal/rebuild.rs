@@ -3,7 +3,7 @@
 //! The new one is made whole in a folder beside; then the old files are moved aside and the new
 //! ones into their place. Killed in between, there is no journal, which a second rebuild takes for
 //! what it is, or half of the new one, and whoever opens it brings the other half. Nothing of the
-//! old one is deleted.
+//! old one is deleted, unless it is whole and has no entry at all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::super::clock;
 use super::fault::Fault;
-use super::folder::{self, Names, make_private};
+use super::folder::{self, Names, Passing, make_private};
 use super::lock::Lock;
 use super::sync::sync_folder;
 use super::{Opened, SledJournal};
@@ -23,17 +23,22 @@ use crate::ports::{Intake, JournalError, JournalReader};
 
 /// What is at the journal's place.
 pub enum Found {
-    /// It opens, and has this many transactions: nothing to rebuild.
-    Healthy(usize),
+    /// It opens, and its log has entries: nothing to rebuild. There may be no transaction among
+    /// them: what was allowed or looked for and not found is history too.
+    Healthy { transactions: u64, entries: u64 },
     /// It is damaged, empty or not there; why, where there is a reason.
     Lost(Box<Rebuilding>, Option<String>),
 }
 
-/// A journal in the making. The lock of the real one is held all the while.
+/// A journal in the making. The lock of the real one is held all the while. Dropped before it is
+/// finished, it leaves nothing.
 pub struct Rebuilding {
     names: Names,
-    beside: PathBuf,
+    // Dropped before its folder: sled writes at its end.
     journal: SledJournal,
+    beside: Passing,
+    /// What it takes the place of is whole and empty.
+    replaces_nothing: bool,
     _lock: Lock,
 }
 
@@ -52,25 +57,34 @@ impl Rebuilding {
         let names = Names::below(state_dir);
         let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
         let fault = |fault: Fault| fault.at("open", state_dir);
-        let damage = if names.sled.join("db").exists() || names.watermark.exists() {
+        let (damage, is_there) = if names.sled.join("db").exists() || names.watermark.exists() {
             match super::open(&names, clock::now()) {
-                Ok(Opened { head, .. }) => match head.count {
-                    0 => None,
-                    count => return Ok(Found::Healthy(count as usize)),
+                Ok(Opened { head, .. }) => match head.sequence() {
+                    0 => (None, true),
+                    entries => {
+                        let transactions = head.count;
+                        return Ok(Found::Healthy {
+                            transactions,
+                            entries,
+                        });
+                    }
                 },
-                Err(Fault::Damaged(cause)) => Some(cause),
+                Err(Fault::Damaged(cause)) => (Some(cause), true),
                 Err(other) => return Err(fault(other)),
             }
         } else {
-            None
+            (None, false)
         };
-        let beside = beside(&names);
-        remove(&beside).map_err(|error| fault(Fault::io(&beside, error)))?;
-        let journal = SledJournal::open_now(&beside)?;
+        for left in left_behind(&names) {
+            remove(&left).map_err(|error| fault(Fault::io(&left, error)))?;
+        }
+        let beside = Passing::new(beside(&names));
+        let journal = SledJournal::open_now(beside.path())?;
         let rebuilding = Self {
             names,
-            beside,
             journal,
+            beside,
+            replaces_nothing: is_there && damage.is_none(),
             _lock: lock,
         };
         Ok(Found::Lost(Box::new(rebuilding), damage))
@@ -98,13 +112,15 @@ impl Intake for Rebuilding {
     fn finish(self: Box<Self>) -> Result<Option<PathBuf>, JournalError> {
         let Self {
             names,
-            beside,
             journal,
+            beside,
+            replaces_nothing,
             _lock,
         } = *self;
         // sled writes at its end, and its files must not move under it.
         drop(journal);
-        exchange(&names, &beside)
+        // From here on it may have one half of the only journal: see `go_on`.
+        exchange(&names, &beside.keep(), replaces_nothing)
             .map_err(|fault| fault.at("put a new one in the place of", &names.state_dir))
     }
 }
@@ -145,6 +161,17 @@ fn beside(names: &Names) -> PathBuf {
     names.state_dir.join("rebuild.new")
 }
 
+/// Where a journal without entries waits to be removed.
+fn emptied(names: &Names) -> PathBuf {
+    names.state_dir.join("rebuild.old")
+}
+
+/// What a rebuild or an import leaves that is killed, and nobody needs after [`go_on`]: a new
+/// journal that never came to its place, an empty old one.
+pub(super) fn left_behind(names: &Names) -> [PathBuf; 2] {
+    [beside(names), emptied(names)]
+}
+
 /// Goes on where [`exchange`] was cut off between its last two renames.
 pub(super) fn go_on(names: &Names) -> Result<(), Fault> {
     let beside = beside(names);
@@ -163,10 +190,18 @@ pub(super) fn go_on(names: &Names) -> Result<(), Fault> {
     Ok(())
 }
 
-fn exchange(names: &Names, beside: &Path) -> Result<Option<PathBuf>, Fault> {
+/// Gives where the old one is kept. One that has nothing is removed, once the new one is there.
+fn exchange(
+    names: &Names,
+    beside: &Path,
+    replaces_nothing: bool,
+) -> Result<Option<PathBuf>, Fault> {
     let new = Names::below(beside);
     let stamp = clock::now().strftime("%Y%m%dT%H%M%S%3fZ");
-    let aside = names.state_dir.join(format!("damaged-{stamp}"));
+    let aside = match replaces_nothing {
+        true => emptied(names),
+        false => names.state_dir.join(format!("damaged-{stamp}")),
+    };
     let mut moved = false;
     for old in [&names.watermark, &names.sled, &names.view] {
         if !old.exists() {
@@ -189,7 +224,10 @@ fn exchange(names: &Names, beside: &Path) -> Result<Option<PathBuf>, Fault> {
     sync_folder(&names.state_dir).map_err(|error| Fault::io(&names.state_dir, error))?;
     // What is left is a lock and a view of ours; to leave them would do no harm.
     let _ = remove(beside);
-    Ok(moved.then_some(aside))
+    if replaces_nothing {
+        let _ = remove(&aside);
+    }
+    Ok((moved && !replaces_nothing).then_some(aside))
 }
 
 fn remove(folder: &Path) -> std::io::Result<()> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::journal::CURRENT;
 use crate::model::size;
-use crate::ports::Outlook;
+use crate::ports::{Imported, Outlook};
 use crate::retire::{JournalInfo, Upgrade};
 
 use super::super::args::Output;
@@ -14,11 +14,21 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::{answer, out, print};
 
-pub fn imported(context: &Context, entries: u64) -> Result<(), CliError> {
+pub fn imported(context: &Context, imported: &Imported) -> Result<(), CliError> {
+    let Imported {
+        entries,
+        is_counted,
+    } = imported;
+    let not_counted = "This export does not say how many entries it has, as an older version wrote \
+                       it: whether its end is missing, only a checkpoint can tell \
+                       (virt-retire verify --checkpoint FILE).";
     answer(
         context,
-        || serde_json::json!({ "entries": entries }),
-        || format!("{entries} log entries were taken in."),
+        || serde_json::json!({ "entries": entries, "counted": is_counted }),
+        || match is_counted {
+            true => format!("{entries} log entries were taken in."),
+            false => format!("{entries} log entries were taken in. {not_counted}"),
+        },
     )
 }
 

@@ -64,11 +64,11 @@ impl From<retire::Error> for CliError {
                     false => unchanged(Exit::Error, "still-short", hint),
                 }
             }
-            Error::JournalHealthy(_) => unchanged(
+            Error::JournalHealthy { .. } => unchanged(
                 Exit::Error,
                 "journal-healthy",
-                "to see them: virt-retire list; to take in what it lacks: virt-retire rebuild \
-                 --add",
+                "to see them: virt-retire list, virt-retire log; to take in what it lacks: \
+                 virt-retire rebuild --add",
             ),
             Error::Unusable(_) => Self::new(
                 Exit::Unfinished,

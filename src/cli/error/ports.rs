@@ -1,5 +1,7 @@
 //! What libvirt, the files, the journal, the locks or the survey say.
 
+use crate::journal::CURRENT;
+use crate::journal::lines::Wrong;
 use crate::model::quoted;
 use crate::ports::{HypervisorError, JournalError, LockError, StorageError};
 use crate::survey::SurveyError;
@@ -119,6 +121,35 @@ impl From<JournalError> for CliError {
                     path.display()
                 ),
             ),
+            JournalError::Export { wrong, .. } => match wrong {
+                Wrong::Damaged(_) => (
+                    Exit::Error,
+                    "export-damaged",
+                    "nothing was changed. Make the export again, where its journal is: \
+                     virt-retire journal export FILE"
+                        .to_owned(),
+                ),
+                Wrong::Unreadable(_) => (
+                    Exit::Error,
+                    "input",
+                    "nothing was changed; name what `journal export` wrote".to_owned(),
+                ),
+                Wrong::Format { found } if *found > CURRENT => (
+                    Exit::Error,
+                    "export-newer",
+                    "nothing was changed; import it with the version of virt-retire that wrote \
+                     it, or a newer one"
+                        .to_owned(),
+                ),
+                Wrong::Format { .. } => (
+                    Exit::Error,
+                    "export-older",
+                    "nothing was changed. Import it with the version of virt-retire that wrote \
+                     it; then bring that journal to the format of this one: virt-retire journal \
+                     upgrade"
+                        .to_owned(),
+                ),
+            },
             JournalError::Clock { .. } => (
                 Exit::Error,
                 "clock",

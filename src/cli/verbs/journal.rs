@@ -59,6 +59,9 @@ fn import(context: &Context, file: Option<&Path>) -> Result<(), CliError> {
         })?),
         None => Box::new(std::io::stdin()),
     };
-    let entries = retire::import(context, &mut BufReader::new(input))?;
-    answers::journal::imported(context, entries)
+    let name = file.map_or("on standard input".into(), |file| {
+        file.display().to_string()
+    });
+    let imported = retire::import(context, &mut BufReader::new(input), name)?;
+    answers::journal::imported(context, &imported)
 }

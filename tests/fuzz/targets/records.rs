@@ -157,7 +157,7 @@ pub fn import_line(data: &[u8]) {
     lines::write(part.clone(), &mut line).expect("it is memory");
     assert_eq!(lines::read(&line), Ok(part.clone()));
     match part {
-        Part::Journal(format) => drop(encode(&format)),
+        Part::Journal { format, .. } => drop(encode(&format)),
         Part::Begin(record) | Part::Entry { record, .. } => every_kind(&record),
     }
 }
