@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -23,8 +24,13 @@ use crate::adapters::sled_journal::ViewReader;
 /// How long the shell waits at most. What is not known by then is not offered.
 const LIMIT: Duration = Duration::from_secs(1);
 
+/// Whether it is bash that asks: clap takes the variable that says so away before it asks us.
+static IS_BASH: OnceLock<bool> = OnceLock::new();
+
 /// Answers a shell that asks, and ends the process then; returns where none does.
 pub fn answer() {
+    let shell = std::env::var_os("COMPLETE");
+    IS_BASH.get_or_init(|| shell.is_some_and(|shell| shell == "bash"));
     let folder = std::env::current_dir().ok();
     let asked = CompleteEnv::with_factory(Arguments::command)
         .try_complete(std::env::args_os(), folder.as_deref());
@@ -92,11 +98,49 @@ fn from_libvirt(typed: &OsStr, list: fn(&Names) -> Vec<String>) -> Vec<Completio
     let Some(typed) = typed.to_str() else {
         return Vec::new();
     };
+    let is_bash = *IS_BASH.get().unwrap_or(&false);
+    let typed = match is_bash {
+        true => without_backslashes(typed),
+        false => typed.to_owned(),
+    };
     let names = ask(Line::typed().uri, list);
-    let fits = names.into_iter().filter(|name| name.starts_with(typed));
+    let fits = names.into_iter().filter(|name| name.starts_with(&typed));
     // A name with a control character is other people's, and would reach the terminal as it is.
     let harmless = fits.filter(|name| safe(name) == *name);
-    harmless.map(CompletionCandidate::new).collect()
+    harmless
+        .map(|name| match is_bash {
+            true => with_backslashes(&name),
+            false => name,
+        })
+        .map(CompletionCandidate::new)
+        .collect()
+}
+
+/// bash puts a candidate into the line as it is, and then a name with a blank is two: other domains,
+/// maybe. The other shells quote what they insert.
+fn with_backslashes(name: &str) -> String {
+    let mut escaped = String::new();
+    for character in name.chars() {
+        let is_plain = character.is_alphanumeric() || "-_./:@%+,=".contains(character);
+        if !is_plain {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+/// A word as it was typed, without what it is escaped by.
+fn without_backslashes(typed: &str) -> String {
+    let mut plain = String::new();
+    let mut characters = typed.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => plain.extend(characters.next()),
+            _ => plain.push(character),
+        }
+    }
+    plain
 }
 
 fn ask(

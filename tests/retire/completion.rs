@@ -115,3 +115,17 @@ fn a_libvirtd_that_hangs_does_not_hang_the_shell() {
     );
     host.shell("kill -CONT $(cat /run/libvirt/libvirtd.pid)");
 }
+
+/// bash inserts what it is given as it is: a name with a blank would be two.
+#[test]
+fn a_name_with_a_blank_stays_one_word_in_bash() {
+    let host = PrivateHost::start();
+    GuestBuilder::new("db space").define(&host);
+    for typed in ["d", r"db\ ", r"db\ sp"] {
+        assert_eq!(
+            offered(&host, &["undefine", typed]),
+            [r"db\ space"],
+            "{typed}"
+        );
+    }
+}
