@@ -108,7 +108,8 @@ impl<'a> Undefine<'a> {
         Ok(self.shown.insert(planned))
     }
 
-    /// Domains that are left out because there is no such domain, as they were typed, each with why.
+    /// Domains that are left out because there is no such domain, as they were typed, each with
+    /// why.
     /// They are among the failed afterwards.
     pub fn absent(&self) -> &[(String, Error)] {
         &self.absent
