@@ -116,8 +116,8 @@ fn from_libvirt(typed: &OsStr, list: fn(&Names) -> Vec<String>) -> Vec<Completio
         .collect()
 }
 
-/// bash puts a candidate into the line as it is, and then a name with a blank is two: other domains,
-/// maybe. The other shells quote what they insert.
+/// bash puts a candidate into the line as it is, and then a name with a blank is two: other
+/// domains, maybe. The other shells quote what they insert.
 fn with_backslashes(name: &str) -> String {
     let mut escaped = String::new();
     for character in name.chars() {

@@ -285,8 +285,8 @@ pub(super) fn occupied_notes(
         .collect()
 }
 
-/// Files of a retirement that was undone, and that are not where they were. Without those that
-/// libvirt itself removes and makes anew.
+/// Files that a retirement which was undone had begun to take, and that are not where they were.
+/// Without those that libvirt itself removes and makes anew.
 pub(super) fn missing_at_home(world: &World, transaction: &Transaction) -> Vec<PathBuf> {
     let all = transaction.taken();
     let is_libvirts = |taken: &Taken| {
@@ -295,7 +295,11 @@ pub(super) fn missing_at_home(world: &World, transaction: &Transaction) -> Vec<P
             FileRole::Nvram | FileRole::TpmState | FileRole::ManagedSave
         )
     };
-    let missing = all.filter(|(_, taken, stored)| {
+    let progress = transaction.progress();
+    let missing = all.filter(|(index, taken, stored)| {
+        if progress.get(*index) == Some(&Progress::Pending) {
+            return false;
+        }
         let finder = finder(world.storage, *taken, taken.path(), stored);
         !is_libvirts(taken) && matches!(finder.home(), Ok(Presence::Nothing))
     });

@@ -38,6 +38,8 @@ pub struct Whole {
     pub transaction: Transaction,
     /// The steps that have put something into quarantine which was not taken out since.
     pub in_quarantine: Vec<usize>,
+    /// Of a transaction that was cut off, those of them of which something is there; else all.
+    pub arrived: Vec<usize>,
     /// The steps whose file is not where it should wait.
     pub gone: Vec<usize>,
     pub is_busy: bool,
@@ -68,9 +70,11 @@ pub fn whole(site: &dyn Site, id: TransactionId) -> Result<Whole, Error> {
         let stored = transaction.stored(step);
         stored.is_some_and(|it| matches!(site.storage().glance(&it), Ok(Some(_))))
     };
-    let within = within.map(|(step, _)| step);
+    let in_quarantine: Vec<usize> = within.map(|(step, _)| step).collect();
+    let arrived = in_quarantine.iter().copied();
     Ok(Whole {
-        in_quarantine: within.filter(|step| !is_open || is_there(*step)).collect(),
+        arrived: arrived.filter(|step| !is_open || is_there(*step)).collect(),
+        in_quarantine,
         gone: engine::missing(site.storage(), &transaction),
         is_busy,
         transaction,

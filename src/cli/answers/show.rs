@@ -34,7 +34,7 @@ pub fn tell(context: &Context, whole: &Whole, secrets: bool) -> Result<(), CliEr
 fn show(whole: &Whole, secrets: bool, look: Look) -> String {
     let Whole {
         transaction,
-        in_quarantine,
+        arrived,
         gone,
         ..
     } = whole;
@@ -109,7 +109,7 @@ fn show(whole: &Whole, secrets: bool, look: Look) -> String {
         lines.push("Events:".into());
         lines.push(events(transaction));
     }
-    lines.push(quarantine(transaction, in_quarantine, gone, look));
+    lines.push(quarantine(transaction, arrived, gone, look));
     match summary.state {
         State::Prepared => lines.push(format!(
             "Decide:  virt-retire commit {id}  or virt-retire rollback {id}"
@@ -165,17 +165,12 @@ fn cause(transaction: &Transaction) -> Option<&str> {
         })
 }
 
-fn quarantine(
-    transaction: &Transaction,
-    in_quarantine: &[usize],
-    gone: &[usize],
-    look: Look,
-) -> String {
+fn quarantine(transaction: &Transaction, arrived: &[usize], gone: &[usize], look: Look) -> String {
     let is_open = transaction.state().claim() == Claim::Unfinished;
     let waiting: Vec<_> = transaction
         .files()
         .chain(transaction.copies())
-        .filter(|(index, ..)| in_quarantine.contains(index))
+        .filter(|(index, ..)| arrived.contains(index))
         .collect();
     if waiting.is_empty() {
         return "Nothing of it is in quarantine.".into();
