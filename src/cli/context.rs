@@ -9,7 +9,7 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::domain_lock::{DomainLocks, Waiting};
 use crate::adapters::files::LocalFiles;
 use crate::adapters::libvirt::Libvirt;
-use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, open_reader};
+use crate::adapters::sled_journal::{Found, Reader, Rebuilding, SledJournal, Spares, open_reader};
 use crate::adapters::survey_cache::SurveyCache;
 use crate::engine::{self, Comparison, EngineError, Finding, World};
 use crate::model::{DomainRef, Notice, Topic};
@@ -187,6 +187,7 @@ impl Context {
             self.state_dir(),
             self.settings.wait.value,
             purpose,
+            Spares::Transactions,
             &mut |holder| self.tell_waiting(holder),
         )?)
     }

@@ -26,7 +26,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use reader::{Reader, open_reader};
-pub use rebuild::{Found, Rebuilding};
+pub use rebuild::{Found, Rebuilding, Spares};
 pub use view::ViewReader;
 
 use self::fault::Fault;

@@ -23,11 +23,20 @@ use crate::ports::{Intake, JournalError, JournalReader};
 
 /// What is at the journal's place.
 pub enum Found {
-    /// It opens, and its log has entries: nothing to rebuild. There may be no transaction among
-    /// them: what was allowed or looked for and not found is history too.
+    /// It opens, and has what [`Spares`] says. There may be entries and no transaction: what was
+    /// allowed or looked for and not found is history too.
     Healthy { transactions: u64, entries: u64 },
     /// It is damaged, empty or not there; why, where there is a reason.
     Lost(Box<Rebuilding>, Option<String>),
+}
+
+/// What keeps a journal in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spares {
+    /// A rebuild is for whoever lost transactions: one that has none gives way, and is kept aside.
+    Transactions,
+    /// An import is for an empty folder.
+    Entries,
 }
 
 /// A journal in the making. The lock of the real one is held all the while. Dropped before it is
@@ -51,29 +60,36 @@ impl Rebuilding {
         state_dir: &Path,
         wait: Duration,
         purpose: &str,
+        spares: Spares,
         on_wait: &mut dyn FnMut(&str),
     ) -> Result<Found, JournalError> {
         folder::ready(state_dir)?;
         let names = Names::below(state_dir);
         let lock = Lock::take(&names.lock, wait, purpose, on_wait)?;
         let fault = |fault: Fault| fault.at("open", state_dir);
-        let (damage, is_there) = if names.sled.join("db").exists() || names.watermark.exists() {
+        let mut is_empty = false;
+        let damage = if names.sled.join("db").exists() || names.watermark.exists() {
             match super::open(&names, clock::now()) {
-                Ok(Opened { head, .. }) => match head.sequence() {
-                    0 => (None, true),
-                    entries => {
-                        let transactions = head.count;
+                Ok(Opened { head, .. }) => {
+                    let (transactions, entries) = (head.count, head.sequence());
+                    let stays = match spares {
+                        Spares::Transactions => transactions > 0,
+                        Spares::Entries => entries > 0,
+                    };
+                    if stays {
                         return Ok(Found::Healthy {
                             transactions,
                             entries,
                         });
                     }
-                },
-                Err(Fault::Damaged(cause)) => (Some(cause), true),
+                    is_empty = entries == 0;
+                    None
+                }
+                Err(Fault::Damaged(cause)) => Some(cause),
                 Err(other) => return Err(fault(other)),
             }
         } else {
-            (None, false)
+            None
         };
         for left in left_behind(&names) {
             remove(&left).map_err(|error| fault(Fault::io(&left, error)))?;
@@ -84,7 +100,7 @@ impl Rebuilding {
             names,
             journal,
             beside,
-            replaces_nothing: is_there && damage.is_none(),
+            replaces_nothing: is_empty,
             _lock: lock,
         };
         Ok(Found::Lost(Box::new(rebuilding), damage))

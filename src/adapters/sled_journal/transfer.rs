@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::fault::Fault;
-use super::rebuild::{Found, Rebuilding};
+use super::rebuild::{Found, Rebuilding, Spares};
 use super::store::Store;
 use super::{SledJournal, found};
 use crate::journal::Head;
@@ -28,7 +28,9 @@ pub fn import(
     wait: Duration,
     lines: &mut Lines,
 ) -> Result<Imported, JournalError> {
-    let mut rebuilding = match Rebuilding::start(state_dir, wait, "journal import", &mut |_| {})? {
+    let (purpose, spares) = ("journal import", Spares::Entries);
+    let started = Rebuilding::start(state_dir, wait, purpose, spares, &mut |_| {})?;
+    let mut rebuilding = match started {
         Found::Lost(rebuilding, None) => rebuilding,
         Found::Lost(_, Some(cause)) => {
             let path = state_dir.to_owned();
