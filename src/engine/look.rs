@@ -83,18 +83,20 @@ pub(super) fn used_in_quarantine(
     transactions: &[&Transaction],
 ) -> Result<Vec<Vec<Claimed>>, Failure> {
     let found = find_each(world, transactions, As::TheyAre)?;
-    let waits = |transaction: &Transaction, one: &Claimed| {
-        // At home it is what the way back leaves alone.
-        let stored = transaction.stored(one.step);
-        stored.is_some_and(|it| matches!(world.storage.facts(&it), Ok(Some(_))))
-    };
-    let found = transactions.iter().zip(found);
-    Ok(found
-        .map(|(transaction, found)| {
-            let used = found.into_iter().filter(|one| waits(transaction, one));
-            used.collect()
-        })
-        .collect())
+    let mut all = Vec::new();
+    for (transaction, found) in transactions.iter().zip(found) {
+        let mut waiting = Vec::new();
+        for one in found {
+            // At home it is what the way back leaves alone.
+            if let Some(stored) = transaction.stored(one.step)
+                && world.storage.glance(&stored)?.is_some()
+            {
+                waiting.push(one);
+            }
+        }
+        all.push(waiting);
+    }
+    Ok(all)
 }
 
 /// The same, and who has such a file open, as refusals of the rollback of each.

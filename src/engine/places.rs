@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::model::{FileKind, Refusal, RefusalCode, Transaction};
+use crate::model::{FileKind, Refusal, RefusalCode, Transaction, quoted};
 use crate::ports::StorageError;
 
 use super::World;
@@ -47,7 +47,7 @@ pub(super) fn fault(
                 false => "make the folder again as it was",
             },
             transaction.id,
-            folder.display()
+            quoted(&folder.to_string_lossy())
         ),
     })
 }

@@ -95,6 +95,16 @@ fn retired(host: &PrivateHost) {
     host.shell(&format!("mv {stored} {stored}.away"));
     has(&host.retire(&["list"]).expect(0).stdout, &["MISSING"]);
     has(&host.retire(&["show", "4"]).expect(0).stdout, &["MISSING"]);
+    let shown = host.retire_json(&["show", "4"]).expect(0).json();
+    assert_eq!(shown["restorable"], false, "{shown}");
+    let restorable = host.retire_json(&["list", "--restorable"]).expect(0).json();
+    let ids = restorable["transactions"].as_array().unwrap().iter();
+    assert!(ids.clone().all(|one| one["id"] != 4), "{restorable}");
+    let none = host
+        .retire(&["list", "--domain", "nosuch"])
+        .expect(0)
+        .stdout;
+    has(&none, &["No transaction fits"]);
     host.shell(&format!("mv {stored}.away {stored}"));
     assert!(!host.retire(&["list"]).expect(0).stdout.contains("MISSING"));
     host.retire(&["rollback", "--domain", "nobody", "--yes"])

@@ -1,5 +1,6 @@
 //! `list`: a line a transaction, the newest first.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -21,8 +22,13 @@ use super::space::SpaceJson;
 use super::standing::{Circumstances, Clock, held_bytes, standing, user};
 use super::transactions::Transactions;
 
-/// `expiring`: domains that `watch` will retire.
-pub fn tell(context: &Context, listing: Listing, expiring: &[Expiring]) -> Result<(), CliError> {
+/// `expiring`: domains that `watch` will retire. `is_whole`: no filter has left any out.
+pub fn tell(
+    context: &Context,
+    listing: Listing,
+    expiring: &[Expiring],
+    is_whole: bool,
+) -> Result<(), CliError> {
     let Listing {
         transactions: summaries,
         space,
@@ -33,13 +39,17 @@ pub fn tell(context: &Context, listing: Listing, expiring: &[Expiring]) -> Resul
     }
     let mut told = Vec::new();
     if summaries.is_empty() {
-        told.push(nowhere(context));
+        told.push(match is_whole {
+            true => nowhere(context),
+            false => "No transaction fits. All there are:  virt-retire list".to_owned(),
+        });
     }
-    let held = |summary: &Summary| {
-        let mut all = space.transactions.iter();
-        all.find(|(id, _)| *id == summary.id)
-            .map(|(_, held)| held.bytes)
-    };
+    let found: HashMap<_, _> = space
+        .transactions
+        .iter()
+        .map(|(id, it)| (*id, it))
+        .collect();
+    let held = |summary: &Summary| found.get(&summary.id).map(|held| held.bytes);
     let rows: Vec<(Summary, Circumstances)> = (summaries.into_iter())
         .map(|summary| {
             let about = Circumstances {
@@ -196,7 +206,7 @@ struct ExpiringJson {
 impl Listed {
     pub fn new(summaries: &[Summary], space: &Space, expiring: &[Expiring]) -> Self {
         Self {
-            listed: Transactions::new(summaries),
+            listed: Transactions::new(summaries).lacking(&space.unseen),
             space: space.into(),
             expiring: expiring
                 .iter()

@@ -242,7 +242,7 @@ impl Shown {
         } = whole;
         let evidence = &transaction.evidence;
         Self {
-            transaction: (&transaction.summary()).into(),
+            transaction: TransactionJson::from(&transaction.summary()).lacking(!gone.is_empty()),
             login: evidence.login.clone(),
             host: evidence.host.clone(),
             from: evidence.from.clone(),

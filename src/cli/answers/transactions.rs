@@ -201,6 +201,22 @@ impl Transactions {
             transactions: summaries.into_iter().map(TransactionJson::from).collect(),
         }
     }
+
+    /// Files of these are missing: as they are, nothing brings them back.
+    pub fn lacking(mut self, missing: &[TransactionId]) -> Self {
+        let all = self.transactions.iter_mut();
+        let lacking = all.filter(|one| missing.iter().any(|id| id.0 == one.id));
+        lacking.for_each(|one| one.restorable = false);
+        self
+    }
+}
+
+impl TransactionJson {
+    /// The same of one.
+    pub fn lacking(mut self, is_missing: bool) -> Self {
+        self.restorable &= !is_missing;
+        self
+    }
 }
 
 #[derive(Serialize)]

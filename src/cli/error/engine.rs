@@ -1,7 +1,7 @@
 //! What the engine says.
 
 use crate::engine::EngineError;
-use crate::model::{Direction, EventKind, Step, Transaction};
+use crate::model::{Direction, EventKind, Step, Transaction, quoted};
 
 use super::{CliError, Exit};
 
@@ -59,7 +59,10 @@ impl From<EngineError> for CliError {
                 message,
                 match names.is_empty() {
                     true => format!("to see it: virt-retire show {id}"),
-                    false => format!("say which: --name {}", names.join(", or --name ")),
+                    false => {
+                        let names: Vec<String> = names.iter().map(|it| quoted(it)).collect();
+                        format!("say which: --name {}", names.join(", or --name "))
+                    }
                 },
             ),
             EngineError::Xml(_) => Self::unchanged(

@@ -13,5 +13,5 @@ pub fn run(context: &Context, filter: &FilterArgs) -> Result<(), CliError> {
         true => context.expiring(),
         false => Vec::new(),
     };
-    answers::list::tell(context, listing, &expiring)
+    answers::list::tell(context, listing, &expiring, filter.is_nothing())
 }

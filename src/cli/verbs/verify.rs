@@ -1,6 +1,7 @@
 //! `verify`: the log's integrity, the quarantine against the journal, and a checkpoint that was
 //! kept.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::journal::checkpoint::Checkpoint;
@@ -70,6 +71,9 @@ impl<'a> Watched<'a> {
     }
 }
 
+/// Bytes. Three lines, and signatures of witnesses after them.
+const LARGEST: u64 = 1 << 20;
+
 fn read(file: &Path) -> Result<Checkpoint, CliError> {
     let wrong = |cause: String| {
         CliError::new(
@@ -79,6 +83,10 @@ fn read(file: &Path) -> Result<Checkpoint, CliError> {
             "a checkpoint is what was printed by: virt-retire log --checkpoint",
         )
     };
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("{error}")))?;
+    // Whatever it is, a pipe or a device without end, no more than a checkpoint may have is read.
+    let mut text = String::new();
+    std::fs::File::open(file)
+        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+        .map_err(|error| wrong(format!("{error}")))?;
     Checkpoint::parse(&text).map_err(wrong)
 }
