@@ -12,7 +12,7 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::safe::safe;
 use super::finding::{FindingJson, finding};
-use super::show::interrupted_at;
+use super::show::At;
 use super::transactions::TransactionJson;
 use super::{out, print};
 
@@ -145,10 +145,7 @@ pub fn interrupted(transaction: &Transaction) -> String {
         State::Purging => "was interrupted in its purge",
         _ => "was interrupted",
     };
-    let at = interrupted_at(transaction);
-    let at = at.map_or(String::new(), |(step, all)| {
-        format!(" at step {step} of {all}")
-    });
+    let at = At::of(transaction).map_or(String::new(), |at| format!(" {at}"));
     format!("{} {name} {what}{at}", transaction.id)
 }
 

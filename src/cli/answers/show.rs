@@ -51,13 +51,10 @@ fn show(whole: &Whole, secrets: bool, look: Look) -> String {
         safe(&transaction.domain().name),
         standing(&summary, about, &Clock::here())
     )];
-    if let Some((step, count)) = interrupted_at(transaction) {
-        let kind = transaction
-            .plan
-            .steps
-            .get(step - 1)
-            .map_or("?", |it| it.kind());
-        lines.push(format!("At step {step} of {count}: {kind}"));
+    if let Some(at) = At::of(transaction) {
+        let kind = transaction.plan.steps.get(at.last - 1);
+        let kind = kind.map_or("?", |it| it.kind());
+        lines.push(format!("It is {at}: {kind}"));
     }
     // Why it is stuck, or was put back.
     if let Some(cause) = cause(transaction) {
@@ -128,27 +125,43 @@ fn show(whole: &Whole, secrets: bool, look: Look) -> String {
     lines.join("\n")
 }
 
-/// Of a transaction that is open: the step that it is at, from 1, and how many there are. It is the
-/// first that nobody knows to be done, or the last that nobody knows to be undone: what was begun
-/// after it may be done as well.
-pub fn interrupted_at(transaction: &Transaction) -> Option<(usize, usize)> {
-    let is_open = matches!(
-        transaction.state(),
-        State::Executing | State::RollingBack | State::Stuck | State::Purging
-    );
-    let progress = transaction.progress();
-    let all = progress.len();
-    let step = match transaction.state() {
-        State::Executing => {
-            let done = progress.iter().filter(|it| **it == Progress::Done).count();
-            (done + 1).min(all)
+/// Of a transaction that is open: the steps one of which it is at, from 1, and how many there are.
+/// Several are intended at once, and what came of them is written down together: it is at the first
+/// that nobody knows to be done, or at the last that was begun, or in between.
+pub struct At {
+    first: usize,
+    pub last: usize,
+    all: usize,
+}
+
+impl At {
+    pub fn of(transaction: &Transaction) -> Option<Self> {
+        let is_open = matches!(
+            transaction.state(),
+            State::Executing | State::RollingBack | State::Stuck | State::Purging
+        );
+        let progress = transaction.progress();
+        let last = progress.iter().rposition(|it| *it != Progress::Pending)? + 1;
+        let first = match transaction.state() {
+            State::Executing => {
+                let is_begun = |it: &Progress| *it == Progress::Doing;
+                progress.iter().position(is_begun).map_or(last, |at| at + 1)
+            }
+            _ => last,
+        };
+        let all = progress.len();
+        is_open.then_some(Self { first, last, all })
+    }
+}
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { first, last, all } = self;
+        match first == last {
+            true => write!(f, "at step {last} of {all}"),
+            false => write!(f, "at step {first}-{last} of {all}"),
         }
-        _ => {
-            let is_over = |it: &Progress| matches!(it, Progress::Pending | Progress::Undone);
-            progress.iter().rposition(|it| !is_over(it))? + 1
-        }
-    };
-    is_open.then_some((step, all))
+    }
 }
 
 fn cause(transaction: &Transaction) -> Option<&str> {
