@@ -25,10 +25,8 @@ pub fn listing(site: &dyn Site, filter: &Filter, limit: Option<usize>) -> Result
         return Ok(Listing::default());
     }
     let reader = site.reader("list")?;
-    let mut transactions = reader.select(filter, limit)?;
+    let transactions = reader.select(filter, limit)?;
     let space = engine::space(&*reader, site.storage(), &transactions)?;
-    // What is missing would keep the others from coming back.
-    transactions.retain(|one| !filter.restorable || !space.unseen.contains(&one.id));
     Ok(Listing {
         space,
         is_busy: reader.is_busy(),
