@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -163,6 +164,24 @@ impl PrivateHost {
     }
 }
 
+/// An assertion has failed while the program stood still: it would stand for ever, and whoever ends
+/// its host would wait for it. Ends and reaps the threads, then the processes they are of.
+fn abandon(known: &HashSet<i32>, program: i32, outer: i32) {
+    let threads = known.iter().filter(|it| ![program, outer].contains(it));
+    let mut status = 0;
+    // SAFETY: plain calls on children and tracees of this thread.
+    unsafe {
+        libc::kill(program, libc::SIGKILL);
+        libc::kill(outer, libc::SIGKILL);
+        for traced in threads.copied().chain([program, outer]) {
+            while libc::waitpid(traced, &mut status, libc::__WALL) == traced
+                && !libc::WIFEXITED(status)
+                && !libc::WIFSIGNALED(status)
+            {}
+        }
+    }
+}
+
 struct Tracer {
     stderr: PathBuf,
     own: [String; 2],
@@ -220,7 +239,13 @@ impl Tracer {
             let is_new = known.insert(pid);
             if signal == (libc::SIGTRAP | 0x80) {
                 if program.load(Ordering::SeqCst) != 0 && pid != outer {
-                    self.at_call(pid, program.load(Ordering::SeqCst), decide);
+                    let traced = program.load(Ordering::SeqCst);
+                    let at_call = AssertUnwindSafe(|| self.at_call(pid, traced, decide));
+                    if let Err(panic) = catch_unwind(at_call) {
+                        abandon(&known, traced, outer);
+                        ended.store(true, Ordering::SeqCst);
+                        resume_unwind(panic);
+                    }
                 }
                 resume(pid, 0);
             } else if event == libc::PTRACE_EVENT_EXEC {
