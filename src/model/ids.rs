@@ -31,6 +31,11 @@ impl DomainRef {
         }
         quoted(&self.name)
     }
+
+    /// Whether a word that somebody typed is its name or its UUID.
+    pub fn is_called(&self, word: &str) -> bool {
+        self.name == word || self.uuid.to_string() == word.to_lowercase()
+    }
 }
 
 /// One word for a shell, whatever is in it: hints are copied there. What a shell reads as it is has

@@ -34,9 +34,20 @@ impl Overlays {
         }
     }
 
+    /// The file of a layer that the file at the real path is, with its name there, as `look` finds
+    /// it: the topmost one hides the others.
+    pub fn beneath<T>(
+        &self,
+        path: &Path,
+        look: impl Fn(&Path) -> Option<T>,
+    ) -> Option<(PathBuf, T)> {
+        let mut names = self.names(path).into_iter();
+        names.find_map(|name| look(&name).map(|found| (name, found)))
+    }
+
     /// The names that the file would have in each layer, whether or not it is there; none where it
     /// is on no overlay. `path` is real.
-    pub fn names(&self, path: &Path) -> Vec<PathBuf> {
+    fn names(&self, path: &Path) -> Vec<PathBuf> {
         let deepest = self
             .mounts
             .iter()

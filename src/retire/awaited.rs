@@ -53,16 +53,13 @@ pub(super) fn absent(
 }
 
 /// The latest transaction that claims the domain.
-fn claimant<R: JournalReader + ?Sized>(
+pub(super) fn claimant<R: JournalReader + ?Sized>(
     journal: &R,
     spec: &str,
 ) -> Result<Option<Summary>, JournalError> {
     for id in journal.claiming()?.into_iter().rev() {
         let open = journal.summary(id)?;
-        let is_it = |open: &Summary| {
-            open.domain.name == spec || open.domain.uuid.to_string() == spec.to_lowercase()
-        };
-        if let Some(open) = open.filter(is_it) {
+        if let Some(open) = open.filter(|open| open.domain.is_called(spec)) {
             return Ok(Some(open));
         }
     }

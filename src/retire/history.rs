@@ -26,9 +26,8 @@ pub fn listing(site: &dyn Site, filter: &Filter, limit: Option<usize>) -> Result
     }
     let reader = site.reader("list")?;
     let transactions = reader.select(filter, limit)?;
-    let space = engine::space(&*reader, site.storage(), &transactions)?;
     Ok(Listing {
-        space,
+        space: engine::space(&*reader, site.storage(), &transactions)?,
         is_busy: reader.is_busy(),
         transactions,
     })

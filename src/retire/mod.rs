@@ -6,6 +6,7 @@
 //! where one fails, is the engine's affair ([`Engine::retire`]), so that nobody can leave it out.
 
 mod awaited;
+mod bounded;
 mod changed;
 mod decide;
 mod differences;
@@ -27,6 +28,7 @@ mod verify;
 
 use std::time::Duration;
 
+pub use bounded::read_at_most;
 pub use changed::Changed;
 pub use decide::{Decided, Decision, commit, listed, may_commit, may_roll_back, rollback};
 use differences::differences;

@@ -1,14 +1,13 @@
 //! A plan that is shown, and may be kept in a file until it is carried out.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::Path;
 
 use crate::engine::EngineError;
 use crate::journal::saved_plan::{self, SavedPlan};
 use crate::model::{DomainRef, Refusal, Removal, Step};
 
-use super::{Connected, Error, Planned, Site, plan, refuse};
+use super::{Connected, Error, Planned, Site, plan, read_at_most, refuse};
 
 /// Plans that nobody has decided yet.
 pub struct Proposal {
@@ -101,7 +100,7 @@ pub struct Saved {
 /// # Errors
 /// Why it is none, in words.
 pub fn load(file: &Path) -> Result<Saved, String> {
-    let bytes = read(file).map_err(|error| error.to_string())?;
+    let bytes = read_at_most(file, saved_plan::LARGEST).map_err(|error| error.to_string())?;
     let plans = saved_plan::decode(&bytes).map_err(|error| error.to_string())?;
     let of_one = |two: &[SavedPlan]| match two {
         [one, other] => one.uri == other.uri && one.removal == other.removal,
@@ -149,18 +148,6 @@ impl Saved {
             false => Err(EngineError::Refused { refusals }.into()),
         }
     }
-}
-
-/// Whatever it is, a pipe or a device without end, no more than a plan may have is read.
-fn read(file: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(file)?
-        .take(saved_plan::LARGEST + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > saved_plan::LARGEST {
-        return Err(std::io::Error::other("it is too large"));
-    }
-    Ok(bytes)
 }
 
 /// In what a plan made now is another one than the saved one, in words; `None` where it is that

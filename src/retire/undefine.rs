@@ -175,10 +175,9 @@ impl<'a> Undefine<'a> {
         // A domain that is no more has changed, too.
         let uuids: Vec<_> = saved.domains().map(|domain| domain.uuid).collect();
         let there = world.hypervisor.which_are_there(&uuids)?;
-        let there: Vec<String> = there.iter().map(ToString::to_string).collect();
-        let is_there = |spec: &&String| there.contains(spec);
-        let domains: Vec<String> = domains.iter().filter(is_there).cloned().collect();
-        let planned = plan(&world, &domains, removal)?;
+        let there = uuids.iter().filter(|uuid| there.contains(uuid));
+        let there: Vec<String> = there.map(ToString::to_string).collect();
+        let planned = plan(&world, &there, removal)?;
         saved.refuse_changed(&planned)?;
         Ok(planned)
     }

@@ -6,6 +6,7 @@ use crate::model::{Claim, DomainRef, Fate, FileRef, Summary, Transaction, Transa
 use crate::ports::{HypervisorError, JournalReader};
 use crate::survey::{CachedStorage, Piece, Survey, SurveyError};
 
+use super::awaited::claimant;
 use super::{Error, Site};
 
 /// What there is of a path or a volume.
@@ -112,7 +113,7 @@ fn newest(site: &dyn Site, is_it: &dyn Fn(&Transaction) -> bool) -> Option<Trans
 /// The newest transaction that has retired the domain of this name or UUID, and can bring it back.
 pub fn retired_domain(site: &dyn Site, name: &str) -> Option<Summary> {
     let latest = reader(site)?
-        .latest(&|summary| is_called(&summary.domain, name) && summary.state.is_restorable());
+        .latest(&|summary| summary.domain.is_called(name) && summary.state.is_restorable());
     latest.ok().flatten()
 }
 
@@ -126,18 +127,11 @@ pub struct Open {
 /// The one that has the domain of this name or UUID.
 pub fn open_with(site: &dyn Site, name: &str) -> Option<Open> {
     let reader = reader(site)?;
-    let claiming = reader.claiming().ok()?.into_iter().rev();
-    let mut open = claiming
-        .filter_map(|id| reader.read(id).ok())
-        .filter(|it| is_called(it.domain(), name) && it.state().claim() == Claim::Unfinished);
-    Some(Open {
-        id: open.next()?.id,
+    let claimant = claimant(&*reader, name).ok()??;
+    (claimant.state.claim() == Claim::Unfinished).then(|| Open {
+        id: claimant.id,
         is_busy: reader.is_busy(),
     })
-}
-
-fn is_called(domain: &DomainRef, name: &str) -> bool {
-    domain.name == name || domain.uuid.to_string() == name.to_lowercase()
 }
 
 /// What the journal says besides; that it cannot be read is no reason to answer nothing.

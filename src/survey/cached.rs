@@ -73,11 +73,8 @@ impl<'a> CachedStorage<'a> {
         let mut keys = vec![facts.identity.key()];
         if facts.kind == FileKind::Regular {
             let overlays = self.overlays.get_or_init(|| self.inner.overlays());
-            let names = overlays.names(path);
-            let found = names
-                .iter()
-                .find_map(|name| self.inner.glance(name).ok().flatten());
-            keys.extend(found.map(|found| found.identity.key()));
+            let found = overlays.beneath(path, |name| self.inner.glance(name).ok()?);
+            keys.extend(found.map(|(_, found)| found.identity.key()));
         }
         keys
     }

@@ -284,17 +284,24 @@ impl<'a> Survey<'a> {
     /// anybody's, whatever a domain says, and what they tell of is lost with them.
     fn of_libvirt(&self, path: &Path) -> Option<String> {
         let folders = self.hypervisor.state_folders().ok()?;
-        let real = |folder: &PathBuf| Some(self.storage.resolve(folder).ok()?.real);
         // Beside the definitions of a session lie its guests' NVRAM and saved states.
-        let directly = [folders.definitions, folders.autostart].into_iter();
-        let directly = directly.map(|folder| (folder, true));
-        let anywhere = [folders.snapshots, folders.checkpoints].into_iter();
-        let mut all = anywhere.map(|folder| (folder, false)).chain(directly);
-        let (found, _) = all.find(|(folder, is_directly)| {
-            real(folder).is_some_and(|real| match is_directly {
-                true => path.parent() == Some(&real),
-                false => path.starts_with(&real),
-            } || real.starts_with(path))
+        let (directly, anywhere) = (true, false);
+        let all = [
+            (folders.snapshots, anywhere),
+            (folders.checkpoints, anywhere),
+            (folders.definitions, directly),
+            (folders.autostart, directly),
+        ];
+        let (found, _) = all.iter().find(|(folder, is_directly)| {
+            let Ok(resolved) = self.storage.resolve(folder) else {
+                return false;
+            };
+            let real = resolved.real.as_path();
+            let is_in = match is_directly {
+                true => path.parent() == Some(real),
+                false => path.starts_with(real),
+            };
+            is_in || real.starts_with(path)
         })?;
         Some(format!(
             "it is in {}: libvirt's own records of domains",

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use super::golden::{answers_as_then, unpack};
 use super::power_cut::{CUT, ONE_AT_A_TIME, REMOUNT, Shell, can_cut};
+use super::program::killed_at;
 use crate::support;
 use virt_retire::adapters::sled_journal::outlook;
 use virt_retire::journal::{decode_first, legacy};
@@ -90,21 +91,7 @@ fn a_kill_anywhere_leaves_the_old_one_or_the_new_one() {
     ] {
         for number in (1..).step_by(step) {
             let state = unpack("executing");
-            let fault = format!("inject={calls}:signal=KILL:when={number}");
-            let output = Command::new("strace")
-                .args([
-                    "-f",
-                    "-q",
-                    "-o",
-                    "/dev/null",
-                    "-e",
-                    &format!("trace={calls}"),
-                ])
-                .args(["-e", &fault, "--", support::retire::BINARY, "--state-dir"])
-                .arg(state.path())
-                .arg("list")
-                .output()
-                .unwrap();
+            let output = killed_at(state.path(), calls, number, &["list"]);
             if output.status.success() {
                 assert!(number > 1 || step > 1, "{calls}: nothing was struck");
                 break;
@@ -228,22 +215,8 @@ fn what_a_kill_leaves_in_the_state_folder_is_swept() {
     for (calls, step) in [("mkdir,mkdirat,unlink,unlinkat,rmdir", 1), ("pwrite64", 5)] {
         for number in (1..).step_by(step) {
             let state = unpack("executing");
-            let output = Command::new("strace")
-                .args([
-                    "-f",
-                    "-q",
-                    "-o",
-                    "/dev/null",
-                    "-e",
-                    &format!("trace={calls}"),
-                    "-e",
-                ])
-                .arg(format!("inject={calls}:signal=KILL:when={number}"))
-                .args(["--", support::retire::BINARY, "--state-dir"])
-                .arg(state.path())
-                .args(["journal", "upgrade", "--dry-run"])
-                .output()
-                .unwrap();
+            let words = ["journal", "upgrade", "--dry-run"];
+            let output = killed_at(state.path(), calls, number, &words);
             if output.status.success() {
                 break;
             }

@@ -16,6 +16,19 @@ pub fn run(state: &Path, words: &[&str]) -> Output {
         .unwrap()
 }
 
+/// The same, killed when it comes to the `number`th of these system calls.
+pub fn killed_at(state: &Path, calls: &str, number: usize, words: &[&str]) -> Output {
+    Command::new("strace")
+        .args(["-f", "-q", "-o", "/dev/null"])
+        .args(["-e", &format!("trace={calls}")])
+        .args(["-e", &format!("inject={calls}:signal=KILL:when={number}")])
+        .args(["--", BINARY, "--state-dir"])
+        .arg(state)
+        .args(words)
+        .output()
+        .unwrap()
+}
+
 /// What it prints; it must end well.
 pub fn told(state: &Path, words: &[&str]) -> String {
     let output = run(state, words);

@@ -5,16 +5,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use virt_retire::model::{Notice, Topic};
 use virt_retire::ports::{Journal, Log};
 
-use crate::program::{json, run, told};
+use crate::program::{json, killed_at, run, told};
 use crate::sample;
-use crate::support::retire::BINARY;
 
 fn folder() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -282,22 +281,8 @@ fn a_killed_import_leaves_nothing_that_is_not_swept() {
         for number in 1.. {
             let state = folder();
             drop(sample::open(state.path()).unwrap());
-            let output = Command::new("strace")
-                .args([
-                    "-f",
-                    "-q",
-                    "-o",
-                    "/dev/null",
-                    "-e",
-                    &format!("trace={calls}"),
-                    "-e",
-                ])
-                .arg(format!("inject={calls}:signal=KILL:when={number}"))
-                .args(["--", BINARY, "--state-dir"])
-                .arg(state.path())
-                .args(["journal", "import", file.to_str().unwrap(), "--yes"])
-                .output()
-                .unwrap();
+            let words = ["journal", "import", file.to_str().unwrap(), "--yes"];
+            let output = killed_at(state.path(), calls, number, &words);
             if output.status.success() {
                 assert!(number > 1, "{calls}: nothing was struck");
                 break;

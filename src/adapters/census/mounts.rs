@@ -1,15 +1,14 @@
 //! What is mounted, in this mount namespace and in those of other processes.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 
-use super::files::mounts::unescape;
+use super::files::mounts::Fields;
 use super::processes;
 use super::seen::{Seen, is_denied, stat_at};
 use crate::model::UserKind;
@@ -95,48 +94,4 @@ fn look(root: Option<&OwnedFd>, point: &Path) -> Option<super::seen::Key> {
     };
     let found = stat_at(fd.ok()?, "".as_ref(), AtFlags::EMPTY_PATH).ok()?;
     Some(found.key)
-}
-
-struct Fields {
-    device: u64,
-    root: PathBuf,
-    point: PathBuf,
-    source: PathBuf,
-}
-
-impl Fields {
-    /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw` (proc_pid_mountinfo(5)).
-    fn read(line: &[u8]) -> Option<Self> {
-        let path = |field| PathBuf::from(OsString::from_vec(unescape(field)));
-        let mut fields = line.split(|byte| *byte == b' ');
-        let device = std::str::from_utf8(fields.nth(2)?).ok()?;
-        let (major, minor) = device.split_once(':')?;
-        let root = path(fields.next()?);
-        let point = path(fields.next()?);
-        let source = path(fields.skip_while(|field| *field != b"-").nth(2)?);
-        Some(Self {
-            device: rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?),
-            root,
-            point,
-            source,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_with_and_without_optional_fields() {
-        for optional in ["", "shared:1 master:2 "] {
-            let line = format!("30 27 7:3 /a\\040b /mnt/x rw {optional}- ext4 /dev/loop3 rw");
-            let fields = Fields::read(line.as_bytes()).expect("a line of mountinfo");
-            assert_eq!(fields.device, rustix::fs::makedev(7, 3));
-            assert_eq!(fields.root, Path::new("/a b"));
-            assert_eq!(fields.point, Path::new("/mnt/x"));
-            assert_eq!(fields.source, Path::new("/dev/loop3"));
-        }
-        assert!(Fields::read(b"30 27").is_none());
-    }
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use super::facts;
-use super::mounts::unescape;
+use super::mounts::Fields;
 use crate::model::FileFacts;
 use crate::ports::{Layered, Mounted, Overlays};
 
@@ -20,27 +20,18 @@ pub fn overlays() -> Overlays {
 
 /// The file of a layer that the file at the real path is, with its name there.
 pub fn beneath(path: &Path) -> Option<(PathBuf, FileFacts)> {
-    let names = overlays().names(path);
-    names.into_iter().find_map(|name| {
-        let found = facts::glance(&name).ok()??;
-        Some((name, found))
-    })
+    overlays().beneath(path, |name| facts::glance(name).ok()?)
 }
 
 fn mounted(line: &[u8]) -> Option<Mounted> {
-    let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
-    let end = fields.iter().position(|field| *field == b"-")?;
-    let path = |field: &[u8]| PathBuf::from(OsString::from_vec(unescape(field)));
-    let is_overlay = *fields.get(end + 1)? == b"overlay";
+    let fields = Fields::read(line)?;
+    let is_overlay = fields.kind == b"overlay";
     Some(Mounted {
-        point: path(fields.get(4)?),
-        overlay: match is_overlay {
-            true => Some(Layered {
-                root: path(fields.get(3)?),
-                layers: layers(&unescape(fields.get(end + 3)?)),
-            }),
-            false => None,
-        },
+        point: fields.point,
+        overlay: is_overlay.then(|| Layered {
+            root: fields.root,
+            layers: layers(&fields.options),
+        }),
     })
 }
 

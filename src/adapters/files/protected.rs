@@ -21,6 +21,7 @@ pub fn protected(files: &LocalFiles, path: &Path, facts: &FileFacts) -> Option<S
     by_name(&real)
         .or_else(|| by_table(&real))
         .or_else(|| ours(files, &real))
+        .or_else(|| another_ones(&real))
         .or_else(|| mount(&real, facts))
         .or_else(|| {
             other_names::is_in_system_folder(facts)
@@ -137,7 +138,7 @@ fn ours(files: &LocalFiles, real: &Path) -> Option<String> {
             ));
         }
     }
-    another_ones(real)
+    None
 }
 
 /// A quarantine or a state folder that another journal has, known by what is in it: to take a file
@@ -155,7 +156,7 @@ fn another_ones(real: &Path) -> Option<String> {
     ))
 }
 
-/// What a transaction's home has, a transaction's folder beside other files, and a state folder.
+/// What is in a transaction's home, and what is in a state folder.
 const OF_OURS: [&[&str]; 2] = [
     &[manifest::RECORD, manifest::MANIFEST],
     &["journal", "journal.head"],

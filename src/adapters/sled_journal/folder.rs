@@ -148,6 +148,18 @@ pub(super) fn nothing_quarantined(state_dir: &Path) -> Result<(), Fault> {
     )))
 }
 
+/// Removes a file, or a folder with all that is in it. What is not there is removed.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    let removed = fs::symlink_metadata(path).and_then(|found| match found.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    });
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 /// A folder that goes when this value goes, unless it is kept.
 pub(super) struct Passing {
     folder: PathBuf,
@@ -174,7 +186,7 @@ impl Drop for Passing {
     fn drop(&mut self) {
         if !self.is_kept {
             // What is left is swept when the journal is opened next.
-            let _ = fs::remove_dir_all(&self.folder);
+            let _ = remove(&self.folder);
         }
     }
 }

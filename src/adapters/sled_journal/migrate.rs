@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
-use super::folder::{Names, Passing, make_private};
+use super::folder::{self, Names, Passing, make_private};
 use super::store::Store;
 use super::sync::sync_folder;
 use super::watermark::Watermark;
@@ -171,14 +171,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), Fault> {
 }
 
 fn remove(path: &Path) -> Result<(), Fault> {
-    let removed = match path.is_dir() {
-        true => fs::remove_dir_all(path),
-        false => fs::remove_file(path),
-    };
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Fault::io(path, error)),
-        _ => Ok(()),
-    }
+    folder::remove(path).map_err(|error| Fault::io(path, error))
 }
 
 /// What opening the journal in `state_dir` would do to it; `None` where it has the present format,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::super::clock;
 use super::fault::Fault;
-use super::folder::{self, Names, Passing, make_private};
+use super::folder::{self, Names, Passing, make_private, remove};
 use super::lock::Lock;
 use super::sync::sync_folder;
 use super::{Opened, SledJournal};
@@ -244,11 +244,4 @@ fn exchange(
         let _ = remove(&aside);
     }
     Ok((moved && !replaces_nothing).then_some(aside))
-}
-
-fn remove(folder: &Path) -> std::io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use super::folder::Names;
+use super::folder::{self, Names};
 use super::{migrate, rebuild};
 
 /// No command needs so long to write a small file and give it its name.
@@ -71,12 +71,7 @@ fn is_unnamed(entry: &DirEntry, now: Timestamp) -> bool {
 }
 
 fn remove(path: &Path) {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => return,
-    };
-    if let Err(error) = removed {
+    if let Err(error) = folder::remove(path) {
         tracing::debug!(path = %path.display(), %error, "not swept");
     }
 }

@@ -1,5 +1,7 @@
 //! What became of transactions: the answer of every verb that changes some.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::model::{Hold, Overridden, Override, State, Summary, TransactionId, size};
@@ -203,11 +205,15 @@ impl Transactions {
     }
 
     /// Files of these are missing: as they are, nothing brings them back.
-    pub fn lacking(mut self, missing: &[TransactionId]) -> Self {
-        let all = self.transactions.iter_mut();
-        let lacking = all.filter(|one| missing.iter().any(|id| id.0 == one.id));
-        lacking.for_each(|one| one.restorable = false);
-        self
+    pub fn lacking(self, missing: &[TransactionId]) -> Self {
+        let missing: HashSet<u64> = missing.iter().map(|id| id.0).collect();
+        let all = self.transactions.into_iter().map(|one| {
+            let is_missing = missing.contains(&one.id);
+            one.lacking(is_missing)
+        });
+        Self {
+            transactions: all.collect(),
+        }
     }
 }
 

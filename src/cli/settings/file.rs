@@ -87,10 +87,13 @@ fn ours_alone(file: &File, path: &Path) -> Result<(), CliError> {
         .map_err(|error| wrong(path, format!("cannot be read: {error}")))?;
     let us = rustix::process::geteuid().as_raw();
     let is_ours = |found: &Metadata| found.uid() == us || found.uid() == 0;
+    let open = |how: &str, what: &Path| {
+        let mut error = wrong(path, how.into());
+        error.hint = format!("chown {us} {0}; chmod go-w {0}", what.display());
+        Err(error)
+    };
     if !is_ours(&found) || found.mode() & 0o022 != 0 {
-        let mut error = wrong(path, "may be written by others".into());
-        error.hint = format!("chown {us} {0}; chmod go-w {0}", path.display());
-        return Err(error);
+        return open("may be written by others", path);
     }
     // Who may rename the file away may put another one there.
     let Some(folder) = path.parent() else {
@@ -98,9 +101,7 @@ fn ours_alone(file: &File, path: &Path) -> Result<(), CliError> {
     };
     match folder.metadata() {
         Ok(found) if !is_ours(&found) || found.mode() & 0o1002 == 0o002 => {
-            let mut error = wrong(path, "is in a folder that others may write to".into());
-            error.hint = format!("chown {us} {0}; chmod go-w {0}", folder.display());
-            Err(error)
+            open("is in a folder that others may write to", folder)
         }
         _ => Ok(()),
     }

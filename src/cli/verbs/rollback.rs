@@ -1,6 +1,5 @@
 //! `rollback`: everything back where it was.
 
-use std::io::Read;
 use std::path::Path;
 
 use crate::engine::{NotAgain, RollbackRequest};
@@ -23,18 +22,10 @@ pub fn request(identity: Identity, departure: Departure) -> Result<RollbackReque
     Ok(identity.request(departure, xml.map(SecretXml::new)))
 }
 
-/// Whatever it is, a pipe or a device without end, no more than a definition may have is read.
 fn read(file: &Path) -> Result<String, CliError> {
-    let text = || {
-        let mut text = String::new();
-        let file = std::fs::File::open(file)?;
-        file.take(LARGEST_XML + 1).read_to_string(&mut text)?;
-        match text.len() as u64 > LARGEST_XML {
-            true => Err(std::io::Error::other("it is too large")),
-            false => Ok(text),
-        }
-    };
-    text().map_err(|error| {
+    let bytes = retire::read_at_most(file, LARGEST_XML);
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    text.map_err(|error| {
         CliError::unchanged(
             Exit::Error,
             "unreadable-xml",

@@ -1,7 +1,6 @@
 //! `verify`: the log's integrity, the quarantine against the journal, and a checkpoint that was
 //! kept.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use crate::journal::checkpoint::Checkpoint;
@@ -83,10 +82,7 @@ fn read(file: &Path) -> Result<Checkpoint, CliError> {
             "a checkpoint is what was printed by: virt-retire log --checkpoint",
         )
     };
-    // Whatever it is, a pipe or a device without end, no more than a checkpoint may have is read.
-    let mut text = String::new();
-    std::fs::File::open(file)
-        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
-        .map_err(|error| wrong(format!("{error}")))?;
+    let bytes = retire::read_at_most(file, LARGEST).map_err(|error| wrong(format!("{error}")))?;
+    let text = String::from_utf8(bytes).map_err(|error| wrong(format!("{error}")))?;
     Checkpoint::parse(&text).map_err(wrong)
 }
