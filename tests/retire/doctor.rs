@@ -577,6 +577,12 @@ fn what_an_open_transaction_takes_is_no_leftover() {
     let told = host.retire_json(&["recover", "--yes"]).expect(4);
     let error = told.json_error()["error"].clone();
     assert_eq!(error["code"], "file-missing", "{told}");
+    // And stays in the journal, whoever asks.
+    let shown = host.retire(&["show", "last"]).expect(0).stdout;
+    assert!(
+        shown.contains(&format!("Note: {left} has not come back")),
+        "{shown}"
+    );
     assert!(
         error["message"].as_str().unwrap().contains(left.as_str()),
         "{told}"

@@ -9,7 +9,7 @@ use super::super::World;
 use super::super::error::Failure;
 use super::super::look::in_use;
 use super::super::restoration::Restoration;
-use super::{pools, stored};
+use super::{Effect, pools, stored};
 
 pub(super) fn quarantine(
     world: &World,
@@ -47,7 +47,7 @@ pub(super) fn restore(
     transaction: &Transaction,
     index: usize,
     taken: Taken,
-) -> Result<Moved, Failure> {
+) -> Result<Effect, Failure> {
     let from = stored(transaction, index)?;
     let to = Restoration::of(transaction).place_of(taken);
     let keeper = world.keeper(taken, &to, &from);
@@ -64,8 +64,20 @@ pub(super) fn restore(
             || matches!(found.home, Presence::Another(_))
             || transaction.has_failed(index);
         if is_elsewhere && never_arrived {
-            return Ok(Moved::Already);
+            let is_lost = found.home == Presence::Nothing && !is_libvirts;
+            return Ok(match is_lost {
+                // Whoever asks later asks the journal: the domain is back, one of its files is not.
+                true => Effect::noted(Moved::Already, lost(taken.path())),
+                false => Moved::Already.into(),
+            });
         }
     }
-    Ok(keeper.bring_back()?)
+    Ok(keeper.bring_back()?.into())
+}
+
+fn lost(path: &Path) -> String {
+    format!(
+        "{} has not come back: it was gone before it was taken, and somebody else has removed it",
+        path.display()
+    )
 }

@@ -115,7 +115,9 @@ pub(super) fn run(
         (Step::Quarantine(item), Forward) => {
             files::quarantine(world, transaction, index, item.taken())
         }
-        (Step::Quarantine(item), Back) => files::restore(world, transaction, index, item.taken()),
+        (Step::Quarantine(item), Back) => {
+            return files::restore(world, transaction, index, item.taken());
+        }
         (Step::RefreshPool { pool }, _) => {
             return pools::tell(world, transaction, pool, direction, together);
         }
